@@ -1,0 +1,95 @@
+#include "policies/checked_read.hpp"
+
+#include <algorithm>
+
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// The removal of an invalid key, then the read again: its reply is the client's.
+class ReadAgain final : public Exchange {
+ public:
+  ReadAgain(Link link, Ticket ticket) : link_(link), ticket_(ticket) {}
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part == 1) core.reply_from(link_, ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Link link_;
+  Ticket ticket_;
+};
+
+}  // namespace
+
+void CheckedRead::start(const SubjectRef& subject, Link link, Ticket ticket, std::string_view wire,
+                        std::string_view after, std::uint32_t after_count, Core& core) {
+  auto exchange = std::make_unique<CheckedRead>(subject, link, ticket, wire);
+  std::string all;
+  const auto asked = exchange->check_.ask(all, core);
+  all += wire;
+  all += after;
+  core.send(link, all, asked + 1 + after_count, std::move(exchange));
+}
+
+void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part < check_.parts()) return check_.settle(part, reply, core);
+  if (part > check_.parts()) return;
+  const auto& subject = check_.subject();
+  const auto standing = check_.judge(core);
+  if (check_.absent() || standing.state != Standing::State::invalid) {
+    return core.reply_from(link_, ticket_, reply);
+  }
+  ++subject.counters().invalid_reads;
+  std::string wire;
+  protocol::append_command(wire, {"UNLINK", subject.key});
+  wire += wire_;
+  core.send(link_, wire, 2, std::make_unique<ReadAgain>(link_, ticket_));
+}
+
+void CheckedRead::fail(std::string_view error, Core& core) {
+  ++check_.subject().counters().errors;
+  core.reply(ticket_, error);
+}
+
+void ExpiryRead::start(const SubjectRef& subject, Link link, Ticket ticket, Unit unit, Core& core) {
+  auto exchange = std::make_unique<ExpiryRead>(subject, link, ticket, unit);
+  std::string wire;
+  const auto asked = exchange->check_.ask(wire, core);
+  core.send(link, wire, asked, std::move(exchange));
+}
+
+void ExpiryRead::settle(std::size_t part, std::string_view reply, Core& core) {
+  check_.settle(part, reply, core);
+  if (part + 1 < check_.parts()) return;
+  std::string out;
+  protocol::append_integer(out, shown(core));
+  core.reply(ticket_, out);
+}
+
+std::int64_t ExpiryRead::shown(Core& core) {
+  if (check_.absent()) return -2;
+  const auto standing = check_.judge(core);
+  if (standing.state == Standing::State::invalid) return -2;
+  if (check_.expiretime() < 0) return check_.expiretime();
+  const auto& life = check_.subject().life;
+  auto remaining = standing.remaining;
+  if (standing.state != Standing::State::foreign) remaining -= life.total - life.fresh;
+  remaining = std::max(remaining, milliseconds(0));
+  const auto at = (check_.asked_at() + remaining).time_since_epoch();
+  switch (unit_) {
+    case Unit::ttl:
+      return (remaining.count() + 500) / 1000;
+    case Unit::pttl:
+      return remaining.count();
+    case Unit::expiretime:
+      return (at.count() + 500) / 1000;
+    case Unit::pexpiretime:
+      return at.count();
+  }
+  return -1;
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,161 @@
+#include "policies/core.hpp"
+
+#include <algorithm>
+
+#include "policies/read_flight.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+std::string table_key(std::uint32_t db, std::string_view key) {
+  std::string name(4, '\0');
+  for (std::size_t i = 0; i < 4; ++i) name[i] = static_cast<char>(db >> (8 * i));
+  name += key;
+  return name;
+}
+
+Client* Core::find(ClientId id) const {
+  const auto at = clients.find(id);
+  return at == clients.end() ? nullptr : at->second;
+}
+
+void Core::begin(Client& client, Link link) {
+  client.link = link;
+  ++client.open;
+}
+
+void Core::finish(ClientId id) {
+  auto* client = find(id);
+  if (client == nullptr || client->open == 0) return;
+  if (--client->open == 0) effects.resume(id);
+}
+
+void Core::reply(Ticket to, std::string_view bytes) {
+  effects.deliver(to, bytes);
+  finish(to.client);
+}
+
+void Core::deliver_null(Ticket to) {
+  const auto* client = find(to.client);
+  if (client == nullptr) return;
+  std::string null;
+  protocol::append_null(null, client->resp);
+  effects.deliver(to, null);
+}
+
+void Core::reply_null(Ticket to) {
+  deliver_null(to);
+  finish(to.client);
+}
+
+void Core::reply_from(Link link, Ticket to, std::string_view bytes) {
+  const auto* client = find(to.client);
+  const bool converts = link.kind == Link::Kind::lane || link.kind == Link::Kind::memory;
+  if (client == nullptr || !converts || client->resp == protocol::Resp::v3) return reply(to, bytes);
+  std::string converted;
+  protocol::append_as_resp2(converted, bytes);
+  reply(to, converted);
+}
+
+ExchangeId Core::send(Link link, std::string_view wire, std::uint32_t replies,
+                      std::unique_ptr<Exchange> exchange) {
+  const auto id = next_exchange++;
+  running.emplace(id, Running{std::move(exchange), replies, 0, now,
+                              link.kind == Link::Kind::lane});
+  if (link.kind == Link::Kind::memory) {
+    for_memory.push_back({id, link.db, std::string(wire)});
+  } else {
+    effects.send(link, wire, replies, id);
+  }
+  return id;
+}
+
+std::optional<ServerTime> Core::learn_time(std::string_view reply) {
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  if (head.kind != '*' || head.number != 2) return std::nullopt;
+  const auto whole = protocol::to_integer(reader.next().text);
+  const auto micro = protocol::to_integer(reader.next().text);
+  if (!whole || !micro) return std::nullopt;
+  const ServerTime time{milliseconds(*whole * 1000 + *micro / 1000)};
+  server_seen = time;
+  server_seen_at = now;
+  return time;
+}
+
+bool Core::from_memory(const Rule* rule) const {
+  if (mode == Mode::memory || upstream == UpstreamState::absent) return true;
+  return upstream == UpstreamState::down && rule != nullptr &&
+         rule->tier->on_down == OnDown::memory;
+}
+
+Link Core::lane(std::uint32_t db, const Rule* rule) const {
+  return {from_memory(rule) ? Link::Kind::memory : Link::Kind::lane, db, 0};
+}
+
+bool Core::lane_current() const {
+  if (upstream == UpstreamState::up) {
+    return now - lane_acked <= rules->settings().upstream.max_lag;
+  }
+  return upstream == UpstreamState::absent || mode == Mode::memory;
+}
+
+Core::Newest Core::newest(const Subject& subject) const {
+  Newest newest;
+  for (const auto& tag : subject.tags) {
+    const auto* known = generations.find(subject.db, tag);
+    if (known == nullptr) {
+      newest.complete = false;
+    } else {
+      newest.at = std::max(newest.at.value_or(known->generation), known->generation);
+    }
+  }
+  if (!bans.empty()) {
+    if (const auto ban = bans.newest(subject.client_key)) newest.at = std::max(newest.at.value_or(*ban), *ban);
+  }
+  return newest;
+}
+
+bool Core::generations_current(const Subject& subject) const {
+  const auto& tags = subject.tags;
+  if (!tags.empty() && !lane_current()) return false;
+  return std::all_of(tags.begin(), tags.end(), [&](const std::string& tag) {
+    const auto* known = generations.find(subject.db, tag);
+    return known != nullptr && known->current;
+  });
+}
+
+milliseconds Core::generation_life() const {
+  return std::max<milliseconds>(rules->longest_life() * 2, std::chrono::hours(24));
+}
+
+milliseconds Core::longest_life() const {
+  milliseconds longest{0};
+  for (const auto& tier : rules->settings().tiers) longest = std::max(longest, tier.ttl + tier.stale);
+  return longest;
+}
+
+bool Core::grant(const SubjectRef& subject, ClientId client) {
+  if (find(client) == nullptr || leases.held(subject->table_key)) return false;
+  const auto time = learning.lease_time(subject->rule->settings->name);
+  if (!leases.grant(subject, client, now, now + time)) return false;
+  ++subject->counters().leases_granted;
+  return true;
+}
+
+void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
+  auto& counters = subject.counters();
+  ++counters.misses;
+  ++counters.loads;
+  counters.miss_seconds.add(now - since);
+  misses.add(subject.table_key, at, now);
+}
+
+void Core::touched(const std::string& key) {
+  close_flight(key);
+  if (leases.empty() || !leases.held(key)) return;
+  const auto subject = leases.subject(key);
+  ReadFlight::restart(subject, leases.close(key), *this);
+}
+
+}  // namespace pannier::policies

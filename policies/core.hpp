@@ -1,0 +1,138 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "policies/bans.hpp"
+#include "policies/client.hpp"
+#include "policies/counters.hpp"
+#include "policies/exchange.hpp"
+#include "policies/key_versions.hpp"
+#include "policies/lease_learning.hpp"
+#include "policies/lease_table.hpp"
+#include "policies/memory_store.hpp"
+#include "policies/open_misses.hpp"
+#include "policies/rule_set.hpp"
+#include "policies/subject.hpp"
+#include "policies/tag_generations.hpp"
+#include "policies/verdict.hpp"
+
+namespace pannier::policies {
+
+class ReadFlight;
+
+/// What the parts of the pipeline share: the state of the cache, and the way out.
+class Core {
+ public:
+  /// What is known of upstream. `absent`: it has not answered once since start, and the memory
+  /// store stands in for all of it.
+  enum class UpstreamState { connecting, up, down, absent };
+
+  explicit Core(Effects& out) : effects(out), memory(0) {}
+
+  // The way out.
+  /// Replies to a request whose command or flight was counted open.
+  void reply(Ticket to, std::string_view bytes);
+  /// Replies to a request that waited for another client's load.
+  void deliver(Ticket to, std::string_view bytes) { effects.deliver(to, bytes); }
+  /// `$-1` or `_`, as the client's protocol has it; nothing if it is gone.
+  void reply_null(Ticket to);
+  /// The same for a reply that `link` gave, in the client's protocol.
+  void reply_from(Link link, Ticket to, std::string_view bytes);
+  void deliver_null(Ticket to);
+  /// One more command of the client travels on `link`, or one less does.
+  void begin(Client& client, Link link);
+  void finish(ClientId client);
+  /// Starts a conversation. Its replies may come before the current call on the pipeline returns
+  /// (from the memory store), but never before this function does.
+  ExchangeId send(Link link, std::string_view wire, std::uint32_t replies,
+                  std::unique_ptr<Exchange> exchange);
+  Client* find(ClientId id) const;
+
+  // Time and upstream.
+  /// Not later than the server's clock is now, and seldom much earlier.
+  ServerTime server_floor() const { return server_seen + floor_since(); }
+  /// A TIME reply: sets the server's clock. \returns it, or nothing if the reply is not one.
+  std::optional<ServerTime> learn_time(std::string_view reply);
+  /// Where commands under a rule go: the lane, or the memory store while it stands in.
+  Link lane(std::uint32_t db, const Rule* rule) const;
+  bool from_memory(const Rule* rule) const;
+  /// Nothing that the lane tracks can have changed unseen.
+  bool lane_current() const;
+
+  // Tags.
+  /// The newest generation or ban a key falls under. `complete` is false when some tag's
+  /// generation is not known here at all.
+  struct Newest {
+    std::optional<ServerTime> at;
+    bool complete = true;
+  };
+  Newest newest(const Subject& subject) const;
+  bool generations_current(const Subject& subject) const;
+  milliseconds generation_life() const;
+  /// How long any value of any rule may live: after that a ban has nothing left to do.
+  milliseconds longest_life() const;
+
+  // Leases and flights.
+  /// Makes `client` the one who loads the key, unless somebody is or the table is full.
+  bool grant(const SubjectRef& subject, ClientId client);
+  /// A client is told that the key is missing, as it was at server time `at`.
+  void count_miss(const Subject& subject, ServerTime at, TimePoint since);
+  /// The key was changed or removed by a command seen here: reads under way are not shared any
+  /// more, and who waits for a load looks again.
+  void touched(const std::string& table_key);
+  /// Before it: a write is being sent.
+  void close_flight(const std::string& table_key) { flights.erase(table_key); }
+
+  Effects& effects;
+  TimePoint now{};
+  std::shared_ptr<const RuleSet> rules;
+  CounterBook book;
+  LeaseTable leases;
+  LeaseLearning learning;
+  OpenMisses misses;
+  TagGenerations generations;
+  KeyVersions versions;
+  Bans bans;
+  MemoryStore memory;
+  Mode mode = Mode::normal;
+  UpstreamState upstream = UpstreamState::connecting;
+  std::string down_error;  ///< The whole error reply for commands while upstream is away.
+  std::uint32_t databases = 16;         ///< How many upstream has.
+  std::string server_version = "7.0.0";  ///< Upstream's.
+  TimePoint lane_acked{};  ///< When the newest command that the lane has answered was sent.
+  ServerTime server_seen{};
+  TimePoint server_seen_at{};
+
+  std::unordered_map<std::string, ReadFlight*> flights;  ///< Reads that others may still join.
+  std::unordered_map<ClientId, Client*> clients;
+
+  struct Running {
+    std::unique_ptr<Exchange> exchange;
+    std::uint32_t replies = 0, seen = 0;
+    TimePoint sent;
+    bool on_lane = false;
+  };
+  std::unordered_map<ExchangeId, Running> running;
+  ExchangeId next_exchange = 1;
+
+  struct ForMemory {
+    ExchangeId exchange;
+    std::uint32_t db;
+    std::string wire;
+  };
+  std::vector<ForMemory> for_memory;  ///< Commands the memory store has yet to answer.
+
+ private:
+  milliseconds floor_since() const {
+    return std::chrono::duration_cast<milliseconds>(now - server_seen_at);
+  }
+};
+
+/// How a key is called in the tables of leases, misses and flights: database and upstream key.
+std::string table_key(std::uint32_t db, std::string_view key);
+
+}  // namespace pannier::policies

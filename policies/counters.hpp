@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "policies/histogram.hpp"
+
+namespace pannier::policies {
+
+/// Counts of one tier; every number only grows.
+struct TierCounters {
+#define PANNIER_TIER_COUNTER(name, text) std::uint64_t name = 0;
+#include "policies/counters.def"
+  Histogram hit_seconds, miss_seconds;  ///< From a read's arrival to its reply.
+  Histogram load_seconds;               ///< From the nil of a miss to the SET that fills it.
+};
+
+/// All counts since start. Tiers keep theirs across reloads, found by name.
+struct CounterBook {
+#define PANNIER_COUNTER(name, text) std::uint64_t name = 0;
+#include "policies/counters.def"
+
+  /// The counters of that tier; created at zero. The reference stays valid.
+  TierCounters& tier(std::string_view name) {
+    const auto at = tiers.find(name);
+    return at != tiers.end() ? at->second : tiers[std::string(name)];
+  }
+  std::map<std::string, TierCounters, std::less<>> tiers;
+};
+
+}  // namespace pannier::policies

@@ -1,0 +1,70 @@
+#include "policies/expiry.hpp"
+
+#include <algorithm>
+#include <xxhash.h>
+
+namespace pannier::policies {
+
+namespace {
+
+/// In [0, 1), fixed for ever: sidecars of different builds must agree on a key's jitter.
+double share_of(std::string_view key) {
+  constexpr XXH64_hash_t seed = 0x70616e6e696572;  // "pannier"
+  const auto hash = XXH3_64bits_withSeed(key.data(), key.size(), seed);
+  return static_cast<double>(hash >> 11) * 0x1.0p-53;
+}
+
+}  // namespace
+
+Life life_of(const TierSettings& tier, std::string_view key) {
+  auto fresh = tier.ttl;
+  if (tier.jitter.value > 0) {
+    const double kept = 1.0 - tier.jitter.value * share_of(key);
+    fresh = milliseconds(static_cast<std::int64_t>(static_cast<double>(fresh.count()) * kept));
+  }
+  fresh = std::max(fresh, milliseconds(1));
+  return {fresh, fresh + tier.stale};
+}
+
+Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
+               std::optional<ServerTime> newest) {
+  using State = Standing::State;
+  if (expiretime == -2) return {State::invalid, {}, {}};
+  if (expiretime < 0) return {newest ? State::invalid : State::foreign, {}, {}};
+  const ServerTime expiry{milliseconds(expiretime)};
+  const auto remaining = expiry - now;
+  if (remaining <= milliseconds(0)) return {State::invalid, {}, {}};
+  if (remaining > life.total) {
+    return {newest ? State::invalid : State::foreign, remaining, {}};
+  }
+  const auto born = expiry - life.total;
+  Standing standing{State::fresh, remaining, now - born};
+  if (newest && born <= *newest) {
+    standing.state = State::invalid;
+  } else if (remaining <= life.total - life.fresh) {
+    standing.state = State::stale;
+  }
+  return standing;
+}
+
+ServerTime expiry_for(const TierSettings& tier, const Life& life, ServerTime born,
+                      std::optional<milliseconds> asked, bool tagged) {
+  auto fresh = life.fresh;
+  if (asked) {
+    switch (tier.ttl_mode) {
+      case TtlMode::tier:
+        break;
+      case TtlMode::cap:
+        fresh = std::min(fresh, *asked);
+        break;
+      case TtlMode::by_default:
+        // A longer life than the tier's would hide when the value was born, and with it whether
+        // an invalidation of its tags came after it.
+        fresh = tagged ? std::min(fresh, *asked) : *asked;
+        break;
+    }
+  }
+  return born + fresh + (life.total - life.fresh);
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "policies/settings.hpp"
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// How long a key lives under its tier: always the same for the same key, in every sidecar.
+struct Life {
+  milliseconds fresh;  ///< T * (1 - jitter * u(key)): the TTL that clients see.
+  milliseconds total;  ///< The same plus the stale window: the key's life in Redis.
+};
+Life life_of(const TierSettings& tier, std::string_view key);
+
+/// What PEXPIRETIME says about a value that is there.
+struct Standing {
+  enum class State {
+    fresh,
+    stale,    ///< Past its TTL, inside the stale window.
+    invalid,  ///< Loaded before its tag, pattern or rule was invalidated, or over in any case.
+    foreign,  ///< No expiry, or one further away than the tier allows: not written by a sidecar.
+  } state = State::fresh;
+  milliseconds remaining{0};  ///< Of its physical life; 0 for a foreign value without expiry.
+  milliseconds age{0};        ///< Since its load began; 0 for a foreign value.
+};
+
+/// Judges a value by the one number Redis keeps for it.
+/// \param expiretime what PEXPIRETIME answered: milliseconds, -1 no expiry, -2 no key.
+/// \param newest the newest generation of its tags or bans, if there is any.
+Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
+               std::optional<ServerTime> newest);
+
+/// The expiry a new value gets. `born` is when its load began; `asked` the TTL the client gave.
+ServerTime expiry_for(const TierSettings& tier, const Life& life, ServerTime born,
+                      std::optional<milliseconds> asked, bool tagged);
+
+}  // namespace pannier::policies

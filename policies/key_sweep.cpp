@@ -1,0 +1,157 @@
+#include "policies/key_sweep.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "policies/scripts.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+void KeySweep::start(Link link, std::string glob, Wanted wanted, Done done, Core& core) {
+  auto sweep = std::make_unique<KeySweep>();
+  sweep->link_ = link;
+  sweep->glob_ = std::move(glob);
+  sweep->wanted_ = std::move(wanted);
+  sweep->done_ = std::move(done);
+  step(std::move(sweep), {}, core);
+}
+
+void KeySweep::step(std::unique_ptr<KeySweep> sweep, const std::vector<std::string>& keys,
+                    Core& core) {
+  std::string wire;
+  std::uint32_t replies = 0;
+  sweep->unlinks_ = !keys.empty();
+  if (sweep->unlinks_) {
+    protocol::append_command(wire, keys.size() + 1);
+    protocol::append_bulk(wire, "UNLINK");
+    for (const auto& key : keys) protocol::append_bulk(wire, key);
+    ++replies;
+  }
+  if (!sweep->last_) {
+    protocol::append_command(
+        wire, {"SCAN", sweep->cursor_, "MATCH", sweep->glob_, "COUNT", std::to_string(batch)});
+    ++replies;
+  }
+  if (replies == 0) return sweep->done_(sweep->removed_, {}, core);
+  const auto link = sweep->link_;
+  core.send(link, wire, replies, std::move(sweep));
+}
+
+std::unique_ptr<KeySweep> KeySweep::next() {
+  auto sweep = std::make_unique<KeySweep>();
+  sweep->link_ = link_;
+  sweep->glob_ = std::move(glob_);
+  sweep->cursor_ = std::move(cursor_);
+  sweep->wanted_ = std::move(wanted_);
+  sweep->done_ = std::move(done_);
+  sweep->removed_ = removed_;
+  sweep->last_ = last_;
+  return sweep;
+}
+
+void KeySweep::settle(std::size_t part, std::string_view reply, Core& core) {
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  if (head.error()) {
+    if (part == 0 && unlinks_ && !last_) return;  // The SCAN behind it goes on.
+    return done_(removed_, reply, core);
+  }
+  if (part == 0 && unlinks_) {
+    removed_ += static_cast<std::uint64_t>(head.number);
+    if (last_) done_(removed_, {}, core);
+    return;
+  }
+  cursor_ = reader.next().text;
+  last_ = cursor_ == "0";
+  std::vector<std::string> keys;
+  const auto found = reader.next().number;
+  for (std::int64_t i = 0; i < found; ++i) {
+    const auto key = reader.next().text;
+    if (!key.starts_with("pn:") && wanted_(key)) keys.emplace_back(key);
+  }
+  for (const auto& key : keys) core.touched(table_key(link_.db, key));
+  step(next(), keys, core);
+}
+
+void TagPurge::start(Link link, const std::string& tag, ServerTime generation, Core& core) {
+  TagPurge purge;
+  purge.link_ = link;
+  purge.tag_ = tag;
+  purge.generation_ = generation;
+  purge.list(core);
+}
+
+void TagPurge::list(Core& core) {
+  auto purge = std::make_unique<TagPurge>();
+  purge->link_ = link_;
+  purge->tag_ = tag_;
+  purge->generation_ = generation_;
+  purge->kept_ = kept_;
+  const auto last = (generation_ + core.rules->longest_life()).time_since_epoch().count();
+  std::string wire;
+  protocol::append_command(
+      wire, {"ZRANGEBYSCORE", "pn:t:" + tag_, "-inf", std::to_string(last), "WITHSCORES", "LIMIT",
+             std::to_string(kept_), std::to_string(batch)});
+  core.send(link_, wire, 1, std::move(purge));
+}
+
+bool TagPurge::invalid(const Listed& listed, const Core& core) const {
+  Match match;
+  core.rules->find(listed.key, match);
+  auto name = std::string_view(listed.key);
+  if (!match) {  // A transparent version stands behind the name that clients use.
+    name = name.substr(0, name.rfind(":v"));
+    core.rules->find(name, match);
+  }
+  if (!match) return true;
+  const auto born = ServerTime(milliseconds(listed.expiry)) - life_of(*match.rule->tier, name).total;
+  return born <= generation_;
+}
+
+void TagPurge::read_list(std::string_view reply, Core& core) {
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  if (head.kind != '*' || head.number == 0) return;
+  std::vector<Listed> doomed;
+  for (std::int64_t i = 0; i < head.number; ++i) {
+    if (reader.next().kind != '*') return;  // Pairs, as RESP3 has them.
+    Listed listed{std::string(reader.next().text), 0};
+    const auto score = reader.next().text;
+    double at = 0;
+    std::from_chars(score.data(), score.data() + score.size(), at);
+    listed.expiry = static_cast<std::int64_t>(at);
+    if (invalid(listed, core)) {
+      doomed.push_back(std::move(listed));
+    } else {
+      ++kept_;
+    }
+  }
+  more_ = head.number == static_cast<std::int64_t>(batch);
+  if (doomed.empty()) {
+    if (more_) list(core);
+    return;
+  }
+  std::string wire;
+  protocol::append_command(wire, 3 + 1 + 2 * doomed.size());
+  protocol::append_bulk(wire, "EVAL");
+  protocol::append_bulk(wire, scripts::purge_unchanged);
+  protocol::append_bulk(wire, std::to_string(doomed.size() + 1));
+  protocol::append_bulk(wire, "pn:t:" + tag_);
+  for (const auto& listed : doomed) protocol::append_bulk(wire, listed.key);
+  for (const auto& listed : doomed) protocol::append_bulk(wire, std::to_string(listed.expiry));
+  auto purge = std::make_unique<TagPurge>(*this);
+  purge->removing_ = true;
+  core.send(link_, wire, 1, std::move(purge));
+}
+
+void TagPurge::settle(std::size_t, std::string_view reply, Core& core) {
+  if (!removing_) return read_list(reply, core);
+  protocol::ReplyReader reader(reply);
+  const auto removed = reader.next();
+  if (removed.kind != ':') return;
+  core.book.keys_purged += static_cast<std::uint64_t>(removed.number);
+  if (more_) list(core);
+}
+
+}  // namespace pannier::policies

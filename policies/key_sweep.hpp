@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/core.hpp"
+
+namespace pannier::policies {
+
+/// Walks all keys of a database that match a glob, in batches, and removes those that are `wanted`:
+/// SCAN and UNLINK, never KEYS, one batch in flight, so that Redis is never held for long. Keys
+/// created while it runs may be missed (as SCAN has it). The sidecar's own keys are left alone.
+class KeySweep final : public Exchange {
+ public:
+  using Wanted = std::function<bool(std::string_view key)>;
+  /// Told once at the end: how many keys were removed, or the error that stopped it.
+  using Done = std::function<void(std::uint64_t removed, std::string_view error, Core& core)>;
+
+  static void start(Link link, std::string glob, Wanted wanted, Done done, Core& core);
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override;
+  void fail(std::string_view error, Core& core) override { done_(removed_, error, core); }
+
+  static constexpr std::size_t batch = 500;
+
+ private:
+  static void step(std::unique_ptr<KeySweep> sweep, const std::vector<std::string>& keys,
+                   Core& core);
+  std::unique_ptr<KeySweep> next();
+
+  Link link_;
+  std::string glob_, cursor_ = "0";
+  Wanted wanted_;
+  Done done_;
+  std::uint64_t removed_ = 0;
+  bool unlinks_ = false;  ///< The first reply is of an UNLINK.
+  bool last_ = false;     ///< No further SCAN is needed.
+};
+
+/// Removes what a tag's invalidation made invalid, in the background: walks the tag's list and
+/// unlinks each key whose expiry has not changed since, so that new values stay.
+class TagPurge final : public Exchange {
+ public:
+  static void start(Link link, const std::string& tag, ServerTime generation, Core& core);
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override;
+  void fail(std::string_view, Core&) override {}
+
+  static constexpr std::size_t batch = 100;
+
+ private:
+  struct Listed {
+    std::string key;
+    std::int64_t expiry;
+  };
+  void read_list(std::string_view reply, Core& core);
+  bool invalid(const Listed& listed, const Core& core) const;
+  void list(Core& core);
+
+  Link link_;
+  std::string tag_;
+  ServerTime generation_{};
+  std::uint64_t kept_ = 0;  ///< Entries at the beginning of the list that are valid.
+  bool removing_ = false, more_ = false;
+};
+
+}  // namespace pannier::policies

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policies/settings.hpp"
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// The current version of each versioned resource, `{resource}...:v{n}`.
+///
+/// The truth is one key upstream, `pn:v:<name>` = "current bumped_at grace" in server milliseconds,
+/// read over the tracked lane. A version never goes back: the highest ever seen here, configured
+/// or upstream wins, and is written back where upstream lost it. Before it was read once it is not
+/// known, and must not be guessed: an old version could hold old data.
+class KeyVersions {
+ public:
+  static constexpr std::string_view key_prefix = "pn:v:";
+
+  struct Version {
+    std::uint64_t current = 1;
+    ServerTime bumped_at{};       ///< When it became current; the epoch when never.
+    milliseconds grace{0};        ///< How long after that the version before stays readable.
+    bool known = false;           ///< Upstream has answered, or there is no upstream.
+    bool must_read = true;        ///< Something newer may be upstream.
+    bool configured_later = false;  ///< Upstream's record is missing or older than what is known.
+  };
+
+  /// The versions of a new configuration; what is known of names that stay is kept.
+  void configure(const Settings& settings);
+
+  /// Null when no rule has a version of that name.
+  const Version* find(std::string_view name) const;
+  const std::map<std::string, Version, std::less<>>& all() const { return versions_; }
+
+  /// Upstream's record of `name` (empty: there is none).
+  void learn(std::string_view name, std::string_view record);
+  /// Upstream's key of a version changed or is not tracked any more.
+  void outdate(std::string_view name);
+  void outdate_all();
+  /// It is being read: not to be asked for again until it is outdated.
+  void reading(std::string_view name);
+  /// There is no upstream: what is known here is all there is.
+  void settle_without_upstream();
+
+  /// What a key ending in `version` of an explicit rule may still do.
+  enum class Standing { current, grace, retired };
+  static Standing standing(const Version& version, std::uint64_t asked, ServerTime now);
+
+ private:
+  std::map<std::string, Version, std::less<>> versions_;
+};
+
+/// The version's name: its own, or the rule's.
+const std::string& version_name(const RuleSettings& rule);
+
+}  // namespace pannier::policies

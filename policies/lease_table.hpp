@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policies/subject.hpp"
+#include "policies/time.hpp"
+#include "policies/verdict.hpp"
+
+namespace pannier::policies {
+
+/// Lets one client at a time compute a missing value while the others wait for what it SETs.
+///
+///     absent --grant--> held --close--> absent
+///                        | ^
+///            wait* .-----' `-- pass on: the holder is gone or late, the reader that waited
+///                              longest holds it now (or nobody waits: absent)
+///
+/// The idea is the miss lease of "Scaling Memcache at Facebook" (NSDI 2013), held here on behalf of
+/// clients that know nothing about it. A lease that ends is handed to one waiter, never to all.
+class LeaseTable {
+ public:
+  struct Bounds {
+    std::size_t waiters_per_key = 1'000, waiters = 10'000, leases = 100'000;
+  };
+  struct Waiter {
+    Ticket ticket;
+    TimePoint since, until;
+  };
+  /// What expire() found out about one key.
+  struct Expired {
+    SubjectRef subject;
+    bool lost = false;                 ///< The holder's time is over.
+    std::vector<Waiter> gave_up;       ///< Waited as long as they may.
+    std::optional<Waiter> new_holder;  ///< With `lost`: who must load now, if anybody waited.
+  };
+
+  LeaseTable() = default;
+  explicit LeaseTable(Bounds bounds) : bounds_(bounds) {}
+
+  bool held(const std::string& key) const { return leases_.contains(key); }
+  /// Whose key it is, and when the lease was granted; the key must be held.
+  const SubjectRef& subject(const std::string& key) const { return leases_.at(key).subject; }
+  TimePoint granted_at(const std::string& key) const { return leases_.at(key).granted; }
+
+  /// Gives the lease of a key that is not held to `holder` until `deadline`.
+  /// \returns false when the table is full: the key goes unleased.
+  bool grant(const SubjectRef& subject, ClientId holder, TimePoint now, TimePoint deadline);
+
+  /// Puts a reader in the queue of a held key. \returns false when a bound is reached.
+  bool wait(const std::string& key, const Waiter& waiter);
+
+  /// A value exists or waiting has no more point: forgets the key.
+  /// \returns those who waited, oldest first.
+  std::vector<Waiter> close(const std::string& key);
+
+  /// A client's connection closed: its waiting stops, and each lease it held passes to the reader
+  /// that waited longest, until `now` + `extension`, or ends.
+  std::vector<Expired> release(ClientId client, TimePoint now, microseconds extension);
+
+  /// Everything that ends by `now`; a lease that is passed on runs for another `extension`.
+  std::vector<Expired> expire(TimePoint now, microseconds extension);
+
+  /// One line a held key: for PANNIER LEASES.
+  struct Listed {
+    std::string_view key;
+    ClientId holder;
+    TimePoint granted, deadline;
+    std::size_t waiting;
+  };
+  std::vector<Listed> list(std::size_t most) const;
+
+  std::size_t size() const { return leases_.size(); }
+  std::size_t waiting() const { return waiting_; }
+  bool empty() const { return leases_.empty(); }
+
+ private:
+  struct Lease {
+    SubjectRef subject;
+    ClientId holder = 0;
+    TimePoint granted, deadline;
+    std::deque<Waiter> waiters;  ///< Oldest first; `until` grows.
+    TimePoint alarm;             ///< Its place in alarms_.
+  };
+  using Leases = std::unordered_map<std::string, Lease>;
+
+  void set_alarm(const std::string& key, Lease& lease);
+  void drop_alarm(const std::string& key, const Lease& lease);
+  /// Hands the lease to its first waiter. \returns whether there was one.
+  bool pass_on(Lease& lease, TimePoint now, microseconds extension, Expired& expired);
+  Leases::iterator end_or_keep(Leases::iterator at, bool keep);
+
+  Bounds bounds_;
+  Leases leases_;
+  std::set<std::pair<TimePoint, std::string_view>> alarms_;  ///< Next event of each lease.
+  std::unordered_map<ClientId, std::size_t> involved_;  ///< Leases and waits of each client.
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace pannier::policies

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string_view>
+
+#include "policies/memory_call.hpp"
+
+namespace pannier::policies::memory_commands {
+
+/// Each runs one command, whose number of arguments is right, and appends its reply to `call.out`.
+#define PANNIER_MEMORY_COMMAND(name) void name(MemoryCall& call);
+#include "policies/memory_commands.def"
+#undef PANNIER_MEMORY_COMMAND
+
+using Run = void (*)(MemoryCall& call);
+/// The function of the command of that name, in lower case; null when it is not in the list.
+Run find(std::string_view name);
+
+/// Runs what the sidecar itself sends and no list can name: its scripts, reads and writes of a
+/// tag's index (which is never kept here: it is always empty), CLIENT CACHING.
+/// \returns false, and appends nothing, when it is something else.
+bool run_own(MemoryCall& call);
+
+}  // namespace pannier::policies::memory_commands

@@ -1,0 +1,119 @@
+// What the sidecar itself sends: see run_own() in memory_commands.hpp.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "policies/memory_commands.hpp"
+#include "policies/scripts.hpp"
+#include "protocol/command_table.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies::memory_commands {
+namespace {
+
+constexpr std::string_view tag_index_prefix = "pn:t:";
+
+struct Script {
+  std::span<const std::string_view> keys, args;
+};
+
+/// The keys and arguments of an EVAL; nothing where their number is not what it says.
+std::optional<Script> script_of(MemoryCall& call) {
+  const auto count = protocol::to_integer(call.arg(2));
+  const auto rest = call.args.subspan(3);
+  if (!count || *count < 0 || *count > static_cast<std::int64_t>(rest.size())) return std::nullopt;
+  const auto keys = static_cast<std::size_t>(*count);
+  return Script{rest.first(keys), rest.subspan(keys)};
+}
+
+bool raise_generation(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 1 || script.args.size() != 1) return false;
+  const auto life = protocol::to_integer(script.args[0]);
+  if (!life || *life <= 0) return false;
+  const std::string_view key = script.keys[0];
+  MemoryCall::Entry* const entry = call.use(key);
+  const std::int64_t old = entry ? protocol::to_integer(entry->value).value_or(0) : 0;
+  const std::int64_t raised = std::max(call.now, old + 1);
+  std::string text = std::to_string(raised);
+  if (!call.admits(key, text.size())) return true;
+  call.store(entry, key, std::move(text), call.now + *life);
+  call.integer(raised);
+  return true;
+}
+
+/// The number at the beginning of a version's record; 0 when there is none.
+std::int64_t version_of(const MemoryCall::Entry* record) {
+  if (!record) return 0;
+  const std::string_view text = record->value;
+  return protocol::to_integer(text.substr(0, text.find(' '))).value_or(0);
+}
+
+bool raise_version(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 1 || script.args.size() != 3) return false;
+  const auto asked = protocol::to_integer(script.args[0]);
+  const auto known = protocol::to_integer(script.args[2]);
+  if (!asked || !known) return false;
+  const std::string_view key = script.keys[0];
+  MemoryCall::Entry* const record = call.use(key);
+  const std::int64_t there = version_of(record);
+  const std::int64_t wanted = *asked == 0 ? std::max(*known, there) + 1 : *asked;
+  if (record && wanted <= there) {
+    call.bulk(record->value);
+    return true;
+  }
+  std::string text = std::to_string(wanted) + ' ' + std::to_string(call.now) + ' ';
+  text += script.args[1];
+  if (!call.admits(key, text.size())) return true;
+  call.bulk(text);
+  call.store(record, key, std::move(text), MemoryTable::never);
+  return true;
+}
+
+bool purge_unchanged(MemoryCall& call, const Script& script) {
+  if (script.keys.empty() || script.args.size() != script.keys.size() - 1) return false;
+  std::int64_t removed = 0;
+  for (std::size_t i = 0; i < script.args.size(); ++i) {
+    MemoryCall::Entry* const entry = call.find(script.keys[i + 1]);
+    if (!entry || std::to_string(entry->expires_at) != script.args[i]) continue;
+    call.remove(*entry);
+    ++removed;
+  }
+  call.integer(removed);
+  return true;
+}
+
+bool eval(MemoryCall& call) {
+  const auto script = script_of(call);
+  if (!script) return false;
+  if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
+  if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
+  return call.arg(1) == scripts::purge_unchanged && purge_unchanged(call, *script);
+}
+
+/// The sorted set of a tag's keys is always empty, and stays so.
+bool run_on_index(MemoryCall& call) {
+  for (const std::string_view name : {"zadd", "zcount", "zrem", "zremrangebyscore"}) {
+    if (call.name != name) continue;
+    call.integer(0);
+    return true;
+  }
+  if (call.name != "zrange" && call.name != "zrangebyscore") return false;
+  protocol::append_array(call.out, 0);
+  return true;
+}
+
+}  // namespace
+
+bool run_own(MemoryCall& call) {
+  if (call.name == "eval") return eval(call);
+  if (call.name == "client") {
+    if (call.args.size() != 3 || !protocol::equals_nocase(call.arg(1), "caching")) return false;
+    call.ok();
+    return true;
+  }
+  return call.args.size() > 1 && call.arg(1).starts_with(tag_index_prefix) && run_on_index(call);
+}
+
+}  // namespace pannier::policies::memory_commands

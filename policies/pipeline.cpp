@@ -1,0 +1,244 @@
+#include "policies/pipeline.hpp"
+
+#include <utility>
+
+#include "policies/read_flight.hpp"
+#include "protocol/command_parser.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::Access;
+using protocol::Resp;
+using protocol::Route;
+using protocol::Verb;
+
+namespace {
+
+constexpr microseconds lease_extension = seconds(3);
+
+/// A command that empties a database: whatever is known of upstream must be read again.
+class Flush final : public Exchange {
+ public:
+  Flush(Ticket ticket, Link link) : ticket_(ticket), link_(link) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    core.flights.clear();
+    core.generations.outdate_all();
+    core.versions.outdate_all();
+    core.reply_from(link_, ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  Link link_;
+};
+
+bool empties(Verb verb) {
+  return verb == Verb::flushall || verb == Verb::flushdb || verb == Verb::swapdb;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTime wall)
+    : core_(effects) {
+  core_.now = now;
+  core_.server_seen = wall;
+  core_.server_seen_at = now;
+  core_.down_error = "-ERR pannier: upstream unavailable (not connected yet); not executed\r\n";
+  core_.mode = settings.mode;
+  reload(std::move(settings));
+  if (core_.mode == Mode::memory) core_.versions.settle_without_upstream();
+}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::reload(Settings settings) {
+  core_.memory.resize(settings.memory.max_bytes.value);
+  core_.versions.configure(settings);
+  core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
+  if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
+}
+
+void Pipeline::open(Client& client) { core_.clients.emplace(client.id, &client); }
+
+void Pipeline::close(Client& client, TimePoint now) {
+  const Call call(*this, now);
+  core_.clients.erase(client.id);
+  for (const auto& expired : core_.leases.release(client.id, now, lease_extension)) {
+    handle(expired);
+  }
+}
+
+Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimePoint now) {
+  const Call call(*this, now);
+  ++core_.book.commands;
+  auto verdict = route(client, protocol::find_command(command.name()), command);
+  if (std::holds_alternative<Hold>(verdict)) {
+    --core_.book.commands;
+    ++core_.book.held;
+  }
+  return verdict;
+}
+
+Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
+                        const protocol::Command& command) {
+  if (spec == nullptr) {
+    if (client.pinned()) return pass_on_link(client, {Link::Kind::own, client.db, client.id},
+                                             command.wire);
+    return pass(client, nullptr, command, command.wire);
+  }
+  if (spec->verb == Verb::pannier) {
+    // What an operator does comes after what the same connection did before.
+    if (client.open > 0) return Hold{};
+    return Act{};
+  }
+  const bool well_formed = spec->accepts(command.args.size());
+  if (client.pinned() || (well_formed && needs_own(*spec, command))) {
+    if (spec->verb != Verb::reset && spec->verb != Verb::quit) {
+      return decide_pinned(client, *spec, command);
+    }
+  }
+  if (!well_formed) return pass(client, spec, command, command.wire);
+  if (spec->route == Route::local) return decide_local(client, *spec, command);
+  if (spec->verb == Verb::info || spec->verb == Verb::command) {
+    return decide_decorated(client, *spec, command);
+  }
+  const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
+  if (without_rules || spec->access == Access::none) return pass(client, spec, command, command.wire);
+
+  Request request{client, {client.id, client.next}, command, *spec, std::move(spare_keys_)};
+  auto verdict = find_rules(request) ? decide_ruled(request) : pass(client, spec, command, command.wire);
+  spare_keys_ = std::move(request.keys);
+  return verdict;
+}
+
+Link Pipeline::pass_link(const Client& client, const protocol::CommandSpec* spec,
+                         const protocol::Command& command) const {
+  const bool is_3 = client.resp == Resp::v3;
+  const Link lane{Link::Kind::lane, client.db, 0};
+  // A client stays where it is while that is possible: changing costs it a round trip (R17).
+  if (client.link == lane && spec != nullptr && (is_3 || protocol::converts(*spec, command.args))) {
+    return lane;
+  }
+  return {is_3 ? Link::Kind::plain3 : Link::Kind::plain2, client.db, 0};
+}
+
+Verdict Pipeline::pass(Client& client, const protocol::CommandSpec* spec,
+                       const protocol::Command& command, std::string_view wire) {
+  if (core_.from_memory(nullptr)) return answer_from_memory(client, wire);
+  const auto link = pass_link(client, spec, command);
+  if (spec == nullptr || spec->access == Access::all) {
+    if (client.open > 0 && client.link != link) return Hold{};
+    client.fence_due = true;
+    if (spec != nullptr && empties(spec->verb)) {
+      core_.flights.clear();
+      core_.begin(client, link);
+      const Ticket ticket{client.id, client.next};
+      core_.send(link, wire, 1, std::make_unique<Flush>(ticket, link));
+      return Wait{};
+    }
+  }
+  return pass_on_link(client, link, wire);
+}
+
+Verdict Pipeline::pass_on_link(Client& client, Link link, std::string_view wire) {
+  if (client.open > 0 && client.link != link) return Hold{};
+  ++core_.book.passed;
+  core_.begin(client, link);
+  return Forward{link, wire};
+}
+
+Verdict Pipeline::answer(std::string reply, bool close) {
+  ++core_.book.answered_here;
+  answer_ = std::move(reply);
+  return Answer{answer_, close};
+}
+
+Verdict Pipeline::answer_from_memory(Client& client, std::string_view wire) {
+  if (client.open > 0) return Hold{};
+  protocol::Limits limits;
+  limits.request_bytes = wire.size();
+  protocol::CommandParser parser(limits);
+  protocol::Command command;
+  std::string reply;
+  const auto step = parser.parse(wire, command);
+  const bool known = step.status == protocol::CommandParser::Status::complete &&
+                     core_.memory.execute(command, client.db, client.resp, core_.server_floor(),
+                                          reply);
+  if (known) {
+    ++core_.book.memory_commands;
+  } else {
+    ++core_.book.upstream_errors;
+    reply = core_.down_error;
+  }
+  return answer(std::move(reply));
+}
+
+void Pipeline::answer_memory() {
+  // A conversation may start the next one; the vector grows while it is walked.
+  for (std::size_t i = 0; i < core_.for_memory.size(); ++i) {
+    const auto asked = std::move(core_.for_memory[i]);
+    const protocol::Limits limits;
+    protocol::CommandParser parser(limits);
+    std::string_view rest = asked.wire;
+    while (!rest.empty()) {
+      protocol::Command command;
+      const auto step = parser.parse(rest, command);
+      std::string reply;
+      ++core_.book.memory_commands;
+      if (!core_.memory.execute(command, asked.db, Resp::v3, core_.server_floor(), reply)) {
+        reply = core_.down_error;
+      }
+      settle_one(asked.exchange, reply);
+      rest.remove_prefix(step.consumed);
+    }
+  }
+  core_.for_memory.clear();
+}
+
+void Pipeline::settle(ExchangeId id, std::string_view reply, TimePoint now) {
+  const Call call(*this, now);
+  settle_one(id, reply);
+}
+
+void Pipeline::settle_one(ExchangeId id, std::string_view reply) {
+  const auto at = core_.running.find(id);
+  if (at == core_.running.end()) return;
+  auto& running = at->second;
+  if (running.on_lane) core_.lane_acked = std::max(core_.lane_acked, running.sent);
+  const auto part = running.seen++;
+  if (running.seen < running.replies) return running.exchange->settle(part, reply, core_);
+  const auto last = std::move(running.exchange);
+  core_.running.erase(at);
+  last->settle(part, reply, core_);
+}
+
+void Pipeline::fail(ExchangeId id, std::string_view error, TimePoint now) {
+  const Call call(*this, now);
+  const auto at = core_.running.find(id);
+  if (at == core_.running.end()) return;
+  const auto exchange = std::move(at->second.exchange);
+  core_.running.erase(at);
+  ++core_.book.upstream_errors;
+  exchange->fail(error, core_);
+}
+
+void Pipeline::handle(const LeaseTable::Expired& expired) {
+  const auto& subject = *expired.subject;
+  auto& counters = subject.counters();
+  for (const auto& waiter : expired.gave_up) {
+    ++counters.wait_timeouts;
+    core_.count_miss(subject, core_.server_floor(), waiter.since);
+    core_.deliver_null(waiter.ticket);
+  }
+  if (!expired.lost) return;
+  ++counters.leases_lost;
+  core_.learning.in_vain(subject.rule->settings->name, subject.table_key, core_.now);
+  if (!expired.new_holder) return;
+  ++counters.leases_granted;
+  core_.count_miss(subject, core_.server_floor(), expired.new_holder->since);
+  core_.deliver_null(expired.new_holder->ticket);
+}
+
+}  // namespace pannier::policies

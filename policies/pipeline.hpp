@@ -1,0 +1,157 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/core.hpp"
+#include "policies/request.hpp"
+#include "protocol/value.hpp"
+
+namespace pannier::policies {
+
+/// What the handshake of the lane tells about upstream.
+struct ServerInfo {
+  std::string version = "7.0.0";
+  std::uint32_t databases = 16;
+};
+
+/// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.
+///
+/// Everything that happens to the cache happens in one of the calls below, in the order in which
+/// they are made. Given the same calls it gives the same answers, which is what lets the tests play
+/// any interleaving. The steps of decide() are fixed, because their order is the correctness:
+///
+///     connection's own business -> keys -> rules -> version -> order barrier (R17)
+///         -> lease | flight | conversation with upstream | pass through
+class Pipeline {
+ public:
+  /// \param wall the wall clock at `now`, until upstream tells its own.
+  Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTime wall);
+  ~Pipeline();
+
+  /// A client connected; `client` must live until close().
+  void open(Client& client);
+  /// It is gone: its leases pass on, and what it waited for is forgotten.
+  void close(Client& client, TimePoint now);
+
+  /// The client sent `command` as its request number `client.next`. Unless the verdict is Hold it
+  /// must be answered exactly once: by the verdict, by the reply of its Forward, or by
+  /// Effects::deliver (which may come before this call returns).
+  Verdict decide(Client& client, const protocol::Command& command, TimePoint now);
+
+  /// Upstream sent the next reply of a conversation started through Effects::send.
+  void settle(ExchangeId exchange, std::string_view reply, TimePoint now);
+  /// It will not be completed; `error` is a whole error reply.
+  void fail(ExchangeId exchange, std::string_view error, TimePoint now);
+
+  /// Upstream pushed `reply` (`>2 invalidate ...`) on the lane.
+  void invalidate(std::string_view push, TimePoint now);
+
+  /// The lane to database 0 is ready for commands.
+  void gain_upstream(const ServerInfo& server, TimePoint now);
+  /// It is gone, or could not be made: nothing known of upstream is current any more. `error` is
+  /// the whole error reply for commands that need it.
+  void lose_upstream(std::string_view error, TimePoint now);
+
+  /// The client's own upstream connection is gone; a transaction on it is void.
+  void lose_own(Client& client);
+
+  /// Time passed. Call at least every tick_interval.
+  void tick(TimePoint now);
+  static constexpr milliseconds tick_interval{10};
+
+  /// Another configuration, from the next command on.
+  void reload(Settings settings);
+
+  // What operators can do. Each answers `ticket` of `client` with a reply, now or later.
+  void invalidate_key(Client& client, std::string_view key, TimePoint now);
+  void invalidate_tag(Client& client, std::string_view tag, TimePoint now);
+  void invalidate_pattern(Client& client, std::string_view pattern, TimePoint now);
+  void list_keys(Client& client, std::string_view tag, TimePoint now);
+  void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
+                    TimePoint now);
+  void explain(Client& client, std::string_view key, TimePoint now);
+  protocol::Value tags(std::string_view key) const;
+  protocol::Value versions() const;
+  protocol::Value leases(std::size_t most, TimePoint now) const;
+  protocol::Value stats(TimePoint now) const;
+  void set_mode(Mode mode);
+
+  const Core& core() const { return core_; }
+  CounterBook& counters() { return core_.book; }
+
+ private:
+  /// Brackets each call: what time it is, and at its end the memory store's replies.
+  struct Call {
+    Call(Pipeline& pipeline, TimePoint now) : pipeline_(pipeline) { pipeline.core_.now = now; }
+    ~Call() {
+      if (!pipeline_.core_.for_memory.empty()) pipeline_.answer_memory();
+    }
+    Pipeline& pipeline_;
+  };
+
+  Verdict route(Client& client, const protocol::CommandSpec* spec,
+                const protocol::Command& command);
+  Verdict pass(Client& client, const protocol::CommandSpec* spec, const protocol::Command& command,
+               std::string_view wire);
+  Verdict pass_on_link(Client& client, Link link, std::string_view wire);
+  Link pass_link(const Client& client, const protocol::CommandSpec* spec,
+                 const protocol::Command& command) const;
+  Verdict answer_from_memory(Client& client, std::string_view wire);
+  Verdict answer(std::string reply, bool close = false);
+
+  // pipeline_session.cpp: the connection's own business.
+  Verdict decide_local(Client& client, const protocol::CommandSpec& spec,
+                       const protocol::Command& command);
+  Verdict decide_hello(Client& client, const protocol::Command& command);
+  Verdict decide_client(Client& client, const protocol::Command& command);
+  Verdict decide_reply(Client& client, std::string_view how);
+  static bool needs_own(const protocol::CommandSpec& spec, const protocol::Command& command);
+  Verdict decide_pinned(Client& client, const protocol::CommandSpec& spec,
+                        const protocol::Command& command);
+  Verdict decide_decorated(Client& client, const protocol::CommandSpec& spec,
+                           const protocol::Command& command);
+
+  // pipeline_rules.cpp: commands with keys under a rule.
+  bool find_rules(Request& request);
+  std::optional<Verdict> apply_versions(Request& request);
+  Verdict decide_ruled(Request& request);
+  Verdict read(Request& request);
+  Verdict read_many(Request& request, Link link);
+  Verdict read_other(Request& request, Link link);
+  Verdict read_expiry(Request& request, Link link);
+
+  // pipeline_transactions.cpp
+  Verdict queue(Client& client, const protocol::CommandSpec& spec,
+                const protocol::Command& command);
+  Verdict execute(Client& client, Link own, std::string_view wire);
+
+  // pipeline_writes.cpp
+  Verdict store(Request& request, Link link);
+  Verdict write(Request& request, Link link);
+  Verdict expire(Request& request, Link link);
+  Verdict get_and_expire(Request& request, Link link);
+
+  Verdict begin(Request& request, Link link, std::string_view wire, std::uint32_t replies,
+                std::unique_ptr<Exchange> exchange);
+  void answer_memory();
+  void settle_one(ExchangeId id, std::string_view reply);
+  void handle(const LeaseTable::Expired& expired);
+  void read_versions();
+  void heartbeat();
+  void sweep_old_versions();
+  std::string upstream_key(std::string_view key) const;
+
+  Core core_;
+  std::string answer_, wire_;  ///< Behind the views of the last verdict.
+  std::vector<std::uint32_t> positions_;
+  std::vector<KeyUse> spare_keys_;
+  TimePoint last_heartbeat_{};
+  std::map<std::string, std::uint64_t> sweeps_due_;  ///< Versions bumped here, by name.
+  /// Keys under rules written inside an open transaction, by client; true: needs an expiry after.
+  std::unordered_map<ClientId, std::vector<std::pair<SubjectRef, bool>>> transactions_;
+};
+
+}  // namespace pannier::policies

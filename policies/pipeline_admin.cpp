@@ -1,0 +1,252 @@
+// What operators do to the cache: invalidate, list, bump.
+
+#include "policies/key_sweep.hpp"
+#include "policies/pipeline.hpp"
+#include "policies/scripts.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// `UNLINK key`.
+class KeyInvalidation final : public Exchange {
+ public:
+  KeyInvalidation(Ticket ticket, std::string key) : ticket_(ticket), key_(std::move(key)) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    core.touched(key_);
+    core.reply(ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  std::string key_;
+};
+
+/// Raises a tag's generation and counts what its list holds; then the purge begins.
+class TagInvalidation final : public Exchange {
+ public:
+  TagInvalidation(Ticket ticket, Link lane, std::string tag)
+      : ticket_(ticket), lane_(lane), tag_(std::move(tag)) {}
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    const auto answer = reader.next();
+    if (part == 1) return core.reply(ticket_, error_.empty() ? reply : error_);
+    if (answer.error()) {
+      error_ = reply;
+      return;
+    }
+    ++core.book.invalidations_tag;
+    const ServerTime generation{milliseconds(answer.number)};
+    core.generations.learn(lane_.db, tag_, generation, core.now, TagGenerations::Source::other);
+    TagPurge::start(lane_, tag_, generation, core);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  Link lane_;
+  std::string tag_, error_;
+};
+
+/// `TIME`: from this moment on a pattern's older values are invalid.
+class PatternInvalidation final : public Exchange {
+ public:
+  PatternInvalidation(Ticket ticket, Link lane, std::string pattern)
+      : ticket_(ticket), lane_(lane), pattern_(std::move(pattern)) {}
+
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    const auto now = core.learn_time(reply);
+    if (!now) return core.reply(ticket_, reply);
+    ++core.book.invalidations_pattern;
+    core.bans.add(pattern_, *now, *now + core.longest_life());
+    const auto ticket = ticket_;
+    KeySweep::start(
+        lane_, pattern_, [](std::string_view) { return true; },
+        [ticket](std::uint64_t removed, std::string_view error, Core& at_end) {
+          std::string out(error);
+          if (error.empty()) {
+            protocol::append_integer(out, static_cast<std::int64_t>(removed));
+          }
+          at_end.reply(ticket, out);
+        },
+        core);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  Link lane_;
+  std::string pattern_;
+};
+
+/// A reply of the lane that is the operator's as it is.
+class Relay final : public Exchange {
+ public:
+  Relay(Ticket ticket, Link lane) : ticket_(ticket), lane_(lane) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    core.reply_from(lane_, ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  Link lane_;
+};
+
+/// Removes what a bump left behind: keys of versions before `current`.
+void sweep_versions(const Rule& rule, std::uint64_t current, Link lane, Core& core) {
+  const bool is_transparent = rule.settings->version.mode == VersionMode::transparent;
+  for (const auto& pattern : rule.settings->match) {
+    KeySweep::start(
+        lane, pattern.as_glob() + (is_transparent ? ":v*" : ""),
+        [current](std::string_view key) {
+          const auto at = key.rfind(":v");
+          const auto version = at == key.npos ? std::nullopt
+                                              : protocol::to_integer(key.substr(at + 2));
+          return version && *version >= 0 && static_cast<std::uint64_t>(*version) < current;
+        },
+        [](std::uint64_t removed, std::string_view, Core& at_end) {
+          at_end.book.keys_purged += removed;
+        },
+        core);
+  }
+}
+
+class Bump final : public Exchange {
+ public:
+  Bump(Ticket ticket, std::string name) : ticket_(ticket), name_(std::move(name)) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    const auto record = reader.next();
+    if (record.error()) return core.reply(ticket_, reply);
+    ++core.book.version_bumps;
+    core.versions.learn(name_, record.text);
+    std::string out;
+    const auto* version = core.versions.find(name_);
+    protocol::append_integer(out,
+                             version ? static_cast<std::int64_t>(version->current) : 0);
+    core.reply(ticket_, out);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+  std::string name_;
+};
+
+}  // namespace
+
+void Pipeline::invalidate_key(Client& client, std::string_view key, TimePoint now) {
+  const Call call(*this, now);
+  const auto lane = core_.lane(client.db, nullptr);
+  const auto upstream = upstream_key(key);
+  std::string wire;
+  protocol::append_command(wire, {"UNLINK", upstream});
+  ++core_.book.invalidations_key;
+  const auto table = table_key(client.db, upstream);
+  core_.close_flight(table);
+  core_.begin(client, lane);
+  core_.send(lane, wire, 1,
+             std::make_unique<KeyInvalidation>(Ticket{client.id, client.next}, table));
+}
+
+void Pipeline::invalidate_tag(Client& client, std::string_view tag, TimePoint now) {
+  const Call call(*this, now);
+  const auto lane = core_.lane(client.db, nullptr);
+  std::string wire;
+  protocol::append_command(
+      wire, {"EVAL", scripts::raise_generation, "1",
+             std::string(TagGenerations::key_prefix) + std::string(tag),
+             std::to_string(core_.generation_life().count())});
+  protocol::append_command(
+      wire, {"ZCOUNT", "pn:t:" + std::string(tag),
+             std::to_string(core_.server_floor().time_since_epoch().count()), "+inf"});
+  core_.begin(client, lane);
+  core_.send(lane, wire, 2, std::make_unique<TagInvalidation>(Ticket{client.id, client.next}, lane,
+                                                              std::string(tag)));
+}
+
+void Pipeline::invalidate_pattern(Client& client, std::string_view pattern, TimePoint now) {
+  const Call call(*this, now);
+  const auto lane = core_.lane(client.db, nullptr);
+  std::string wire;
+  protocol::append_command(wire, {"TIME"});
+  core_.begin(client, lane);
+  core_.send(lane, wire, 1, std::make_unique<PatternInvalidation>(Ticket{client.id, client.next},
+                                                                  lane, std::string(pattern)));
+}
+
+void Pipeline::list_keys(Client& client, std::string_view tag, TimePoint now) {
+  const Call call(*this, now);
+  const auto lane = core_.lane(client.db, nullptr);
+  std::string wire;
+  protocol::append_command(
+      wire, {"ZRANGEBYSCORE", "pn:t:" + std::string(tag),
+             std::to_string(core_.server_floor().time_since_epoch().count()), "+inf", "LIMIT", "0",
+             "10000"});
+  core_.begin(client, lane);
+  core_.send(lane, wire, 1, std::make_unique<Relay>(Ticket{client.id, client.next}, lane));
+}
+
+void Pipeline::bump_version(Client& client, std::string_view name,
+                            std::optional<milliseconds> grace, TimePoint now) {
+  const Call call(*this, now);
+  const Ticket ticket{client.id, client.next};
+  const auto* version = core_.versions.find(name);
+  const auto lane = core_.lane(0, nullptr);
+  core_.begin(client, lane);
+  if (version == nullptr) {
+    std::string out;
+    protocol::append_error(out, "ERR pannier: no rule has a version named '" + std::string(name) +
+                                    "' (see PANNIER VERSION LIST); not executed");
+    return core_.reply(ticket, out);
+  }
+  std::string wire;
+  protocol::append_command(wire, {"EVAL", scripts::raise_version, "1",
+                                  std::string(KeyVersions::key_prefix) + std::string(name), "0",
+                                  std::to_string(grace.value_or(version->grace).count()),
+                                  std::to_string(version->current)});
+  core_.send(lane, wire, 1, std::make_unique<Bump>(ticket, std::string(name)));
+  sweeps_due_[std::string(name)] = version->current + 1;
+}
+
+void Pipeline::sweep_old_versions() {
+  for (auto at = sweeps_due_.begin(); at != sweeps_due_.end();) {
+    const auto* version = core_.versions.find(at->first);
+    if (version == nullptr) {
+      at = sweeps_due_.erase(at);
+      continue;
+    }
+    const bool bumped = version->current >= at->second;
+    if (!bumped || core_.server_floor() < version->bumped_at + version->grace) {
+      ++at;
+      continue;
+    }
+    for (const auto& rule : core_.rules->rules()) {
+      if (rule.settings->version.mode == VersionMode::none) continue;
+      if (version_name(*rule.settings) != at->first) continue;
+      sweep_versions(rule, version->current, core_.lane(0, nullptr), core_);
+    }
+    at = sweeps_due_.erase(at);
+  }
+}
+
+std::string Pipeline::upstream_key(std::string_view key) const {
+  Match match;
+  core_.rules->find(key, match);
+  if (!match || match.rule->settings->version.mode != VersionMode::transparent) {
+    return std::string(key);
+  }
+  const auto* version = core_.versions.find(version_name(*match.rule->settings));
+  return std::string(key) + (version ? ":v" + std::to_string(version->current) : "");
+}
+
+void Pipeline::set_mode(Mode mode) {
+  core_.mode = mode;
+  if (mode == Mode::memory) core_.versions.settle_without_upstream();
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,227 @@
+// What the pipeline tells about itself: EXPLAIN, STATS, LEASES, versions and tags.
+
+#include <algorithm>
+
+#include "policies/pipeline.hpp"
+#include "policies/validity.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::Value;
+
+namespace {
+
+std::int64_t ms(microseconds time) {
+  return std::chrono::duration_cast<milliseconds>(time).count();
+}
+
+std::string_view state_name(Standing::State state) {
+  switch (state) {
+    case Standing::State::fresh:
+      return "fresh";
+    case Standing::State::stale:
+      return "stale";
+    case Standing::State::invalid:
+      return "invalid";
+    case Standing::State::foreign:
+      return "foreign";
+  }
+  return "";
+}
+
+/// PANNIER EXPLAIN: asks upstream what a read would ask, and tells instead of acting.
+class Explanation final : public Exchange {
+ public:
+  Explanation(Ticket ticket, SubjectRef subject, Link link)
+      : ticket_(ticket), check_(std::move(subject), link) {}
+  std::uint32_t ask(std::string& wire, const Core& core) { return check_.ask(wire, core); }
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    check_.settle(part, reply, core);
+    if (part + 1 < check_.parts()) return;
+    const auto* client = core.find(ticket_.client);
+    if (client == nullptr) return;
+    std::string out;
+    Value{describe(core)}.append_to(out, client->resp);
+    core.reply(ticket_, out);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Value::Map describe(Core& core);
+  void describe_value(Value::Map& fields, const Standing& standing);
+
+  Ticket ticket_;
+  ValidityCheck check_;
+};
+
+void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
+  const auto& life = check_.subject().life;
+  const auto window = life.total - life.fresh;
+  if (standing.state == Standing::State::foreign) return;
+  fields.push_back({"age_ms", {standing.age.count()}});
+  fields.push_back({"fresh_left_ms",
+                    {std::max(std::int64_t{0}, (standing.remaining - window).count())}});
+  fields.push_back({"stale_left_ms", {std::min(standing.remaining, window).count()}});
+}
+
+Value::Map Explanation::describe(Core& core) {
+  const auto& subject = check_.subject();
+  const auto& rule = *subject.rule;
+  const auto standing = check_.judge(core);
+  Value::Map fields{{"key", {subject.client_key}},
+                    {"upstream_key", {subject.key}},
+                    {"rule", {rule.settings->name}},
+                    {"tier", {rule.tier->name}},
+                    {"ttl_ms", {subject.life.fresh.count()}},
+                    {"stale_window_ms", {(subject.life.total - subject.life.fresh).count()}}};
+  Value::Map tags;
+  for (const auto& tag : subject.tags) {
+    const auto* known = core.generations.find(subject.db, tag);
+    tags.push_back({tag, {known ? known->generation.time_since_epoch().count() : 0}});
+  }
+  fields.push_back({"tags", {std::move(tags)}});
+  if (const auto* version = core.versions.find(version_name(*rule.settings))) {
+    fields.push_back({"version", {static_cast<std::int64_t>(version->current)}});
+  }
+  const auto ban = core.bans.newest(subject.client_key);
+  fields.push_back({"banned", {ban.has_value()}});
+  const bool leased = core.leases.held(subject.table_key);
+  fields.push_back({"leased", {leased}});
+  const bool there = !check_.absent();
+  fields.push_back({"state", {std::string(there ? state_name(standing.state) : "absent")}});
+  if (there) describe_value(fields, standing);
+  using State = Standing::State;
+  const bool foreign_miss = standing.state == State::foreign &&
+                            rule.tier->foreign == Foreign::miss;
+  std::string next = "hit";
+  if (!there || standing.state == State::invalid || foreign_miss) {
+    next = "nil";
+    if (rule.leases()) next = leased ? "wait for the holder's SET" : "nil with the lease";
+  } else if (standing.state == State::stale) {
+    next = leased ? "stale value" : "nil with the lease; others get the stale value";
+  }
+  fields.push_back({"next_get", {next}});
+  return fields;
+}
+
+Value::Map tier_stats(const TierCounters& counters) {
+  Value::Map fields;
+#define PANNIER_TIER_COUNTER(name, text) \
+  fields.push_back({#name, {static_cast<std::int64_t>(counters.name)}});
+#include "policies/counters.def"
+  const auto asked = counters.hits + counters.misses;
+  fields.push_back({"hit_rate", {asked == 0 ? 0.0
+                                            : static_cast<double>(counters.hits) /
+                                                  static_cast<double>(asked)}});
+  fields.push_back({"hit_p50_us", {counters.hit_seconds.quantile(.5).count()}});
+  fields.push_back({"hit_p99_us", {counters.hit_seconds.quantile(.99).count()}});
+  fields.push_back({"load_p50_us", {counters.load_seconds.quantile(.5).count()}});
+  fields.push_back({"load_p99_us", {counters.load_seconds.quantile(.99).count()}});
+  return fields;
+}
+
+}  // namespace
+
+std::string_view state_name(Core::UpstreamState state) {
+  switch (state) {
+    case Core::UpstreamState::connecting:
+      return "connecting";
+    case Core::UpstreamState::up:
+      return "up";
+    case Core::UpstreamState::down:
+      return "down";
+    case Core::UpstreamState::absent:
+      return "absent";
+  }
+  return "";
+}
+
+void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
+  const Call call(*this, now);
+  const Ticket ticket{client.id, client.next};
+  KeyUse use{0, {}, upstream_key(key)};
+  core_.rules->find(key, use.match);
+  const auto lane = core_.lane(client.db, use.match.rule);
+  core_.begin(client, lane);
+  if (!use.match || use.match.rule->never()) {
+    Value::Map fields{{"key", {std::string(key)}},
+                      {"rule", use.match ? Value{use.match.rule->settings->name} : Value{}},
+                      {"next_get", {"passes through to Redis as it is"}}};
+    std::string out;
+    Value{std::move(fields)}.append_to(out, client.resp);
+    return core_.reply(ticket, out);
+  }
+  const std::string_view args[] = {key};
+  const protocol::Command command{args, {}};
+  static constexpr protocol::CommandSpec no_command{};
+  const Request request{client, ticket, command, no_command, {}};
+  auto exchange = std::make_unique<Explanation>(ticket, request.subject(use, core_), lane);
+  std::string wire;
+  const auto replies = exchange->ask(wire, core_);
+  core_.send(lane, wire, replies, std::move(exchange));
+}
+
+Value Pipeline::tags(std::string_view key) const {
+  Match match;
+  core_.rules->find(key, match);
+  Value::List list;
+  if (match) {
+    for (auto& tag : core_.rules->tags(match)) list.push_back({std::move(tag)});
+  }
+  return {std::move(list)};
+}
+
+Value Pipeline::versions() const {
+  Value::Map all;
+  for (const auto& [name, version] : core_.versions.all()) {
+    const auto since_bump = core_.server_floor() - version.bumped_at;
+    const auto left = std::max(milliseconds(0), version.grace - since_bump);
+    const bool bumped = version.bumped_at != ServerTime{};
+    all.push_back({name, {Value::Map{{"current", {static_cast<std::int64_t>(version.current)}},
+                                     {"known", {version.known}},
+                                     {"grace_left_ms", {bumped ? left.count() : 0}}}}});
+  }
+  return {std::move(all)};
+}
+
+Value Pipeline::leases(std::size_t most, TimePoint now) const {
+  Value::List lines;
+  for (const auto& lease : core_.leases.list(most)) {
+    lines.push_back({Value::Map{{"key", {std::string(lease.key.substr(4))}},
+                                {"holder", {static_cast<std::int64_t>(lease.holder)}},
+                                {"age_ms", {ms(now - lease.granted)}},
+                                {"ends_in_ms", {ms(lease.deadline - now)}},
+                                {"waiting", {static_cast<std::int64_t>(lease.waiting)}}}});
+  }
+  return {std::move(lines)};
+}
+
+Value Pipeline::stats(TimePoint now) const {
+  const auto number = [](auto value) { return Value{static_cast<std::int64_t>(value)}; };
+  Value::Map sidecar;
+#define PANNIER_COUNTER(name, text) sidecar.push_back({#name, number(core_.book.name)});
+#include "policies/counters.def"
+  Value::Map tiers;
+  for (const auto& [name, counters] : core_.book.tiers) {
+    tiers.push_back({name, {tier_stats(counters)}});
+  }
+  Value::Map state{{"upstream", {std::string(state_name(core_.upstream))}},
+                   {"mode", {setting_text(core_.mode)}},
+                   {"clients", number(core_.clients.size())},
+                   {"conversations", number(core_.running.size())},
+                   {"leases", number(core_.leases.size())},
+                   {"waiting", number(core_.leases.waiting())},
+                   {"open_misses", number(core_.misses.size())},
+                   {"generations_known", number(core_.generations.size())},
+                   {"bans", number(core_.bans.size())},
+                   {"memory_keys", number(core_.memory.size())},
+                   {"memory_bytes", number(core_.memory.bytes())},
+                   {"lane_silent_ms", {ms(now - core_.lane_acked)}}};
+  return {Value::Map{{"state", {std::move(state)}},
+                     {"sidecar", {std::move(sidecar)}},
+                     {"tiers", {std::move(tiers)}}}};
+}
+
+}  // namespace pannier::policies

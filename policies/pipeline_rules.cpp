@@ -1,0 +1,198 @@
+// Commands with keys under a rule: which rule, which version, and the reads.
+
+#include <algorithm>
+#include <charconv>
+
+#include "policies/checked_read.hpp"
+#include "policies/multi_read.hpp"
+#include "policies/pipeline.hpp"
+#include "policies/read_flight.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::Access;
+using protocol::Verb;
+
+namespace {
+
+/// The number at the end of a key that carries its version, from the pattern's last capture.
+std::optional<std::uint64_t> version_in(const Match& match) {
+  if (match.captures.empty()) return std::nullopt;
+  const auto text = match.captures.back();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+bool Pipeline::find_rules(Request& request) {
+  request.keys.clear();
+  if (!protocol::find_keys(request.spec, request.args(), positions_)) return false;
+  bool ruled = false;
+  for (const auto position : positions_) {
+    auto& use = request.keys.emplace_back(KeyUse{position, {}, {}});
+    core_.rules->find(request.args()[position], use.match);
+    if (use.match && use.match.rule->never()) use.match.rule = nullptr;
+    ruled = ruled || use.match;
+  }
+  return ruled;
+}
+
+std::optional<Verdict> Pipeline::apply_versions(Request& request) {
+  for (auto& use : request.keys) {
+    if (!use.match) continue;
+    const auto& rule = *use.match.rule->settings;
+    if (rule.version.mode == VersionMode::none) continue;
+    const auto* version = core_.versions.find(version_name(rule));
+    if (version == nullptr) continue;
+    if (!version->known) {
+      // To guess a version could serve data from before a bump. Until upstream has said which one
+      // it is the request waits, and fails with upstream.
+      if (core_.upstream != Core::UpstreamState::down) return Hold{};
+      return answer(core_.down_error);
+    }
+    if (rule.version.mode == VersionMode::transparent) {
+      use.upstream = request.client_key(use);
+      use.upstream += ":v" + std::to_string(version->current);
+      continue;
+    }
+    const auto asked = version_in(use.match);
+    if (!asked || KeyVersions::standing(*version, *asked, core_.server_floor()) !=
+                      KeyVersions::Standing::retired) {
+      continue;
+    }
+    if (request.spec.verb == Verb::get) {
+      std::string null;
+      protocol::append_null(null, request.client.resp);
+      return answer(std::move(null));
+    }
+    if (request.spec.access == Access::read) continue;
+    std::string refusal;
+    protocol::append_error(refusal, "ERR pannier: version " + std::to_string(*asked) + " of '" +
+                                        version_name(rule) + "' is retired (current is " +
+                                        std::to_string(version->current) + "); not executed");
+    return answer(std::move(refusal));
+  }
+  return std::nullopt;
+}
+
+Verdict Pipeline::begin(Request& request, Link link, std::string_view wire, std::uint32_t replies,
+                        std::unique_ptr<Exchange> exchange) {
+  core_.begin(request.client, link);
+  core_.send(link, wire, replies, std::move(exchange));
+  return Wait{};
+}
+
+Verdict Pipeline::decide_ruled(Request& request) {
+  if (auto verdict = apply_versions(request)) return std::move(*verdict);
+  auto& client = request.client;
+  const auto& rule = *request.ruled_key().match.rule;
+  auto link = core_.lane(client.db, &rule);
+  const bool converts = protocol::converts(request.spec, request.args());
+  if (link.kind == Link::Kind::lane && !converts) {
+    const bool is_3 = client.resp == protocol::Resp::v3;
+    link.kind = is_3 ? Link::Kind::lane : Link::Kind::plain2;
+  }
+  if (client.open > 0 && client.link != link) return Hold{};
+  if (client.fence_due) {
+    client.fence = core_.next_exchange;
+    client.fence_due = false;
+  }
+  if (request.spec.access == Access::all) client.fence_due = true;
+  switch (request.spec.verb) {
+    case Verb::get:
+      return read(request);
+    case Verb::mget:
+      return read_many(request, link);
+    case Verb::ttl:
+    case Verb::pttl:
+    case Verb::expiretime:
+    case Verb::pexpiretime:
+      return read_expiry(request, link);
+    case Verb::set:
+    case Verb::setex:
+    case Verb::psetex:
+    case Verb::getset:
+    case Verb::setnx:
+      return store(request, link);
+    case Verb::expire:
+    case Verb::pexpire:
+    case Verb::expireat:
+    case Verb::pexpireat:
+      return expire(request, link);
+    case Verb::getex:
+      return get_and_expire(request, link);
+    default:
+      break;
+  }
+  if (request.spec.access == Access::read) return read_other(request, link);
+  return write(request, link);
+}
+
+Verdict Pipeline::read(Request& request) {
+  auto& client = request.client;
+  const auto& use = request.ruled_key();
+  const auto subject = request.subject(use, core_);
+  const auto& tier = *subject->rule->tier;
+  auto& counters = subject->counters();
+  ++counters.reads;
+  // Inside a stale window nobody waits, so those rules look upstream first.
+  const bool may_wait = subject->rule->leases() && tier.stale.count() == 0;
+  if (may_wait && core_.leases.held(subject->table_key)) {
+    const auto until = core_.now + tier.coalesce.wait;
+    if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
+      ++counters.coalesced;
+      return Wait{};
+    }
+    ++counters.wait_refused;
+  }
+  const auto link = core_.lane(client.db, subject->rule.get());
+  core_.begin(client, link);
+  const auto flight = core_.flights.find(subject->table_key);
+  if (flight != core_.flights.end() && flight->second->joinable(client, core_)) {
+    flight->second->join(request.ticket, core_.now);
+    return Wait{};
+  }
+  ReadFlight::start(subject, {{request.ticket, core_.now}}, core_);
+  return Wait{};
+}
+
+Verdict Pipeline::read_many(Request& request, Link link) {
+  std::vector<MultiRead::Ruled> ruled;
+  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+    if (request.keys[i].match) ruled.emplace_back(i, request.subject(request.keys[i], core_));
+  }
+  core_.begin(request.client, link);
+  MultiRead::start(link, request.ticket, request.wire(wire_), std::move(ruled), core_);
+  return Wait{};
+}
+
+Verdict Pipeline::read_other(Request& request, Link link) {
+  const auto& use = request.ruled_key();
+  const bool can_be_invalid = use.match.rule->tagged() || !core_.bans.empty();
+  const auto wire = request.wire(wire_);
+  const bool one_key = request.keys.size() == 1;
+  if (one_key && (can_be_invalid || link.kind == Link::Kind::memory)) {
+    core_.begin(request.client, link);
+    CheckedRead::start(request.subject(use, core_), link, request.ticket, wire, {}, 0, core_);
+    return Wait{};
+  }
+  if (link.kind == Link::Kind::memory) return answer_from_memory(request.client, wire);
+  return pass_on_link(request.client, link, wire);
+}
+
+Verdict Pipeline::read_expiry(Request& request, Link link) {
+  using Unit = ExpiryRead::Unit;
+  auto unit = Unit::pexpiretime;
+  if (request.spec.verb == Verb::ttl) unit = Unit::ttl;
+  if (request.spec.verb == Verb::pttl) unit = Unit::pttl;
+  if (request.spec.verb == Verb::expiretime) unit = Unit::expiretime;
+  core_.begin(request.client, link);
+  ExpiryRead::start(request.subject(request.ruled_key(), core_), link, request.ticket, unit, core_);
+  return Wait{};
+}
+
+}  // namespace pannier::policies

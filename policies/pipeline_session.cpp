@@ -1,0 +1,229 @@
+// Commands about the client's own connection, and those that need a connection of their own.
+
+#include <charconv>
+
+#include "policies/pipeline.hpp"
+#include "protocol/reply.hpp"
+#include "protocol/value.hpp"
+
+namespace pannier::policies {
+
+using protocol::equals_nocase;
+using protocol::Resp;
+using protocol::Value;
+using protocol::Verb;
+
+namespace {
+
+std::string error(std::string_view text) {
+  std::string out;
+  protocol::append_error(out, text);
+  return out;
+}
+
+std::string ok() { return "+OK\r\n"; }
+
+bool valid_name(std::string_view name) {
+  for (const char byte : name) {
+    if (byte < '!' || byte > '~') return false;
+  }
+  return true;
+}
+
+constexpr std::string_view bad_name =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
+constexpr std::string_view no_password =
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?";
+
+bool has_block(std::span<const std::string_view> args) {
+  for (const auto arg : args.subspan(1)) {
+    if (equals_nocase(arg, "block")) return true;
+    if (equals_nocase(arg, "streams")) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Pipeline::needs_own(const protocol::CommandSpec& spec, const protocol::Command& command) {
+  if (spec.route != protocol::Route::pin) return false;
+  const bool streams = spec.verb == Verb::xread || spec.verb == Verb::xreadgroup;
+  return !streams || has_block(command.args);
+}
+
+Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec,
+                               const protocol::Command& command) {
+  const auto& args = command.args;
+  std::string reply;
+  switch (spec.verb) {
+    case Verb::ping:
+      if (args.size() > 2) return answer(error("ERR wrong number of arguments for 'ping' command"));
+      if (args.size() == 1) return answer("+PONG\r\n");
+      protocol::append_bulk(reply, args[1]);
+      return answer(std::move(reply));
+    case Verb::echo:
+      protocol::append_bulk(reply, args[1]);
+      return answer(std::move(reply));
+    case Verb::hello:
+      return decide_hello(client, command);
+    case Verb::auth:
+      return answer(error(args.size() > 3 ? "ERR syntax error" : no_password));
+    case Verb::select: {
+      const auto db = protocol::to_integer(args[1]);
+      if (!db) return answer(error("ERR value is not an integer or out of range"));
+      if (*db < 0 || *db >= core_.databases) return answer(error("ERR DB index is out of range"));
+      client.db = static_cast<std::uint32_t>(*db);
+      return answer(ok());
+    }
+    case Verb::reset:
+      client.resp = Resp::v2;
+      client.db = 0;
+      client.in_multi = client.watching = client.own_lost = false;
+      client.reply_off = false;
+      client.name.clear();
+      transactions_.erase(client.id);
+      core_.effects.drop_own(client.id);
+      return answer("+RESET\r\n");
+    case Verb::quit:
+      return answer(ok(), true);
+    case Verb::client:
+      return decide_client(client, command);
+    default:
+      return answer(error("ERR This instance has cluster support disabled"));
+  }
+}
+
+Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command) {
+  const auto& args = command.args;
+  auto resp = client.resp;
+  std::size_t at = 1;
+  if (args.size() > 1) {
+    const auto version = protocol::to_integer(args[at++]);
+    if (!version) {
+      return answer(error("ERR Protocol version is not an integer or out of range"));
+    }
+    if (*version != 2 && *version != 3) return answer(error("NOPROTO unsupported protocol version"));
+    resp = *version == 3 ? Resp::v3 : Resp::v2;
+  }
+  std::optional<std::string_view> name;
+  while (at < args.size()) {
+    if (equals_nocase(args[at], "auth") && at + 2 < args.size()) return answer(error(no_password));
+    if (equals_nocase(args[at], "setname") && at + 1 < args.size()) {
+      name = args[at + 1];
+      if (!valid_name(*name)) return answer(error(bad_name));
+      at += 2;
+      continue;
+    }
+    return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
+  }
+  client.resp = resp;
+  if (name) client.name = *name;
+  Value::Map fields{{"server", {"redis"}},
+                    {"version", {core_.server_version}},
+                    {"proto", {std::int64_t(resp)}},
+                    {"id", {static_cast<std::int64_t>(client.id)}},
+                    {"mode", {"standalone"}},
+                    {"role", {"master"}},
+                    {"modules", {Value::List{}}}};
+  std::string reply;
+  Value{std::move(fields)}.append_to(reply, resp);
+  return answer(std::move(reply));
+}
+
+Verdict Pipeline::decide_client(Client& client, const protocol::Command& command) {
+  const auto& args = command.args;
+  const auto is = [&](std::string_view word, std::size_t count) {
+    return equals_nocase(args[1], word) && args.size() == count;
+  };
+  std::string reply;
+  if (is("id", 2)) {
+    protocol::append_integer(reply, static_cast<std::int64_t>(client.id));
+  } else if (is("getname", 2)) {
+    if (client.name.empty()) {
+      protocol::append_null(reply, client.resp);
+    } else {
+      protocol::append_bulk(reply, client.name);
+    }
+  } else if (is("setname", 3)) {
+    if (!valid_name(args[2])) return answer(error(bad_name));
+    client.name = args[2];
+    reply = ok();
+  } else if (is("setinfo", 4)) {
+    if (!equals_nocase(args[2], "lib-name") && !equals_nocase(args[2], "lib-ver")) {
+      return answer(error("ERR Unrecognized option '" + std::string(args[2]) + "'"));
+    }
+    (equals_nocase(args[2], "lib-name") ? client.library : client.library_version) = args[3];
+    reply = ok();
+  } else if (is("reply", 3)) {
+    return decide_reply(client, args[2]);
+  } else if (equals_nocase(args[1], "tracking") || equals_nocase(args[1], "caching") ||
+             equals_nocase(args[1], "trackinginfo") || equals_nocase(args[1], "getredir")) {
+    std::string name = "client ";
+    for (const char byte : args[1]) name += static_cast<char>(byte | 0x20);
+    return answer(error("ERR pannier: '" + name +
+                        "' is not available through the sidecar; not executed"));
+  } else if ((is("no-evict", 3) || is("no-touch", 3)) &&
+             (equals_nocase(args[2], "on") || equals_nocase(args[2], "off"))) {
+    reply = ok();
+  } else {
+    return pass(client, protocol::find_command("client"), command, command.wire);
+  }
+  return answer(std::move(reply));
+}
+
+Verdict Pipeline::decide_reply(Client& client, std::string_view how) {
+  if (equals_nocase(how, "on")) {
+    client.reply_off = false;
+    return answer(ok());
+  }
+  if (equals_nocase(how, "off")) {
+    client.reply_off = true;
+  } else if (equals_nocase(how, "skip")) {
+    if (!client.reply_off) client.reply_skip = 2;
+  } else {
+    return answer(error("ERR syntax error"));
+  }
+  return answer({});
+}
+
+Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
+                                const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  switch (spec.verb) {
+    case Verb::subscribe:
+    case Verb::psubscribe:
+    case Verb::ssubscribe:
+    case Verb::unsubscribe:
+    case Verb::punsubscribe:
+    case Verb::sunsubscribe:
+    case Verb::monitor:
+      if (client.in_multi) break;
+      if (client.open > 0) return Hold{};
+      return Tunnel{own, command.wire};
+    default:
+      break;
+  }
+  if (client.open > 0 && client.link != own) return Hold{};
+  const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
+  if (client.own_lost) {
+    if (ends || spec.verb == Verb::unwatch) {
+      client.own_lost = client.in_multi = client.watching = false;
+    }
+    const auto& url = core_.rules->settings().upstream.url;
+    return answer(error("ERR pannier: upstream " + url.substr(url.find("//") + 2) +
+                        " connection lost; outcome unknown"));
+  }
+  if (spec.verb == Verb::multi) client.in_multi = true;
+  if (spec.verb == Verb::watch) client.watching = true;
+  if (spec.verb == Verb::unwatch && !client.in_multi) client.watching = false;
+  const bool executes = spec.verb == Verb::exec && client.in_multi;
+  if (ends && client.in_multi) client.in_multi = client.watching = false;
+  client.fence_due = true;
+  if (executes) return execute(client, own, command.wire);
+  if (spec.verb == Verb::discard) transactions_.erase(client.id);
+  if (client.in_multi && spec.accepts(command.args.size())) return queue(client, spec, command);
+  return pass_on_link(client, own, command.wire);
+}
+
+}  // namespace pannier::policies

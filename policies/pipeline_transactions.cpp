@@ -1,0 +1,100 @@
+// MULTI to EXEC: commands are queued by upstream itself, with the same keys and times as outside.
+
+#include "policies/pipeline.hpp"
+#include "policies/store.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::Access;
+using protocol::Verb;
+
+namespace {
+
+class Late final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view, Core&) override {}
+  void fail(std::string_view, Core&) override {}
+};
+
+/// EXEC: when it has run, keys under rules get what they could not get inside.
+class Execution final : public Exchange {
+ public:
+  using Written = std::vector<std::pair<SubjectRef, bool>>;
+  Execution(Ticket ticket, Written written) : ticket_(ticket), written_(std::move(written)) {}
+
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    const auto result = reader.next();
+    if (!result.null && !result.error()) {
+      for (const auto& [subject, needs_expiry] : written_) finish(*subject, needs_expiry, core);
+    }
+    core.reply(ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  static void finish(const Subject& subject, bool needs_expiry, Core& core) {
+    const auto lane = core.lane(subject.db, subject.rule.get());
+    const auto expiry = core.server_floor() + subject.life.total;
+    std::string wire;
+    std::uint32_t replies = append_index(wire, subject, expiry);
+    if (needs_expiry) {
+      const auto at = std::to_string(expiry.time_since_epoch().count());
+      protocol::append_command(wire, {"PEXPIREAT", subject.key, at, "NX"});
+      ++replies;
+    }
+    if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());
+    core.touched(subject.table_key);
+  }
+
+  Ticket ticket_;
+  Written written_;
+};
+
+bool stores(Verb verb) {
+  return verb == Verb::set || verb == Verb::setex || verb == Verb::psetex || verb == Verb::getset;
+}
+
+}  // namespace
+
+Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
+                        const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
+  Request request{client, {client.id, client.next}, command, spec, {}};
+  if (without_rules || spec.access == Access::none || !find_rules(request)) {
+    return pass_on_link(client, own, command.wire);
+  }
+  if (auto verdict = apply_versions(request)) return std::move(*verdict);
+  const auto now = core_.server_floor();
+  const auto asked = stores(spec.verb) ? parse_store(spec.name, command.args, now) : std::nullopt;
+  const bool rewrites = asked && !(asked->only_absent && asked->ttl);
+  if (spec.access != Access::read) {
+    for (const auto& use : request.keys) {
+      if (!use.match) continue;
+      transactions_[client.id].emplace_back(request.subject(use, core_), !rewrites);
+    }
+  }
+  if (!rewrites) return pass_on_link(client, own, request.wire(wire_));
+  const auto subject = request.subject(request.ruled_key(), core_);
+  const auto expiry = expiry_for(*subject->rule->tier, subject->life, now, asked->ttl,
+                                 !subject->tags.empty());
+  wire_.clear();
+  append_store(wire_, *subject, *asked, expiry);
+  return pass_on_link(client, own, wire_);
+}
+
+Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
+  auto written = transactions_.extract(client.id);
+  if (written.empty()) return pass_on_link(client, own, wire);
+  for (const auto& [subject, needs_expiry] : written.mapped()) {
+    core_.close_flight(subject->table_key);
+  }
+  core_.begin(client, own);
+  const Ticket ticket{client.id, client.next};
+  core_.send(own, wire, 1, std::make_unique<Execution>(ticket, std::move(written.mapped())));
+  return Wait{};
+}
+
+}  // namespace pannier::policies

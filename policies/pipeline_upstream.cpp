@@ -1,0 +1,171 @@
+// What happens to the pipeline without a client asking: upstream comes and goes, pushes, time.
+
+#include "policies/pipeline.hpp"
+#include "policies/scripts.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// Asks for the server's clock: proves that the lane is alive and keeps the clock close.
+class Heartbeat final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view reply, Core& core) override { core.learn_time(reply); }
+  void fail(std::string_view, Core&) override {}
+};
+
+/// Writes a version back that upstream has lost or never had.
+class VersionReturn final : public Exchange {
+ public:
+  explicit VersionReturn(std::string name) : name_(std::move(name)) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    const auto record = reader.next();
+    if (!record.error() && !record.null) core.versions.learn(name_, record.text);
+  }
+  void fail(std::string_view, Core& core) override { core.versions.outdate(name_); }
+
+ private:
+  std::string name_;
+};
+
+void give_back(Core& core, Link lane, const std::string& name) {
+  const auto* version = core.versions.find(name);
+  if (version == nullptr || !version->configured_later) return;
+  const auto current = std::to_string(version->current);
+  std::string wire;
+  protocol::append_command(wire, {"EVAL", scripts::raise_version, "1",
+                                  std::string(KeyVersions::key_prefix) + name, current,
+                                  std::to_string(version->grace.count()), current});
+  core.send(lane, wire, 1, std::make_unique<VersionReturn>(name));
+}
+
+/// `CLIENT CACHING YES, MGET pn:v:<name>...`: reads and tracks the versions.
+class VersionRead final : public Exchange {
+ public:
+  VersionRead(Link lane, std::vector<std::string> names)
+      : lane_(lane), names_(std::move(names)) {}
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part == 0) return;
+    protocol::ReplyReader reader(reply);
+    if (reader.next().kind != '*') return;
+    for (const auto& name : names_) {
+      const auto record = reader.next();
+      core.versions.learn(name, record.null ? std::string_view() : record.text);
+      give_back(core, lane_, name);
+    }
+    for (const auto& [id, client] : core.clients) core.effects.resume(id);
+  }
+  void fail(std::string_view, Core& core) override {
+    for (const auto& name : names_) core.versions.outdate(name);
+  }
+
+ private:
+  Link lane_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+void Pipeline::read_versions() {
+  if (core_.upstream != Core::UpstreamState::up) return;
+  std::vector<std::string> names;
+  std::string wire;
+  protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+  for (const auto& [name, version] : core_.versions.all()) {
+    if (version.must_read) names.push_back(name);
+  }
+  if (names.empty()) return;
+  protocol::append_command(wire, names.size() + 1);
+  protocol::append_bulk(wire, "MGET");
+  for (const auto& name : names) {
+    protocol::append_bulk(wire, std::string(KeyVersions::key_prefix) + name);
+    core_.versions.reading(name);
+  }
+  const Link lane{Link::Kind::lane, 0, 0};
+  core_.send(lane, wire, 2, std::make_unique<VersionRead>(lane, std::move(names)));
+}
+
+void Pipeline::heartbeat() {
+  if (core_.upstream != Core::UpstreamState::up) return;
+  const auto pause = core_.rules->settings().upstream.max_lag / 4;
+  if (core_.now - core_.lane_acked < pause || core_.now - last_heartbeat_ < pause) return;
+  last_heartbeat_ = core_.now;
+  std::string wire;
+  protocol::append_command(wire, {"TIME"});
+  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<Heartbeat>());
+}
+
+void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
+  const Call call(*this, now);
+  core_.upstream = Core::UpstreamState::up;
+  core_.server_version = server.version;
+  core_.databases = server.databases;
+  core_.memory.clear();
+  core_.generations.outdate_all();
+  core_.versions.outdate_all();
+  last_heartbeat_ = {};
+  heartbeat();
+  read_versions();
+  for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
+  const Call call(*this, now);
+  using State = Core::UpstreamState;
+  core_.down_error = error;
+  core_.generations.outdate_all();
+  core_.versions.outdate_all();
+  core_.flights.clear();
+  if (core_.upstream == State::up) ++core_.book.lane_losses;
+  const bool never_there = core_.upstream == State::connecting || core_.upstream == State::absent;
+  core_.upstream = never_there && core_.rules->settings().upstream.embedded ? State::absent
+                                                                           : State::down;
+  if (core_.upstream == State::absent) core_.versions.settle_without_upstream();
+  for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+void Pipeline::lose_own(Client& client) {
+  client.own_lost = client.in_multi || client.watching;
+  transactions_.erase(client.id);
+}
+
+void Pipeline::invalidate(std::string_view push, TimePoint now) {
+  const Call call(*this, now);
+  protocol::ReplyReader reader(push);
+  if (reader.next().kind != '>' || reader.next().text != "invalidate") return;
+  ++core_.book.pushes;
+  const auto keys = reader.next();
+  if (keys.null) {  // FLUSHALL, a full resynchronisation: everything changed.
+    core_.generations.outdate_all();
+    core_.versions.outdate_all();
+    read_versions();
+    return;
+  }
+  for (std::int64_t i = 0; i < keys.number; ++i) {
+    const auto key = reader.next().text;
+    if (key.starts_with(TagGenerations::key_prefix)) {
+      core_.generations.outdate(key.substr(TagGenerations::key_prefix.size()));
+    } else if (key.starts_with(KeyVersions::key_prefix)) {
+      core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
+    }
+  }
+  read_versions();
+}
+
+void Pipeline::tick(TimePoint now) {
+  const Call call(*this, now);
+  if (!core_.leases.empty()) {
+    for (const auto& expired : core_.leases.expire(now, seconds(3))) handle(expired);
+  }
+  core_.misses.forget_old(now);
+  core_.bans.forget_old(core_.server_floor());
+  core_.memory.sweep(core_.server_floor(), 20);
+  heartbeat();
+  read_versions();
+  if (!sweeps_due_.empty()) sweep_old_versions();
+}
+
+}  // namespace pannier::policies

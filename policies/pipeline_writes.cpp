@@ -1,0 +1,167 @@
+// Writes of keys under a rule: their expiry comes from the tier, and whoever waits learns of them.
+
+#include <algorithm>
+
+#include "policies/checked_read.hpp"
+#include "policies/pipeline.hpp"
+#include "policies/store.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::Access;
+using protocol::equals_nocase;
+using protocol::Verb;
+
+namespace {
+
+/// What an EXPIRE-family command or GETEX asks for, as a TTL from now; nothing when its arguments
+/// are not in order or it would delete the key.
+std::optional<milliseconds> asked_ttl(std::string_view number, bool in_seconds, bool absolute,
+                                      ServerTime now) {
+  constexpr std::int64_t limit = std::int64_t{1} << 50;
+  const auto value = protocol::to_integer(number);
+  if (!value || *value <= 0 || *value > limit) return std::nullopt;
+  milliseconds time(in_seconds ? *value * 1000 : *value);
+  if (absolute) time -= now.time_since_epoch();
+  return time > milliseconds(0) ? std::optional(time) : std::nullopt;
+}
+
+/// A TTL set from outside never makes a value look younger than its tier allows.
+milliseconds physical_ttl(const Subject& subject, milliseconds asked) {
+  const auto window = subject.life.total - subject.life.fresh;
+  const auto& tier = *subject.rule->tier;
+  const bool bounded = tier.ttl_mode != TtlMode::by_default || !subject.tags.empty();
+  return (bounded ? std::min(asked, subject.life.fresh) : asked) + window;
+}
+
+/// `PEXPIRE key ms LT, EXISTS key`: a key with tags may only be made to die sooner, since a later
+/// expiry would make its value look younger than an invalidation; the reply is EXPIRE's.
+class Shortening final : public Exchange {
+ public:
+  explicit Shortening(Ticket ticket) : ticket_(ticket) {}
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part == 1) core.reply(ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  Ticket ticket_;
+};
+
+bool removes(Verb verb) { return verb == Verb::del || verb == Verb::unlink || verb == Verb::getdel; }
+
+}  // namespace
+
+Verdict Pipeline::store(Request& request, Link link) {
+  const auto now = core_.server_floor();
+  const auto asked = parse_store(request.spec.name, request.args(), now);
+  if (!asked) return write(request, link);
+  const auto subject = request.subject(request.ruled_key(), core_);
+  core_.close_flight(subject->table_key);
+  // SET NX with a time of its own is a lock: its time is the client's, untouched.
+  const bool lock = asked->only_absent && asked->ttl;
+  const auto miss = asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key,
+                                                                          core_.now);
+  const auto born = miss ? miss->at : now;
+  auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl,
+                           !subject->tags.empty());
+  if (lock) expiry = now + *asked->ttl;
+  std::string wire;
+  append_store(wire, *subject, *asked, expiry);
+  auto exchange = std::make_unique<Store>(subject, link, request.ticket, *asked);
+  if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
+  if (miss) exchange->ends_load(miss->told);
+  if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
+  const auto listed = lock ? 0 : append_index(wire, *subject, expiry);
+  return begin(request, link, wire, 1 + listed, std::move(exchange));
+}
+
+Verdict Pipeline::write(Request& request, Link link) {
+  std::vector<SubjectRef> subjects;
+  std::string wire(request.wire(wire_));
+  std::uint32_t replies = 1;
+  const bool removal = removes(request.spec.verb);
+  // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
+  const bool expires = request.spec.access == Access::write && !removal &&
+                       request.spec.verb != Verb::persist && !request.spec.movable_keys;
+  for (const auto& use : request.keys) {
+    if (!use.match) continue;
+    auto subject = request.subject(use, core_);
+    core_.close_flight(subject->table_key);
+    if (removal) ++subject->counters().deletes;
+    if (expires) {
+      const auto expiry = core_.server_floor() + subject->life.total;
+      protocol::append_command(wire, {"PEXPIREAT", subject->key,
+                                      std::to_string(expiry.time_since_epoch().count()), "NX"});
+      replies += 1 + append_index(wire, *subject, expiry);
+    }
+    subjects.push_back(std::move(subject));
+  }
+  return begin(request, link, wire, replies,
+               std::make_unique<Write>(link, request.ticket, std::move(subjects)));
+}
+
+Verdict Pipeline::expire(Request& request, Link link) {
+  const auto& args = request.args();
+  const auto verb = request.spec.verb;
+  const bool in_seconds = verb == Verb::expire || verb == Verb::expireat;
+  const bool absolute = verb == Verb::expireat || verb == Verb::pexpireat;
+  const auto asked = asked_ttl(args[2], in_seconds, absolute, core_.server_floor());
+  if (!asked || args.size() > 4) {
+    const auto subject = request.subject(request.ruled_key(), core_);
+    core_.close_flight(subject->table_key);
+    return begin(request, link, request.wire(wire_), 1,
+                 std::make_unique<Write>(link, request.ticket, std::vector{subject}));
+  }
+  const auto subject = request.subject(request.ruled_key(), core_);
+  const auto ttl = std::to_string(physical_ttl(*subject, *asked).count());
+  core_.close_flight(subject->table_key);
+  std::string wire;
+  if (subject->tags.empty()) {
+    protocol::append_command(wire, args.size() == 4 ? 4 : 3);
+    protocol::append_bulk(wire, "PEXPIRE");
+    protocol::append_bulk(wire, subject->key);
+    protocol::append_bulk(wire, ttl);
+    if (args.size() == 4) protocol::append_bulk(wire, args[3]);
+    return begin(request, link, wire, 1,
+                 std::make_unique<Write>(link, request.ticket, std::vector<SubjectRef>{}));
+  }
+  // With NX or GT the answer for a key with tags is always "not changed".
+  if (args.size() == 4 && (equals_nocase(args[3], "nx") || equals_nocase(args[3], "gt"))) {
+    return answer(":0\r\n");
+  }
+  protocol::append_command(wire, {"PEXPIRE", subject->key, ttl, "LT"});
+  protocol::append_command(wire, {"EXISTS", subject->key});
+  return begin(request, link, wire, 2, std::make_unique<Shortening>(request.ticket));
+}
+
+Verdict Pipeline::get_and_expire(Request& request, Link link) {
+  const auto& args = request.args();
+  const auto subject = request.subject(request.ruled_key(), core_);
+  std::optional<milliseconds> asked;
+  if (args.size() == 4) {
+    const bool ex = equals_nocase(args[2], "ex"), exat = equals_nocase(args[2], "exat");
+    const bool px = equals_nocase(args[2], "px"), pxat = equals_nocase(args[2], "pxat");
+    if (ex || exat || px || pxat) {
+      asked = asked_ttl(args[3], ex || exat, exat || pxat, core_.server_floor());
+    }
+  }
+  if (args.size() > 2 && !asked) return write(request, link);
+  std::string get, after;
+  protocol::append_command(get, {"GET", subject->key});
+  if (asked) {
+    const auto ttl = std::to_string(physical_ttl(*subject, *asked).count());
+    if (subject->tags.empty()) {
+      protocol::append_command(after, {"PEXPIRE", subject->key, ttl});
+    } else {
+      protocol::append_command(after, {"PEXPIRE", subject->key, ttl, "LT"});
+    }
+  }
+  core_.close_flight(subject->table_key);
+  core_.begin(request.client, link);
+  CheckedRead::start(subject, link, request.ticket, get, after, asked ? 1 : 0, core_);
+  return Wait{};
+}
+
+}  // namespace pannier::policies

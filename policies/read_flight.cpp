@@ -1,0 +1,193 @@
+#include "policies/read_flight.hpp"
+
+#include <algorithm>
+
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// Gives a value from outside the life of its tier.
+class Adoption final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view, Core&) override {}
+  void fail(std::string_view, Core&) override {}
+};
+
+}  // namespace
+
+void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core) {
+  const auto link = core.lane(subject->db, subject->rule.get());
+  auto flight = std::make_unique<ReadFlight>(subject, link, std::move(readers));
+  std::string wire;
+  const auto asked = flight->check_.ask(wire, core);
+  protocol::append_command(wire, {"GET", subject->key});
+  auto* self = flight.get();
+  self->sent_ = core.now;
+  self->id_ = core.send(link, wire, asked + 1, std::move(flight));
+  core.flights[subject->table_key] = self;
+}
+
+void ReadFlight::restart(const SubjectRef& subject, const std::vector<LeaseTable::Waiter>& waiters,
+                         Core& core) {
+  if (waiters.empty()) return;
+  std::vector<Reader> readers;
+  for (const auto& waiter : waiters) readers.push_back({waiter.ticket, waiter.since, false});
+  start(subject, std::move(readers), core);
+}
+
+void ReadFlight::join(Ticket reader, TimePoint now) {
+  ++check_.subject().counters().coalesced;
+  readers_.push_back({reader, now, true, true});
+}
+
+bool ReadFlight::joinable(const Client& client, const Core& core) const {
+  return id_ >= client.fence && core.now - sent_ <= core.rules->settings().upstream.max_lag;
+}
+
+void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part < check_.parts()) {
+    check_.settle(part, reply, core);
+  } else {
+    conclude(reply, core);
+  }
+}
+
+void ReadFlight::conclude(std::string_view value, Core& core) {
+  const auto& subject = check_.subject();
+  const auto open = core.flights.find(subject.table_key);
+  if (open != core.flights.end() && open->second == this) core.flights.erase(open);
+
+  protocol::ReplyReader reader(value);
+  const auto found = reader.next();
+  if (found.error()) {
+    subject.counters().errors += readers_.size();
+    return give_all(value, core);
+  }
+  const auto standing = check_.judge(core);
+  if (found.null) return missing(core);
+  if (check_.absent() && !retried_) return retry(core);
+
+  switch (standing.state) {
+    case Standing::State::fresh:
+      return give_all(value, core);
+    case Standing::State::stale:
+      return give_stale(value, core);
+    case Standing::State::invalid:
+      ++subject.counters().invalid_reads;
+      return missing(core);
+    case Standing::State::foreign:
+      ++subject.counters().foreign_values;
+      if (subject.rule->tier->foreign == Foreign::miss) return missing(core);
+      if (subject.rule->tier->foreign == Foreign::adopt) adopt(core);
+      return give_all(value, core);
+  }
+}
+
+void ReadFlight::retry(Core& core) {
+  auto readers = std::move(readers_);
+  start(check_.subject_ref(), std::move(readers), core);
+  core.flights[check_.subject().table_key]->retried_ = true;
+}
+
+void ReadFlight::adopt(Core& core) {
+  const auto& subject = check_.subject();
+  const auto expiry = check_.asked_at() + subject.life.total;
+  std::string wire;
+  protocol::append_command(wire, {"PEXPIREAT", subject.key,
+                                  std::to_string(expiry.time_since_epoch().count())});
+  core.send(link_, wire, 1, std::make_unique<Adoption>());
+}
+
+void ReadFlight::give(const Reader& reader, std::string_view value, Core& core) {
+  if (reader.counted) {
+    core.reply(reader.ticket, value);
+  } else {
+    core.deliver(reader.ticket, value);
+  }
+}
+
+void ReadFlight::give_all(std::string_view value, Core& core) {
+  auto& counters = check_.subject().counters();
+  const bool error = value.front() == '-' || value.front() == '!';
+  if (!error) counters.hits += readers_.size();
+  for (const auto& reader : readers_) {
+    if (!error) counters.hit_seconds.add(core.now - reader.since);
+    if (!error && !reader.counted) ++counters.loads_avoided;
+    give(reader, value, core);
+  }
+}
+
+void ReadFlight::give_stale(std::string_view value, Core& core) {
+  auto& counters = check_.subject().counters();
+  auto elected = readers_.end();
+  if (!core.leases.held(check_.subject().table_key)) {
+    elected = std::find_if(readers_.begin(), readers_.end(),
+                           [&](const Reader& reader) {
+                             return core.grant(check_.subject_ref(), reader.ticket.client);
+                           });
+  }
+  if (elected != readers_.end()) {
+    const auto loader = *elected;
+    readers_.erase(elected);
+    tell_missing(loader, core);
+  }
+  counters.stale_served += readers_.size();
+  counters.loads_avoided += readers_.size();
+  give_all(value, core);
+}
+
+void ReadFlight::missing(Core& core) {
+  const auto readers = std::move(readers_);
+  for (const auto& reader : readers) wait_or_load(reader, core);
+}
+
+void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
+  const auto& subject = check_.subject();
+  const auto& rule = *subject.rule;
+  if (core.find(reader.ticket.client) == nullptr) return;
+  if (!rule.leases()) return tell_missing(reader, core);
+  if (!core.leases.held(subject.table_key)) {
+    if (core.learning.worth_waiting(rule.settings->name, subject.table_key, core.now)) {
+      core.grant(check_.subject_ref(), reader.ticket.client);
+    } else {
+      ++subject.counters().wait_refused;
+    }
+    return tell_missing(reader, core);
+  }
+  const auto until = reader.since + rule.tier->coalesce.wait;
+  if (until <= core.now ||
+      !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until})) {
+    ++subject.counters().wait_refused;
+    return tell_missing(reader, core);
+  }
+  if (!reader.shared) ++subject.counters().coalesced;
+  if (reader.counted) core.finish(reader.ticket.client);
+}
+
+void ReadFlight::tell_missing(const Reader& reader, Core& core) {
+  core.count_miss(check_.subject(), check_.asked_at(), reader.since);
+  if (reader.counted) {
+    core.reply_null(reader.ticket);
+  } else {
+    core.deliver_null(reader.ticket);
+  }
+}
+
+void ReadFlight::fail(std::string_view error, Core& core) {
+  const auto& subject = check_.subject();
+  const auto open = core.flights.find(subject.table_key);
+  if (open != core.flights.end() && open->second == this) core.flights.erase(open);
+  if (subject.rule->tier->on_down == OnDown::miss) {
+    for (const auto& reader : readers_) {
+      ++subject.counters().misses;
+      reader.counted ? core.reply_null(reader.ticket) : core.deliver_null(reader.ticket);
+    }
+    return;
+  }
+  subject.counters().errors += readers_.size();
+  for (const auto& reader : readers_) give(reader, error, core);
+}
+
+}  // namespace pannier::policies

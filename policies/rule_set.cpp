@@ -1,0 +1,112 @@
+#include "policies/rule_set.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace pannier::policies {
+
+namespace {
+
+constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+
+/// `tenant:{id}` with the captures put in.
+std::string filled(std::string_view text, const Match& match) {
+  std::string out;
+  while (!text.empty()) {
+    const auto open = text.find('{');
+    out += text.substr(0, open);
+    if (open == text.npos) break;
+    const auto close = text.find('}', open);
+    out += match.capture(text.substr(open + 1, close - open - 1));
+    text.remove_prefix(close + 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view Match::capture(std::string_view name) const {
+  const auto& names = pattern->names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return captures[i];
+  }
+  return {};
+}
+
+struct RuleSet::Sown {
+  std::map<char, std::unique_ptr<Sown>> children;
+  std::vector<Candidate> candidates;
+};
+
+RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settings) {
+  rules_.reserve(settings_.rules.size());
+  Sown root;
+  std::uint32_t order = 0;
+  for (const auto& rule : settings_.rules) {
+    const auto& tier = settings_.tiers[rule.tier];
+    rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
+    if (!rule.tags.empty()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
+    for (const auto& pattern : rule.match) {
+      Sown* at = &root;
+      for (const char byte : pattern.prefix()) {
+        auto& next = at->children[byte];
+        if (!next) next = std::make_unique<Sown>();
+        at = next.get();
+      }
+      at->candidates.push_back({order++, &rules_.back(), &pattern});
+    }
+  }
+  settle(root);
+}
+
+std::uint32_t RuleSet::settle(const Sown& sown) {
+  const auto id = static_cast<std::uint32_t>(nodes_.size());
+  nodes_.emplace_back();
+  nodes_[id].candidates = sown.candidates;
+  const auto begin = static_cast<std::uint32_t>(edges_.size());
+  for (const auto& [byte, next] : sown.children) edges_.push_back({byte, none});
+  nodes_[id].begin = begin;
+  nodes_[id].end = static_cast<std::uint32_t>(edges_.size());
+  auto at = begin;
+  for (const auto& [byte, next] : sown.children) edges_[at++].node = settle(*next);
+  return id;
+}
+
+std::uint32_t RuleSet::child(const Node& node, char byte) const {
+  for (auto i = node.begin; i < node.end; ++i) {
+    if (edges_[i].byte == byte) return edges_[i].node;
+  }
+  return none;
+}
+
+void RuleSet::find(std::string_view key, Match& match) const {
+  match.rule = nullptr;
+  if (nodes_.empty() || rules_.empty()) return;
+  auto best = none;
+  std::uint32_t at = 0;
+  for (std::size_t i = 0;; ++i) {
+    for (const auto& candidate : nodes_[at].candidates) {
+      if (candidate.order > best) break;
+      if (!candidate.pattern->matches(key, scratch_)) continue;
+      best = candidate.order;
+      match.rule = candidate.rule;
+      match.pattern = candidate.pattern;
+      match.captures.swap(scratch_);
+      break;
+    }
+    if (i == key.size()) return;
+    at = child(nodes_[at], key[i]);
+    if (at == none) return;
+  }
+}
+
+std::vector<std::string> RuleSet::tags(const Match& match) const {
+  std::vector<std::string> tags;
+  tags.reserve(match.rule->settings->tags.size());
+  for (const auto& text : match.rule->settings->tags) tags.push_back(filled(text, match));
+  std::sort(tags.begin(), tags.end());
+  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+  return tags;
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policies/counters.hpp"
+#include "policies/settings.hpp"
+
+namespace pannier::policies {
+
+/// A rule with everything it refers to, ready to be applied.
+struct Rule {
+  const RuleSettings* settings = nullptr;
+  const TierSettings* tier = nullptr;
+  TierCounters* counters = nullptr;
+  std::size_t number = 0;  ///< Its place in the configuration.
+
+  bool never() const { return tier->cache == CacheMode::never; }
+  bool tagged() const { return !settings->tags.empty(); }
+  bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
+};
+
+/// What the captures of a match are called and hold; views into the key.
+struct Match {
+  const Rule* rule = nullptr;
+  const protocol::KeyPattern* pattern = nullptr;
+  std::vector<std::string_view> captures;
+
+  explicit operator bool() const { return rule != nullptr; }
+  /// The capture of that name; empty when the pattern has none.
+  std::string_view capture(std::string_view name) const;
+};
+
+/// The rules of one configuration: which one a key falls under. Immutable.
+///
+/// Patterns are sorted into a trie by what every matching key begins with, so that a look-up walks
+/// the key once and tries only patterns whose literal beginning it has already seen; of those that
+/// match, the first of the configuration wins.
+class RuleSet {
+ public:
+  RuleSet(const Settings& settings, CounterBook& book);
+  RuleSet(const RuleSet&) = delete;
+  RuleSet& operator=(const RuleSet&) = delete;
+
+  bool empty() const { return rules_.empty(); }
+
+  /// The first rule that matches `key`; `match.rule` is null when there is none.
+  void find(std::string_view key, Match& match) const;
+
+  /// The tags of a key that matched, from the rule's templates; sorted, none twice.
+  std::vector<std::string> tags(const Match& match) const;
+
+  const std::vector<Rule>& rules() const { return rules_; }
+  const Settings& settings() const { return settings_; }
+  /// The longest life of any entry under a rule with tags: bounds how long a generation matters.
+  milliseconds longest_life() const { return longest_life_; }
+
+ private:
+  struct Candidate {
+    std::uint32_t order;  ///< Of the pattern in the configuration.
+    const Rule* rule;
+    const protocol::KeyPattern* pattern;
+  };
+  struct Node {
+    std::uint32_t begin = 0, end = 0;  ///< Its children in edges_, sorted by byte.
+    std::vector<Candidate> candidates;
+  };
+  struct Edge {
+    char byte;
+    std::uint32_t node;
+  };
+  struct Sown;  ///< The trie while it grows.
+  std::uint32_t settle(const Sown& sown);
+  std::uint32_t child(const Node& node, char byte) const;
+
+  Settings settings_;
+  std::vector<Rule> rules_;
+  std::vector<Node> nodes_;
+  std::vector<Edge> edges_;
+  milliseconds longest_life_{0};
+  mutable std::vector<std::string_view> scratch_;
+};
+
+}  // namespace pannier::policies

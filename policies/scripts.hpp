@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string_view>
+
+namespace pannier::policies::scripts {
+
+// The few decisions that must be one step inside Redis. The memory store knows them by their text
+// and does the same natively. All arguments and results are integers in milliseconds.
+
+/// Moves a tag's generation forward: max(server time, old + 1). KEYS[1] the generation,
+/// ARGV[1] how long it lives. Returns the new generation.
+inline constexpr std::string_view raise_generation =
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local old = tonumber(redis.call('GET', KEYS[1]) or '0') or 0 "
+    "local new = math.max(now, old + 1) "
+    "redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', ARGV[1]) "
+    "return new";
+
+/// Moves a version forward, never back. KEYS[1] the record "current bumped_at grace",
+/// ARGV[1] the version wanted at least (0: one more than what is there, or than ARGV[3]),
+/// ARGV[2] the grace period, ARGV[3] the version known here. Returns the record.
+inline constexpr std::string_view raise_version =
+    "local record = redis.call('GET', KEYS[1]) "
+    "local current = math.max(tonumber(ARGV[3]), "
+    "  tonumber(record and string.match(record, '^%d+') or '0')) "
+    "local wanted = tonumber(ARGV[1]) "
+    "if wanted == 0 then wanted = current + 1 end "
+    "if record and wanted <= tonumber(string.match(record, '^%d+')) then return record end "
+    "local t = redis.call('TIME') "
+    "record = string.format('%.0f %.0f %s', wanted, t[1] * 1000 + math.floor(t[2] / 1000), ARGV[2]) "
+    "redis.call('SET', KEYS[1], record) "
+    "return record";
+
+/// Removes keys whose expiry is still the one that was looked at. KEYS[1] the tag's index,
+/// KEYS[2...] the keys, ARGV[i] the expiry of KEYS[i + 1]. Returns how many were removed.
+inline constexpr std::string_view purge_unchanged =
+    "local removed = 0 "
+    "for i = 2, #KEYS do "
+    "  local expiry = redis.call('PEXPIRETIME', KEYS[i]) "
+    "  if string.format('%.0f', expiry) == ARGV[i - 1] then "
+    "    removed = removed + redis.call('UNLINK', KEYS[i]) "
+    "  end "
+    "  local score = redis.call('ZSCORE', KEYS[1], KEYS[i]) "
+    "  if score and tonumber(score) == tonumber(ARGV[i - 1]) then "
+    "    redis.call('ZREM', KEYS[1], KEYS[i]) "
+    "  end "
+    "end "
+    "return removed";
+
+}  // namespace pannier::policies::scripts

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// The types a setting can have. Each has one strict grammar, read by parse_setting() and written
+/// back by setting_text(); what one writes the other reads.
+///
+/// - milliseconds: digits and a unit, `250ms 30s 5m 1h 30d`; no bare number but `0`, no sign, no
+///   fraction, no leading zero.
+/// - Bytes: digits and a unit, `512B 64KiB 1MiB 2GiB` (binary units only).
+/// - Ratio: `0%` to `100%`, whole percent.
+/// - Count: digits.
+/// - bool: `true` or `false`, nothing else (`yes`, `on` are refused: YAML readers disagree on
+/// them).
+/// - enums: one of their names.
+struct Bytes {
+  std::uint64_t value = 0;
+};
+struct Ratio {
+  double value = 0;  ///< 0 to 1.
+};
+struct Count {
+  std::uint64_t value = 0;
+};
+
+enum class CacheMode : std::uint8_t { normal, never };
+/// Whose TTL a SET gets: always the tier's; the client's but at most the tier's; the client's where
+/// it gives one.
+enum class TtlMode : std::uint8_t { tier, cap, by_default };
+/// A value whose expiry the sidecar did not set: give it the tier's life; believe it; ignore it.
+enum class Foreign : std::uint8_t { adopt, trust, miss };
+/// What a rule's keys get while upstream is away.
+enum class OnDown : std::uint8_t { error, miss, memory };
+/// Who shares a lease: nobody (no leases), the clients of this sidecar.
+enum class CoalesceScope : std::uint8_t { off, sidecar };
+enum class VersionMode : std::uint8_t { none, transparent, explicit_in_key };
+enum class Mode : std::uint8_t { normal, bypass, memory };
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+/// Each reads `raw` into `out`. \returns an empty string, or what is wrong and what would be right
+/// ("'5' has no unit; write 5s, 5m or 5ms").
+std::string parse_setting(std::string_view raw, milliseconds& out);
+std::string parse_setting(std::string_view raw, Bytes& out);
+std::string parse_setting(std::string_view raw, Ratio& out);
+std::string parse_setting(std::string_view raw, Count& out);
+std::string parse_setting(std::string_view raw, bool& out);
+std::string parse_setting(std::string_view raw, std::string& out);
+std::string parse_setting(std::string_view raw, CacheMode& out);
+std::string parse_setting(std::string_view raw, TtlMode& out);
+std::string parse_setting(std::string_view raw, Foreign& out);
+std::string parse_setting(std::string_view raw, OnDown& out);
+std::string parse_setting(std::string_view raw, CoalesceScope& out);
+std::string parse_setting(std::string_view raw, VersionMode& out);
+std::string parse_setting(std::string_view raw, Mode& out);
+std::string parse_setting(std::string_view raw, LogLevel& out);
+
+std::string setting_text(milliseconds value);  ///< The largest unit that divides it.
+std::string setting_text(Bytes value);
+std::string setting_text(Ratio value);
+std::string setting_text(Count value);
+std::string setting_text(bool value);
+std::string setting_text(const std::string& value);
+std::string setting_text(CacheMode value);
+std::string setting_text(TtlMode value);
+std::string setting_text(Foreign value);
+std::string setting_text(OnDown value);
+std::string setting_text(CoalesceScope value);
+std::string setting_text(VersionMode value);
+std::string setting_text(Mode value);
+std::string setting_text(LogLevel value);
+
+}  // namespace pannier::policies

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "policies/setting_types.hpp"
+#include "protocol/glob.hpp"
+
+namespace pannier::policies {
+
+#define PANNIER_MEMBER(type, name, value, text) type name = value;
+
+struct UpstreamSettings {
+#define PANNIER_UPSTREAM PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct MemorySettings {
+#define PANNIER_MEMORY PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct LimitSettings {
+#define PANNIER_LIMIT PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct AdminSettings {
+#define PANNIER_ADMIN PANNIER_MEMBER
+#include "policies/settings.def"
+  std::vector<std::string> allowed_hosts;  ///< Host names accepted beside the loopback ones.
+};
+
+struct LogSettings {
+#define PANNIER_LOG PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct CoalesceSettings {
+#define PANNIER_COALESCE PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct VersionSettings {
+#define PANNIER_VERSION PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+/// How long values live and who may compute them; rules share tiers.
+struct TierSettings {
+  std::string name;
+#define PANNIER_TIER PANNIER_MEMBER
+#include "policies/settings.def"
+  CoalesceSettings coalesce;
+};
+
+/// Which keys, and what is done with them. The first rule that matches a key is the key's rule.
+struct RuleSettings {
+  std::string name;  ///< Its prefix without a trailing colon unless given; unique.
+  std::vector<protocol::KeyPattern> match;
+  std::size_t tier = 0;           ///< Index into Settings::tiers.
+  std::vector<std::string> tags;  ///< Templates: `dashboard`, `tenant:{id}`; captures are checked.
+  bool index = true;              ///< Whether keys are listed under their tags upstream.
+  VersionSettings version;
+};
+
+/// One configuration, whole and checked: what a file says, or the defaults.
+struct Settings {
+#define PANNIER_GENERAL PANNIER_MEMBER
+#include "policies/settings.def"
+  UpstreamSettings upstream;
+  MemorySettings memory;
+  LimitSettings limits;
+  AdminSettings admin;
+  LogSettings log;
+  std::vector<TierSettings> tiers;
+  std::vector<RuleSettings> rules;
+};
+
+#undef PANNIER_MEMBER
+
+}  // namespace pannier::policies

@@ -1,0 +1,151 @@
+#include "policies/store.hpp"
+
+#include <limits>
+
+#include "protocol/command_table.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::equals_nocase;
+
+namespace {
+
+constexpr std::int64_t longest_ms = std::numeric_limits<std::int64_t>::max() / 4;
+
+/// A relative or absolute time in the unit of its option, as a TTL from `now`.
+std::optional<milliseconds> to_ttl(std::string_view number, bool in_seconds, bool absolute,
+                                   ServerTime now) {
+  const auto value = protocol::to_integer(number);
+  if (!value || *value <= 0 || *value > longest_ms / 1000) return std::nullopt;
+  const milliseconds time(in_seconds ? *value * 1000 : *value);
+  return absolute ? time - now.time_since_epoch() : time;
+}
+
+/// Takes one option of SET. \returns how many arguments it was; 0 when it is not in order.
+std::size_t take_option(std::span<const std::string_view> args, ServerTime now,
+                        StoreRequest& request) {
+  const auto name = args[0];
+  const auto flag = [&](bool& set) {
+    set = true;
+    return std::size_t{1};
+  };
+  if (equals_nocase(name, "nx")) return flag(request.only_absent);
+  if (equals_nocase(name, "xx")) return flag(request.only_present);
+  if (equals_nocase(name, "get")) return flag(request.get);
+  if (equals_nocase(name, "keepttl") && !request.ttl) return flag(request.keep_ttl);
+  const bool ex = equals_nocase(name, "ex"), exat = equals_nocase(name, "exat");
+  const bool px = equals_nocase(name, "px"), pxat = equals_nocase(name, "pxat");
+  if (!(ex || exat || px || pxat) || args.size() < 2 || request.ttl || request.keep_ttl) return 0;
+  request.ttl = to_ttl(args[1], ex || exat, exat || pxat, now);
+  return request.ttl ? 2 : 0;
+}
+
+}  // namespace
+
+std::optional<StoreRequest> parse_store(std::string_view name,
+                                        std::span<const std::string_view> args, ServerTime now) {
+  StoreRequest request;
+  if (name == "setex" || name == "psetex") {
+    request.value = args[3];
+    request.ttl = to_ttl(args[2], name == "setex", false, now);
+    return request.ttl ? std::optional(request) : std::nullopt;
+  }
+  request.value = args[2];
+  request.get = name == "getset";
+  request.only_absent = name == "setnx";
+  for (auto rest = args.subspan(3); !rest.empty();) {
+    const auto taken = take_option(rest, now, request);
+    if (taken == 0) return std::nullopt;
+    rest = rest.subspan(taken);
+  }
+  if (request.only_absent && request.only_present) return std::nullopt;
+  return request;
+}
+
+void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
+                  ServerTime expiry) {
+  const std::size_t options = (request.keep_ttl ? 1u : 2u) + (request.only_absent ? 1u : 0u) +
+                              (request.only_present ? 1u : 0u) + (request.get ? 1u : 0u);
+  protocol::append_command(wire, 3 + options);
+  protocol::append_bulk(wire, "SET");
+  protocol::append_bulk(wire, subject.key);
+  protocol::append_bulk(wire, request.value);
+  if (request.keep_ttl) {
+    protocol::append_bulk(wire, "KEEPTTL");
+  } else {
+    protocol::append_bulk(wire, "PXAT");
+    protocol::append_bulk(wire, std::to_string(expiry.time_since_epoch().count()));
+  }
+  if (request.only_absent) protocol::append_bulk(wire, "NX");
+  if (request.only_present) protocol::append_bulk(wire, "XX");
+  if (request.get) protocol::append_bulk(wire, "GET");
+}
+
+std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry) {
+  if (subject.tags.empty() || !subject.rule->settings->index) return 0;
+  const auto at = std::to_string(expiry.time_since_epoch().count());
+  for (const auto& tag : subject.tags) {
+    const auto index = "pn:t:" + tag;
+    protocol::append_command(wire, {"ZADD", index, at, subject.key});
+    protocol::append_command(wire, {"PEXPIREAT", index, at, "NX"});
+    protocol::append_command(wire, {"PEXPIREAT", index, at, "GT"});
+  }
+  return static_cast<std::uint32_t>(3 * subject.tags.size());
+}
+
+void Store::keep(std::string_view value) {
+  kept_.emplace();
+  protocol::append_bulk(*kept_, value);
+}
+
+void Store::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part > 0) return;
+  protocol::ReplyReader reader(reply);
+  const auto answer = reader.next();
+  const bool stores = taken(answer.error(), answer.null);
+  if (stores) stored(core);
+  if (!as_setnx_ || answer.error()) return core.reply_from(link_, ticket_, reply);
+  core.reply(ticket_, stores ? ":1\r\n" : ":0\r\n");
+}
+
+bool Store::taken(bool error, bool null) const {
+  if (error) return false;
+  if (!get_) return !null;
+  if (only_absent_) return null;
+  return !(only_present_ && null);
+}
+
+void Store::stored(Core& core) {
+  const auto& key = subject_->table_key;
+  auto& counters = subject_->counters();
+  ++counters.stores;
+  core.close_flight(key);
+  const bool leased = !core.leases.empty() && core.leases.held(key);
+  const auto& rule = subject_->rule->settings->name;
+  if (fills() && leased) {
+    core.learning.filled(rule, key, core.now - core.leases.granted_at(key));
+  }
+  if (fills() && load_began_) counters.load_seconds.add(core.now - *load_began_);
+  if (!leased) return;
+  if (!fills() || !kept_) return core.touched(key);
+  for (const auto& waiter : core.leases.close(key)) {
+    ++counters.hits;
+    ++counters.loads_avoided;
+    counters.hit_seconds.add(core.now - waiter.since);
+    core.deliver(waiter.ticket, *kept_);
+  }
+}
+
+void Write::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part > 0) return;
+  for (const auto& subject : subjects_) core.touched(subject->table_key);
+  core.reply_from(link_, ticket_, reply);
+}
+
+void Write::fail(std::string_view error, Core& core) {
+  for (const auto& subject : subjects_) core.close_flight(subject->table_key);
+  core.reply(ticket_, error);
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "policies/core.hpp"
+
+namespace pannier::policies {
+
+/// What a SET, SETEX, PSETEX, GETSET or SETNX asks for.
+struct StoreRequest {
+  std::string_view value;
+  std::optional<milliseconds> ttl;  ///< The client's, counted from now.
+  bool only_absent = false, only_present = false;  ///< NX, XX
+  bool get = false, keep_ttl = false;
+};
+
+/// Reads the arguments of one of these commands; nothing when they are not in order, so that
+/// upstream should see them as they are and say so itself.
+std::optional<StoreRequest> parse_store(std::string_view lower_name,
+                                        std::span<const std::string_view> args, ServerTime now);
+
+/// Appends `SET key value PXAT expiry [NX|XX] [GET]`, or KEEPTTL where that was asked for.
+void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
+                  ServerTime expiry);
+
+/// Appends the entries of a stored key in the lists of its tags. \returns the number of commands.
+std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry);
+
+/// A SET under a rule on its way. When Redis has taken it, those who waited for the value get the
+/// bytes of this very SET, without another GET.
+class Store final : public Exchange {
+ public:
+  Store(SubjectRef subject, Link link, Ticket ticket, const StoreRequest& request)
+      : subject_(std::move(subject)),
+        link_(link),
+        ticket_(ticket),
+        only_absent_(request.only_absent),
+        only_present_(request.only_present),
+        get_(request.get) {}
+
+  /// Keeps the value for those who wait; not called when nobody can.
+  void keep(std::string_view value);
+  /// The load this SET ends began then.
+  void ends_load(TimePoint began) { load_began_ = began; }
+  /// SETNX answers 1 and 0 where SET NX answers OK and nil.
+  void answer_as_setnx() { as_setnx_ = true; }
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override;
+  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+
+ private:
+  /// Whether the reply says that the value was stored.
+  bool taken(bool error, bool null) const;
+  /// Whether it may be what a lease waits for: SET NX never is (locks).
+  bool fills() const { return !only_absent_; }
+  void stored(Core& core);
+
+  SubjectRef subject_;
+  Link link_;
+  Ticket ticket_;
+  bool only_absent_, only_present_, get_;
+  bool as_setnx_ = false;
+  std::optional<std::string> kept_;  ///< As a bulk reply.
+  std::optional<TimePoint> load_began_;
+};
+
+/// Any other command that writes keys under rules. Its first reply is the client's; the rest are
+/// of the expiries that were sent behind it.
+class Write final : public Exchange {
+ public:
+  Write(Link link, Ticket ticket, std::vector<SubjectRef> subjects)
+      : link_(link), ticket_(ticket), subjects_(std::move(subjects)) {}
+
+  void settle(std::size_t part, std::string_view reply, Core& core) override;
+  void fail(std::string_view error, Core& core) override;
+
+ private:
+  Link link_;
+  Ticket ticket_;
+  std::vector<SubjectRef> subjects_;
+};
+
+}  // namespace pannier::policies

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policies/expiry.hpp"
+#include "policies/rule_set.hpp"
+
+namespace pannier::policies {
+
+/// A rule kept alive for as long as a conversation needs it, whatever is reloaded meanwhile.
+using RuleRef = std::shared_ptr<const Rule>;
+
+/// One key under a rule, with what follows from both. Immutable and shared.
+struct Subject {
+  RuleRef rule;
+  std::uint32_t db = 0;
+  std::string client_key;  ///< As clients say it.
+  std::string key;         ///< As upstream knows it; differs under a transparent version.
+  std::string table_key;   ///< As the tables of leases, misses and flights know it.
+  std::vector<std::string> tags;
+  Life life{};
+
+  TierCounters& counters() const { return *rule->counters; }
+};
+using SubjectRef = std::shared_ptr<const Subject>;
+
+}  // namespace pannier::policies

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// What is known here of the tags' generations: a value under a tag is valid only if its load
+/// began after the tag's generation, the server time of its last invalidation.
+///
+/// The truth is upstream, one key a tag. What was read over the lane is tracked by Redis, so it
+/// counts as current until a push says otherwise, the lane is lost or has been silent too long.
+/// Where several answers meet the newest wins: a generation never goes back.
+class TagGenerations {
+ public:
+  static constexpr std::string_view key_prefix = "pn:g:";
+  static constexpr std::size_t capacity = 200'000;  ///< Beyond it everything is read again.
+
+  struct Known {
+    ServerTime generation;
+    bool current = false;  ///< Nothing newer can have reached us unseen.
+    TimePoint renewed;     ///< When its life upstream was last prolonged.
+  };
+
+  /// What is known of a tag; null when nothing.
+  const Known* find(std::uint32_t db, std::string_view tag) const;
+
+  /// A read said so: one of the lane, tracked from now on, or any other answer.
+  enum class Source { tracked_read, other };
+  void learn(std::uint32_t db, std::string_view tag, ServerTime generation, TimePoint now,
+             Source source);
+  /// Upstream's key of a tag changed; pushes do not say in which database.
+  void outdate(std::string_view tag);
+  /// The lane was lost, or everything was flushed: all of it must be read again.
+  void outdate_all();
+  void renewed(std::uint32_t db, std::string_view tag, TimePoint now);
+
+  std::size_t size() const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  using Tags = std::unordered_map<std::string, Known, Hash, std::equal_to<>>;
+  Known* edit(std::uint32_t db, std::string_view tag);
+  std::map<std::uint32_t, Tags> known_;  ///< By database.
+};
+
+}  // namespace pannier::policies

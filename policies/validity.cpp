@@ -1,0 +1,130 @@
+#include "policies/validity.hpp"
+
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+std::string generation_key(std::string_view tag) {
+  return std::string(TagGenerations::key_prefix) + std::string(tag);
+}
+
+/// `SET pn:g:<tag> <ms> NX GET`: nil when ours is the one now, else the one that was there.
+class GenerationCreation final : public Exchange {
+ public:
+  GenerationCreation(std::uint32_t db, std::string tag) : db_(db), tag_(std::move(tag)) {}
+
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    const auto there = reader.next();
+    if (there.null || there.error()) return;
+    if (const auto ms = protocol::to_integer(there.text)) {
+      core.generations.learn(db_, tag_, ServerTime(milliseconds(*ms)), core.now,
+                             TagGenerations::Source::other);
+    }
+  }
+  void fail(std::string_view, Core& core) override { core.generations.outdate(tag_); }
+
+ private:
+  std::uint32_t db_;
+  std::string tag_;
+};
+
+/// Prolongs the life of a generation that is in use.
+class Renewal final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view, Core&) override {}
+  void fail(std::string_view, Core&) override {}
+};
+
+void renew_if_due(Core& core, Link link, const std::string& tag) {
+  const auto* known = core.generations.find(link.db, tag);
+  if (known == nullptr || core.now - known->renewed < core.generation_life() / 4) return;
+  core.generations.renewed(link.db, tag, core.now);
+  std::string wire;
+  protocol::append_command(wire, {"PEXPIRE", generation_key(tag),
+                                  std::to_string(core.generation_life().count())});
+  core.send(link, wire, 1, std::make_unique<Renewal>());
+}
+
+}  // namespace
+
+void create_generation(Core& core, Link link, const std::string& tag, ServerTime at) {
+  ++core.book.generations_created;
+  std::string wire;
+  protocol::append_command(
+      wire, {"SET", generation_key(tag), std::to_string(at.time_since_epoch().count()), "NX", "GET",
+             "PX", std::to_string(core.generation_life().count())});
+  core.send(link, wire, 1, std::make_unique<GenerationCreation>(link.db, tag));
+  core.generations.learn(link.db, tag, at, core.now, TagGenerations::Source::other);
+}
+
+std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
+  tracked_ = link_.kind == Link::Kind::lane || link_.kind == Link::Kind::memory;
+  asks_generations_ =
+      !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
+  parts_ = 2;
+  if (asks_generations_) {
+    protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+    protocol::append_command(wire, subject_->tags.size() + 1);
+    protocol::append_bulk(wire, "MGET");
+    for (const auto& tag : subject_->tags) protocol::append_bulk(wire, generation_key(tag));
+    parts_ += 2;
+  }
+  protocol::append_command(wire, {"TIME"});
+  protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
+  return parts_;
+}
+
+void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core) {
+  const std::size_t step = part + (asks_generations_ ? 0 : 2);
+  if (step == 1) learn_generations(reply, core);
+  if (step == 2) asked_at_ = core.learn_time(reply).value_or(core.server_floor());
+  if (step == 3) {
+    protocol::ReplyReader reader(reply);
+    const auto expiry = reader.next();
+    // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.
+    expiretime_ = expiry.kind == ':' ? expiry.number : -2;
+  }
+}
+
+void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
+  protocol::ReplyReader reader(reply);
+  if (reader.next().kind != '*') return;
+  for (const auto& tag : subject_->tags) {
+    const auto value = reader.next();
+    if (value.null) {
+      missing_.push_back(tag);
+      continue;
+    }
+    // A generation nobody can read is as good as one of this moment.
+    const auto ms = protocol::to_integer(value.text);
+    core.generations.learn(subject_->db, tag,
+                           ms ? ServerTime(milliseconds(*ms)) : core.server_floor(), core.now,
+                           tracked_ ? TagGenerations::Source::tracked_read
+                                    : TagGenerations::Source::other);
+    had_generation_ = true;
+  }
+}
+
+Standing ValidityCheck::judge(Core& core) {
+  const auto& subject = *subject_;
+  const bool none_known = asks_generations_ && !had_generation_;
+  const auto lane = core.lane(subject.db, subject.rule.get());
+  for (const auto& tag : missing_) {
+    create_generation(core, lane, tag, asked_at_ - milliseconds(1));
+  }
+  for (const auto& tag : subject.tags) renew_if_due(core, lane, tag);
+  auto newest = core.newest(subject);
+  if (!newest.complete) newest.at = asked_at_;
+  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest.at);
+  // A value from outside that nobody ever invalidated under these tags may be adopted.
+  const bool without_expiry = expiretime_ == -1 || standing.remaining > subject.life.total;
+  if (without_expiry && none_known && core.bans.empty()) {
+    standing.state = Standing::State::foreign;
+  }
+  return standing;
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/core.hpp"
+
+namespace pannier::policies {
+
+/// The part of a conversation that finds out whether what upstream holds under a key is valid:
+///
+///     [CLIENT CACHING YES, MGET pn:g:<tag>...]  TIME  PEXPIRETIME key
+///
+/// followed by whatever looks at the value. The generations are asked for only when they are not
+/// known for sure; over the lane they are tracked from then on. The expiry comes before the value:
+/// where a writer gets in between, the new value looks older than it is, never the other way round.
+class ValidityCheck {
+ public:
+  ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
+
+  /// Appends its commands to `wire`. \returns how many they are.
+  std::uint32_t ask(std::string& wire, const Core& core);
+
+  /// Takes reply number `part`, which must be one of its own.
+  void settle(std::size_t part, std::string_view reply, Core& core);
+  std::uint32_t parts() const { return parts_; }
+
+  /// What the replies say, with everything known at this moment. Creates generations that
+  /// upstream does not have, as old as this very question.
+  Standing judge(Core& core);
+
+  const Subject& subject() const { return *subject_; }
+  const SubjectRef& subject_ref() const { return subject_; }
+  std::int64_t expiretime() const { return expiretime_; }
+  ServerTime asked_at() const { return asked_at_; }
+  bool absent() const { return expiretime_ == -2; }
+
+ private:
+  void learn_generations(std::string_view reply, Core& core);
+
+  SubjectRef subject_;
+  Link link_;
+  std::uint32_t parts_ = 0;
+  bool asks_generations_ = false, tracked_ = false;
+  std::vector<std::string> missing_;  ///< Tags without a generation upstream.
+  bool had_generation_ = false;
+  std::int64_t expiretime_ = -2;
+  ServerTime asked_at_{};
+};
+
+/// Creates the generation of a tag as of `at`, unless upstream has one by now.
+void create_generation(Core& core, Link link, const std::string& tag, ServerTime at);
+
+}  // namespace pannier::policies

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+namespace pannier::policies {
+
+/// Names one client connection; never used twice.
+using ClientId = std::uint64_t;
+
+/// Names one request of one client. `number` grows by one per request of that client, so that
+/// replies can be put back in order.
+struct Ticket {
+  ClientId client = 0;
+  std::uint64_t number = 0;
+  auto operator<=>(const Ticket&) const = default;
+};
+
+/// Which upstream connection a command travels on. Each is one ordered stream of commands.
+struct Link {
+  enum class Kind : std::uint8_t {
+    lane,    ///< Shared, RESP3, tracked: reads under a rule, and whatever looks alike in RESP2.
+    plain2,  ///< Shared, RESP2.
+    plain3,  ///< Shared, RESP3.
+    own,     ///< `client`'s alone, in its protocol: transactions and blocking commands.
+    memory,  ///< The memory store.
+  };
+  Kind kind = Kind::lane;
+  std::uint32_t db = 0;
+  ClientId client = 0;  ///< For `own`; else 0.
+  auto operator<=>(const Link&) const = default;
+};
+
+/// Names a conversation the pipeline itself has with upstream; never used twice.
+using ExchangeId = std::uint64_t;
+
+/// Send this reply now. It is valid until the next call on the pipeline.
+struct Answer {
+  std::string_view reply;
+  bool close = false;  ///< Then close the connection (QUIT).
+};
+
+/// Append this command to `link`; its one reply goes to the client unseen. Valid until the next
+/// call on the pipeline.
+struct Forward {
+  Link link;
+  std::string_view wire;
+};
+
+/// Send nothing: a later call delivers the reply.
+struct Wait {};
+
+/// Not yet: the request would overtake an earlier one of the same client. Nothing was done; ask
+/// again when Client::open has become 0, or after Effects::resume.
+struct Hold {};
+
+/// Turn the client's connection into a tunnel over `link`: from this command on everything passes
+/// both ways as it is (pub/sub, MONITOR). Only given when no request of the client is open.
+struct Tunnel {
+  Link link;
+  std::string_view wire;
+};
+
+/// A PANNIER command: its words are the caller's to carry out.
+struct Act {};
+
+/// What to do with a request, decided at once and without I/O.
+using Verdict = std::variant<Answer, Forward, Wait, Hold, Tunnel, Act>;
+
+/// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
+class Effects {
+ public:
+  virtual ~Effects() = default;
+
+  /// The reply to a request that was told to wait. `reply` is valid during this call only.
+  virtual void deliver(Ticket to, std::string_view reply) = 0;
+
+  /// Append `wire` to `link`; each of its `replies` replies goes to Pipeline::settle, or a failure
+  /// of the whole to Pipeline::fail. `wire` is valid during this call only.
+  virtual void send(Link link, std::string_view wire, std::uint32_t replies,
+                    ExchangeId exchange) = 0;
+
+  /// Nothing is open for this client any more: ask again for what it was told to hold.
+  virtual void resume(ClientId client) = 0;
+
+  /// Close the client's own upstream connection, if it has one: nothing of its state may stay.
+  virtual void drop_own(ClientId client) = 0;
+};
+
+}  // namespace pannier::policies

@@ -1,0 +1,101 @@
+#include "proxy/config.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "proxy/address.hpp"
+#include "proxy/config_parts.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::quoted;
+using policies::Settings;
+
+constexpr std::size_t largest_file = 1u << 20;
+
+#define PANNIER_SECTION(section)                                                  \
+  {#section, [](const ConfigNode& node, Settings& settings, Findings& findings) { \
+     read_##section(node, settings.section, findings);                            \
+   }},
+
+/// Rules are last: they look for their tiers among those that have been read.
+void read_nothing_yet(const ConfigNode&, Settings&, Findings&) {}
+
+constexpr Field<Settings> top_fields[] = {
+#define PANNIER_GENERAL PANNIER_FIELD
+#include "policies/settings.def"
+    PANNIER_SECTION(upstream) PANNIER_SECTION(memory) PANNIER_SECTION(limits) PANNIER_SECTION(admin)
+        PANNIER_SECTION(log) PANNIER_SECTION(tiers){"rules", read_nothing_yet},
+};
+#undef PANNIER_SECTION
+
+/// Without authentication of its own the sidecar must not be reachable from other machines, as
+/// Redis in its protected mode.
+void check_listen(const ConfigNode& root, const Settings& settings, Findings& findings) {
+  const Mark mark = mark_of(root, "listen");
+  const auto address = parse_address(settings.listen);
+  if (!address) return findings.error(mark, "listen: " + address.error());
+  if (!address->is_local()) {
+    findings.error(mark, "listen: " + quoted(settings.listen) +
+                             " can be reached from other machines, and the sidecar has no "
+                             "authentication of its own; listen on a loopback address or a unix "
+                             "socket");
+  }
+  if (address->port == 0 && !address->is_unix()) return;  // The system will choose a free one.
+  if (settings.listen == settings.admin.listen) {
+    findings.error(mark, "listen: " + quoted(settings.listen) + " is the address of admin, too");
+  }
+  const auto upstream = parse_upstream_url(settings.upstream.url);
+  if (upstream && upstream->address == *address) {
+    findings.error(mark, "listen: " + quoted(settings.listen) +
+                             " is the address of upstream, too; the sidecar would connect to "
+                             "itself");
+  }
+}
+
+void warn_of_unused_tiers(const ConfigNode& root, const Settings& settings, Findings& findings) {
+  for (std::size_t i = 0; i < settings.tiers.size(); ++i) {
+    bool is_used = false;
+    for (const auto& rule : settings.rules) is_used |= rule.tier == i;
+    if (is_used) continue;
+    findings.warning(root.find("tiers")->entries[i].mark,
+                     "no rule uses tier " + quoted(settings.tiers[i].name));
+  }
+}
+
+}  // namespace
+
+boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
+                                                        std::string_view name) {
+  if (yaml.size() > largest_file) return std::string(name) + ": larger than 1 MiB";
+  const auto root = read_document(yaml, name);
+  if (!root) return root.error();
+  Findings findings(name);
+  Loaded loaded;
+  Settings& settings = loaded.settings;
+  read_map<Settings>(*root, "a configuration", "", top_fields, settings, findings);
+  check_listen(*root, settings, findings);
+  if (const ConfigNode* rules = root->find("rules"); rules && !findings.failed()) {
+    read_rules(*rules, settings, findings);
+  }
+  if (findings.failed()) return findings.first();
+  warn_of_unused_tiers(*root, settings, findings);
+  loaded.warnings = findings.take_warnings();
+  return loaded;
+}
+
+boost::system::result<Loaded, std::string> load_config(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(largest_file + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) {
+    return path + ": cannot be read: " + std::strerror(errno != 0 ? errno : EIO);
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return parse_config(text, path);
+}
+
+}  // namespace pannier::proxy

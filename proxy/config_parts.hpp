@@ -1,0 +1,34 @@
+#pragma once
+
+#include "policies/settings.hpp"
+#include "proxy/config_reader.hpp"
+
+namespace pannier::proxy {
+
+/// The parts of a configuration, each read and checked by itself; what one part must know of
+/// another is checked where it is said.
+
+void read_upstream(const ConfigNode& node, policies::UpstreamSettings& upstream,
+                   Findings& findings);
+void read_memory(const ConfigNode& node, policies::MemorySettings& memory, Findings& findings);
+void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
+void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);
+void read_log(const ConfigNode& node, policies::LogSettings& log, Findings& findings);
+
+void read_tiers(const ConfigNode& node, std::vector<policies::TierSettings>& tiers,
+                Findings& findings);
+
+/// Reads the rules, finds their tiers in `settings.tiers`, and checks what rules must keep among
+/// themselves: names, versions that are shared, and that each pattern can be reached.
+void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& findings);
+
+/// A pattern of a rule and where it is written.
+struct PlacedPattern {
+  const protocol::KeyPattern* pattern;
+  Mark mark;
+};
+
+/// Reports patterns that no key reaches, because an earlier one takes all of theirs.
+void check_reachable(const std::vector<PlacedPattern>& patterns, Findings& findings);
+
+}  // namespace pannier::proxy

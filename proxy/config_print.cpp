@@ -1,0 +1,174 @@
+#include <cstdio>
+
+#include "proxy/config.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::RuleSettings;
+using policies::setting_text;
+using policies::Settings;
+using policies::TierSettings;
+
+/// In double quotes, the one YAML form that can hold every text.
+std::string in_quotes(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\x%02X", byte);
+      out += escape;
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string in_quotes(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "[" : ", ") + in_quotes(text);
+  return list.empty() ? "[]" : list + "]";
+}
+
+template <class T>
+std::string written(const T& value) {
+  return setting_text(value);
+}
+std::string written(const std::string& value) { return in_quotes(value); }
+
+/// The lines of a YAML text; `indent` is two spaces a level.
+class Lines {
+ public:
+  void begin(std::string_view name) {
+    out_ += indent_ + std::string(name) + ":\n";
+    indent_ += "  ";
+  }
+  void end() { indent_.resize(indent_.size() - 2); }
+  void setting(std::string_view name, std::string_view value) {
+    out_.append(indent_).append(name).append(": ").append(value).append("\n");
+  }
+  /// Makes what follows an item of a list; its first setting stands behind the dash.
+  void item(std::string_view name, std::string_view value) {
+    out_.append(indent_).append("- ").append(name).append(": ").append(value).append("\n");
+    indent_ += "  ";
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_, indent_;
+};
+
+#define PANNIER_PRINT(type, name, value, text) lines.setting(#name, written(section.name));
+
+void print(const policies::CoalesceSettings& section, Lines& lines) {
+#define PANNIER_COALESCE PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::UpstreamSettings& section, Lines& lines) {
+#define PANNIER_UPSTREAM PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::MemorySettings& section, Lines& lines) {
+#define PANNIER_MEMORY PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::LimitSettings& section, Lines& lines) {
+#define PANNIER_LIMIT PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::AdminSettings& section, Lines& lines) {
+#define PANNIER_ADMIN PANNIER_PRINT
+#include "policies/settings.def"
+  lines.setting("allowed_hosts", in_quotes(section.allowed_hosts));
+}
+
+void print(const policies::LogSettings& section, Lines& lines) {
+#define PANNIER_LOG PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+template <class Section>
+void print_section(std::string_view name, const Section& section, Lines& lines) {
+  lines.begin(name);
+  print(section, lines);
+  lines.end();
+}
+
+void print_tier(const TierSettings& section, Lines& lines) {
+  lines.begin(in_quotes(section.name));
+  if (section.cache == policies::CacheMode::never) {  // Its other settings are refused.
+    lines.setting("cache", setting_text(section.cache));
+    lines.setting("on_down", setting_text(section.on_down));
+  } else {
+#define PANNIER_TIER PANNIER_PRINT
+#include "policies/settings.def"
+    print_section("coalesce", section.coalesce, lines);
+  }
+  lines.end();
+}
+
+void print_version(const policies::VersionSettings& version, Lines& lines) {
+  if (version.mode == policies::VersionMode::none) return;
+  lines.begin("version");
+  lines.setting("mode", setting_text(version.mode));
+  lines.setting("current", setting_text(version.current));
+  if (version.mode == policies::VersionMode::explicit_in_key) {
+    lines.setting("grace", setting_text(version.grace));
+  }
+  if (!version.name.empty()) lines.setting("name", in_quotes(version.name));
+  lines.end();
+}
+
+void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines) {
+  std::vector<std::string> patterns;
+  for (const auto& pattern : rule.match) patterns.push_back(pattern.text());
+  lines.item("match", in_quotes(patterns));
+  lines.setting("tier", in_quotes(settings.tiers[rule.tier].name));
+  lines.setting("name", in_quotes(rule.name));
+  lines.setting("tags", in_quotes(rule.tags));
+  lines.setting("index", setting_text(rule.index));
+  print_version(rule.version, lines);
+  lines.end();
+}
+
+}  // namespace
+
+std::string print_config(const Settings& settings) {
+  Lines lines;
+  const Settings& section = settings;
+#define PANNIER_GENERAL PANNIER_PRINT
+#include "policies/settings.def"
+  print_section("upstream", settings.upstream, lines);
+  print_section("memory", settings.memory, lines);
+  print_section("limits", settings.limits, lines);
+  print_section("admin", settings.admin, lines);
+  print_section("log", settings.log, lines);
+  if (!settings.tiers.empty()) {
+    lines.begin("tiers");
+    for (const TierSettings& tier : settings.tiers) print_tier(tier, lines);
+    lines.end();
+  }
+  if (!settings.rules.empty()) {
+    lines.begin("rules");
+    for (const RuleSettings& rule : settings.rules) print_rule(rule, settings, lines);
+    lines.end();
+  }
+  return lines.take();
+}
+
+std::vector<std::string> needs_restart(const Settings& running, const Settings& next) {
+  std::vector<std::string> names;
+  if (running.listen != next.listen) names.emplace_back("listen");
+  if (running.upstream.url != next.upstream.url) names.emplace_back("upstream.url");
+  if (running.admin.listen != next.admin.listen) names.emplace_back("admin.listen");
+  return names;
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,198 @@
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "proxy/config_parts.hpp"
+#include "proxy/config_version.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::quoted;
+using policies::RuleSettings;
+using policies::Settings;
+using protocol::KeyPattern;
+
+/// A rule as it is written: the texts that need other rules or tiers to be understood.
+struct Draft {
+  RuleSettings rule;
+  std::string tier;
+  std::vector<PlacedPattern> placed;  ///< Their patterns are set once the rule has its place.
+};
+
+void read_pattern(const ConfigNode& node, Draft& draft, Findings& findings) {
+  std::string text;
+  read_scalar(node, "match", text, findings);
+  if (node.kind != ConfigNode::Kind::scalar) return;
+  auto pattern = KeyPattern::compile(node.text);
+  if (!pattern) {
+    return findings.error(node.mark, "match: " + quoted(node.text) + ": " + pattern.error());
+  }
+  if (pattern->prefix().starts_with("pn:")) {
+    return findings.error(node.mark, "match: keys that begin with pn: are the sidecar's own");
+  }
+  draft.rule.match.push_back(*pattern);
+  draft.placed.push_back({nullptr, node.mark});
+}
+
+void read_match(const ConfigNode& node, Draft& draft, Findings& findings) {
+  if (node.kind != ConfigNode::Kind::list) return read_pattern(node, draft, findings);
+  if (node.items.empty()) findings.error(node.mark, "match: an empty list matches no key");
+  for (const ConfigNode& item : node.items) read_pattern(item, draft, findings);
+}
+
+void read_name(const ConfigNode& node, Draft& draft, Findings& findings) {
+  read_scalar(node, "name", draft.rule.name, findings);
+  if (node.kind == ConfigNode::Kind::scalar && node.text.empty()) {
+    findings.error(node.mark, "name: it is empty; leave it out, or write one");
+  }
+}
+
+void read_tags(const ConfigNode& node, Draft& draft, Findings& findings) {
+  draft.rule.tags = read_texts(node, "tags", findings);
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < draft.rule.tags.size(); ++i) {
+    const std::string& tag = draft.rule.tags[i];
+    if (tag.empty() && node.items[i].kind == ConfigNode::Kind::scalar) {
+      findings.error(node.items[i].mark, "tags: a tag is empty");
+    } else if (!seen.insert(tag).second) {
+      findings.error(node.items[i].mark, "tags: " + quoted(tag) + " is written twice");
+    }
+  }
+}
+
+constexpr Field<Draft> rule_fields[] = {
+    {"match", read_match},
+    {"tier", [](const ConfigNode& node, Draft& draft,
+                Findings& findings) { read_scalar(node, "tier", draft.tier, findings); }},
+    {"name", read_name},
+    {"tags", read_tags},
+    {"index", [](const ConfigNode& node, Draft& draft,
+                 Findings& findings) { read_scalar(node, "index", draft.rule.index, findings); }},
+    {"version", [](const ConfigNode& node, Draft& draft,
+                   Findings& findings) { read_version(node, draft.rule.version, findings); }},
+};
+
+/// What a rule is called before it is known to be right: its name, its pattern, or its place.
+std::string rule_title(const ConfigNode& node) {
+  for (const std::string_view key : {"name", "match"}) {
+    const ConfigNode* value = node.find(key);
+    if (value && value->kind == ConfigNode::Kind::scalar) return "rule " + quoted(value->text);
+  }
+  return "this rule";
+}
+
+void find_tier(const ConfigNode& node, const Settings& settings, Draft& draft, Findings& findings) {
+  std::vector<std::string_view> names;
+  for (const auto& tier : settings.tiers) {
+    if (tier.name == draft.tier) draft.rule.tier = names.size();
+    names.push_back(tier.name);
+  }
+  if (!node.find("tier")) return findings.error(node.mark, rule_title(node) + " names no tier");
+  if (!names.empty() && names[draft.rule.tier] == draft.tier) return;
+  findings.error(mark_of(node, "tier"),
+                 names.empty() ? "tier: " + quoted(draft.tier) + " is unknown; there are no tiers"
+                               : "unknown tier " + quoted(draft.tier) +
+                                     policies::suggestion(draft.tier, names));
+}
+
+/// Checks one `{name}` of a tag against every pattern of the rule.
+void check_capture(Mark mark, const std::string& tag, std::string_view name,
+                   const RuleSettings& rule, Findings& findings) {
+  for (const KeyPattern& pattern : rule.match) {
+    const std::vector<std::string_view> names(pattern.names().begin(), pattern.names().end());
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string sentence = "tags: " + quoted(tag) + " needs {" + std::string(name) +
+                                 "}, which " + quoted(pattern.text()) + " does not capture";
+    findings.error(mark, sentence + policies::suggestion(name, names));
+  }
+}
+
+void check_tag(Mark mark, const std::string& tag, const RuleSettings& rule, Findings& findings) {
+  std::string_view rest = tag;
+  for (auto at = rest.find_first_of("{}"); at != rest.npos; at = rest.find_first_of("{}")) {
+    const auto next = rest.find_first_of("{}", at + 1);
+    if (rest[at] == '}' || next == rest.npos || rest[next] == '{') {
+      return findings.error(mark, "tags: the braces of " + quoted(tag) + " do not match up");
+    }
+    check_capture(mark, tag, rest.substr(at + 1, next - at - 1), rule, findings);
+    rest.remove_prefix(next + 1);
+  }
+}
+
+void check_tags(const ConfigNode& node, const Settings& settings, const RuleSettings& rule,
+                Findings& findings) {
+  if (rule.tags.empty()) return;
+  const auto& tier = settings.tiers[rule.tier];
+  const ConfigNode& tags = *node.find("tags");
+  for (std::size_t i = 0; i < rule.tags.size(); ++i) {
+    check_tag(tags.items[i].mark, rule.tags[i], rule, findings);
+  }
+  if (tier.cache == policies::CacheMode::never) {
+    findings.error(tags.mark, "tags: tier " + quoted(tier.name) +
+                                  " is cache: never, so there is nothing to invalidate");
+  } else if (tier.ttl_mode != policies::TtlMode::tier) {
+    const bool cuts = tier.ttl_mode == policies::TtlMode::by_default;
+    findings.warning(tags.mark,
+                     "tags with ttl_mode " + setting_text(tier.ttl_mode) +
+                         ": a client TTL shorter than the tier's makes a value look older than it "
+                         "is, so after an invalidation it is not cached for the difference" +
+                         (cuts ? "; a longer one is cut to the tier's" : ""));
+  }
+}
+
+Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& findings) {
+  Draft draft;
+  const std::string title = rule_title(node);
+  read_map<Draft>(node, "a rule", "in " + title, rule_fields, draft, findings);
+  if (node.kind != ConfigNode::Kind::map) return draft;
+  if (!node.find("match")) findings.error(node.mark, title + " has no match");
+  find_tier(node, settings, draft, findings);
+  if (findings.failed()) return draft;
+  if (draft.rule.name.empty()) {
+    const KeyPattern& pattern = draft.rule.match.front();
+    draft.rule.name = pattern.prefix();
+    while (draft.rule.name.ends_with(':')) draft.rule.name.pop_back();
+    if (draft.rule.name.empty()) draft.rule.name = pattern.text();
+  }
+  check_tags(node, settings, draft.rule, findings);
+  check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);
+  return draft;
+}
+
+void check_names(const ConfigNode& list, const Settings& settings, Findings& findings) {
+  std::unordered_map<std::string_view, int> lines;
+  for (std::size_t i = 0; i < settings.rules.size(); ++i) {
+    const ConfigNode& node = list.items[i];
+    const std::string& name = settings.rules[i].name;
+    const auto [first, is_new] = lines.try_emplace(name, node.mark.line);
+    if (is_new) continue;
+    const std::string other = "the rule in line " + std::to_string(first->second) + " has it, too";
+    findings.error(mark_of(node, "name"), node.find("name")
+                                              ? "name: " + quoted(name) + " is taken; " + other
+                                              : "this rule would be called " + quoted(name) +
+                                                    ", but " + other + "; give one of them a name");
+  }
+}
+
+}  // namespace
+
+void read_rules(const ConfigNode& node, Settings& settings, Findings& findings) {
+  if (!expect(ConfigNode::Kind::list, node, "rules", findings)) return;
+  std::vector<Draft> drafts;
+  for (const ConfigNode& item : node.items) drafts.push_back(read_rule(item, settings, findings));
+  if (findings.failed()) return;
+  for (Draft& draft : drafts) settings.rules.push_back(std::move(draft.rule));
+  std::vector<PlacedPattern> placed;
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    for (std::size_t p = 0; p < drafts[i].placed.size(); ++p) {
+      placed.push_back({&settings.rules[i].match[p], drafts[i].placed[p].mark});
+    }
+  }
+  check_reachable(placed, findings);
+  if (findings.failed()) return;
+  check_names(node, settings, findings);
+  check_shared_versions(node, settings.rules, findings);
+}
+
+}  // namespace pannier::proxy

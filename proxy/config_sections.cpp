@@ -1,0 +1,126 @@
+#include "proxy/address.hpp"
+#include "proxy/config_parts.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::quoted;
+using policies::setting_text;
+
+constexpr Field<policies::MemorySettings> memory_fields[] = {
+#define PANNIER_MEMORY PANNIER_FIELD
+#include "policies/settings.def"
+};
+constexpr Field<policies::LimitSettings> limit_fields[] = {
+#define PANNIER_LIMIT PANNIER_FIELD
+#include "policies/settings.def"
+};
+constexpr Field<policies::LogSettings> log_fields[] = {
+#define PANNIER_LOG PANNIER_FIELD
+#include "policies/settings.def"
+};
+constexpr Field<policies::UpstreamSettings> upstream_fields[] = {
+#define PANNIER_UPSTREAM PANNIER_FIELD
+#include "policies/settings.def"
+};
+
+bool is_host_name(std::string_view name) {
+  const auto parsed = parse_address(std::string(name) + ":1");
+  return parsed && !parsed->is_unix();
+}
+
+void read_allowed_hosts(const ConfigNode& node, policies::AdminSettings& admin,
+                        Findings& findings) {
+  admin.allowed_hosts = read_texts(node, "allowed_hosts", findings);
+  for (std::size_t i = 0; i < admin.allowed_hosts.size(); ++i) {
+    if (is_host_name(admin.allowed_hosts[i])) continue;
+    findings.error(node.items[i].mark, "allowed_hosts: " + quoted(admin.allowed_hosts[i]) +
+                                           " is not a host name; write it without http:// or port");
+  }
+}
+
+constexpr Field<policies::AdminSettings> admin_fields[] = {
+#define PANNIER_ADMIN PANNIER_FIELD
+#include "policies/settings.def"
+    {"allowed_hosts", read_allowed_hosts},
+};
+
+bool is_zero(policies::milliseconds value) { return value.count() == 0; }
+bool is_zero(policies::Bytes value) { return value.value == 0; }
+bool is_zero(policies::Count value) { return value.value == 0; }
+bool is_zero(bool) { return false; }
+bool is_zero(const std::string&) { return false; }
+
+/// A limit of 0 lets nothing through; only max_clients gives it a meaning.
+template <class T>
+void refuse_zero(const ConfigNode& node, std::string_view name, const T& value,
+                 Findings& findings) {
+  if (!is_zero(value) || name == "max_clients") return;
+  findings.error(mark_of(node, name), std::string(name) + ": 0 would let nothing through");
+}
+
+#define PANNIER_REFUSE_ZERO(type, name, value, text) \
+  refuse_zero(node, #name, section.name, findings);
+
+}  // namespace
+
+void read_upstream(const ConfigNode& node, policies::UpstreamSettings& section,
+                   Findings& findings) {
+  if (node.kind == ConfigNode::Kind::scalar) {
+    read_scalar(node, "upstream", section.url, findings);
+  } else {
+    read_map<policies::UpstreamSettings>(node, "upstream", "in upstream", upstream_fields, section,
+                                         findings);
+  }
+#define PANNIER_UPSTREAM PANNIER_REFUSE_ZERO
+#include "policies/settings.def"
+  if (const auto url = parse_upstream_url(section.url); !url) {
+    findings.error(mark_of(node, "url"), "url: " + url.error());
+  }
+  if (section.reconnect_max < section.reconnect_min) {
+    findings.error(mark_of(node, "reconnect_max"),
+                   "reconnect_max: " + setting_text(section.reconnect_max) +
+                       " is shorter than reconnect_min, " + setting_text(section.reconnect_min));
+  }
+}
+
+void read_memory(const ConfigNode& node, policies::MemorySettings& section, Findings& findings) {
+  read_map<policies::MemorySettings>(node, "memory", "in memory", memory_fields, section, findings);
+#define PANNIER_MEMORY PANNIER_REFUSE_ZERO
+#include "policies/settings.def"
+}
+
+void read_limits(const ConfigNode& node, policies::LimitSettings& section, Findings& findings) {
+  read_map<policies::LimitSettings>(node, "limits", "in limits", limit_fields, section, findings);
+#define PANNIER_LIMIT PANNIER_REFUSE_ZERO
+#include "policies/settings.def"
+  if (section.max_output_bytes.value < section.max_held_replies.value) {
+    findings.error(mark_of(node, "max_output_bytes"),
+                   "max_output_bytes: " + setting_text(section.max_output_bytes) +
+                       " is less than max_held_replies, " + setting_text(section.max_held_replies) +
+                       ": clients would be closed instead of made to wait");
+  }
+}
+
+void read_admin(const ConfigNode& node, policies::AdminSettings& section, Findings& findings) {
+  if (node.kind == ConfigNode::Kind::scalar) {
+    read_scalar(node, "admin", section.listen, findings);
+  } else {
+    read_map<policies::AdminSettings>(node, "admin", "in admin", admin_fields, section, findings);
+  }
+  if (section.listen == "off") return;
+  const auto address = parse_address(section.listen);
+  const Mark mark = mark_of(node, "listen");
+  if (!address) {
+    findings.error(mark, "admin: " + address.error());
+  } else if (address->is_unix() || !address->is_local()) {
+    findings.error(mark, "admin: " + quoted(section.listen) +
+                             " is not a loopback address such as 127.0.0.1:9180, nor off");
+  }
+}
+
+void read_log(const ConfigNode& node, policies::LogSettings& section, Findings& findings) {
+  read_map<policies::LogSettings>(node, "log", "in log", log_fields, section, findings);
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,81 @@
+#include "proxy/config_parts.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::quoted;
+using policies::TierSettings;
+
+constexpr policies::milliseconds longest_life = std::chrono::hours(24) * 3650;
+constexpr double most_jitter = 0.9;  // With 100% keys would live no time at all.
+
+constexpr Field<policies::CoalesceSettings> coalesce_fields[] = {
+#define PANNIER_COALESCE PANNIER_FIELD
+#include "policies/settings.def"
+};
+
+void read_coalesce(const ConfigNode& node, TierSettings& tier, Findings& findings) {
+  auto& coalesce = tier.coalesce;
+  if (node.kind == ConfigNode::Kind::scalar) {
+    return read_scalar(node, "coalesce", coalesce.scope, findings);
+  }
+  read_map<policies::CoalesceSettings>(node, "coalesce", "in coalesce", coalesce_fields, coalesce,
+                                       findings);
+  if (coalesce.wait.count() == 0 && coalesce.scope != policies::CoalesceScope::off) {
+    findings.error(mark_of(node, "wait"), "wait: 0 is no wait; write coalesce: off");
+  }
+}
+
+constexpr Field<TierSettings> tier_fields[] = {
+#define PANNIER_TIER PANNIER_FIELD
+#include "policies/settings.def"
+    {"coalesce", read_coalesce},
+};
+
+/// Keys of such a tier are passed through; a setting that then does nothing was a mistake.
+void check_never(const ConfigNode& node, Findings& findings) {
+  for (const auto& entry : node.entries) {
+    if (entry.key == "cache" || entry.key == "on_down") continue;
+    findings.error(entry.mark,
+                   entry.key + " has no effect in a tier with cache: never; leave it out");
+  }
+}
+
+void check_life(const ConfigNode& node, const TierSettings& tier, Findings& findings) {
+  if (tier.ttl.count() == 0) {
+    findings.error(mark_of(node, "ttl"),
+                   "ttl: 0 is no life; for keys not to be cached write "
+                   "cache: never");
+  }
+  if (tier.jitter.value > most_jitter) {
+    findings.error(mark_of(node, "jitter"),
+                   "jitter: " + setting_text(tier.jitter) + " is more than 90%");
+  }
+  if (tier.ttl + tier.stale > longest_life) {
+    const std::string_view longer = tier.ttl > tier.stale ? "ttl" : "stale";
+    findings.error(mark_of(node, longer), "ttl and stale together are more than 3650d");
+  }
+}
+
+}  // namespace
+
+void read_tiers(const ConfigNode& node, std::vector<TierSettings>& tiers, Findings& findings) {
+  if (!expect(ConfigNode::Kind::map, node, "tiers", findings)) return;
+  for (const auto& [name, mark, value] : node.entries) {
+    TierSettings& tier = tiers.emplace_back();
+    if (const auto complaint = policies::parse_setting(name, tier.name); !complaint.empty()) {
+      findings.error(mark, "the name of a tier: " + complaint);
+    } else if (name.empty()) {
+      findings.error(mark, "a tier needs a name");
+    }
+    read_map<TierSettings>(value, "tier " + quoted(name), "in tier " + quoted(name), tier_fields,
+                           tier, findings);
+    if (tier.cache == policies::CacheMode::never) {
+      check_never(value, findings);
+    } else {
+      check_life(value, tier, findings);
+    }
+  }
+}
+
+}  // namespace pannier::proxy
