@@ -95,7 +95,7 @@ Link Core::lane(std::uint32_t db, const Rule* rule) const {
 
 bool Core::lane_current() const {
   if (upstream == UpstreamState::up) {
-    return now - lane_acked <= rules->settings().upstream.max_lag;
+    return tracks && now - lane_acked <= rules->settings().upstream.max_lag;
   }
   return upstream == UpstreamState::absent || mode == Mode::memory;
 }

@@ -102,6 +102,7 @@ class Core {
   UpstreamState upstream = UpstreamState::connecting;
   std::string down_error;  ///< The whole error reply for commands while upstream is away.
   std::uint32_t databases = 16;         ///< How many upstream has.
+  bool tracks = true;                   ///< Whether upstream pushes invalidations.
   std::string server_version = "7.0.0";  ///< Upstream's.
   TimePoint lane_acked{};  ///< When the newest command that the lane has answered was sent.
   ServerTime server_seen{};
@@ -131,6 +132,9 @@ class Core {
     return std::chrono::duration_cast<milliseconds>(now - server_seen_at);
   }
 };
+
+/// The state's name, as reports and logs show it.
+std::string_view state_name(Core::UpstreamState state);
 
 /// How a key is called in the tables of leases, misses and flights: database and upstream key.
 std::string table_key(std::uint32_t db, std::string_view key);

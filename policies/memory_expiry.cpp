@@ -37,7 +37,8 @@ std::optional<Conditions> conditions_of(MemoryCall& call) {
     } else if (protocol::equals_nocase(word, "lt")) {
       conditions.sooner = true;
     } else {
-      call.error("ERR Unsupported option " + std::string(word));
+      // Redis prints it as a C string.
+      call.error("ERR Unsupported option " + std::string(word.substr(0, word.find('\0'))));
       return std::nullopt;
     }
   }
@@ -79,8 +80,7 @@ void tell_expiry(MemoryCall& call, std::int64_t from, Unit unit) {
   if (entry->expires_at == MemoryTable::never) return call.integer(-1);
   const std::int64_t left = entry->expires_at - from;
   if (unit == Unit::milliseconds) return call.integer(left);
-  // Where this overflows Redis's does too.
-  call.integer(static_cast<std::int64_t>(static_cast<std::uint64_t>(left) + 500) / 1000);
+  call.integer(static_cast<std::int64_t>((static_cast<std::uint64_t>(left) + 500) / 1000));
 }
 
 }  // namespace

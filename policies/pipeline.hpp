@@ -15,6 +15,7 @@ namespace pannier::policies {
 struct ServerInfo {
   std::string version = "7.0.0";
   std::uint32_t databases = 16;
+  bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
 };
 
 /// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.

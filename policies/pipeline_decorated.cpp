@@ -11,8 +11,6 @@ using protocol::Resp;
 using protocol::Value;
 using protocol::Verb;
 
-std::string_view state_name(Core::UpstreamState state);
-
 namespace {
 
 /// Our section of INFO, in Redis's form.
@@ -77,7 +75,7 @@ Value docs() {
     }
     subcommands.push_back({"pannier|" + std::move(name), {std::move(entry)}});
   };
-#define PANNIER_ACTION(name, words, argument, text) add(name, text, argument);
+#define PANNIER_ACTION(name, words, argument, text) add(#name, text, argument);
 #include "policies/actions.def"
   return {Value::Map{{"summary", {"Looks into the sidecar and steers it."}},
                      {"since", {"0.1.0"}},

@@ -103,6 +103,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.upstream = Core::UpstreamState::up;
   core_.server_version = server.version;
   core_.databases = server.databases;
+  core_.tracks = server.tracks;
   core_.memory.clear();
   core_.generations.outdate_all();
   core_.versions.outdate_all();

@@ -35,9 +35,9 @@ bool is_cross_protocol(std::span<const std::string_view> args) {
 
 CommandParser::Step CommandParser::parse(std::string_view bytes, Command& command) {
   missing_ = 0;
-  if (bytes.empty()) return {};
   const bool fresh = searched_ == 0 && position_ == 0;
   if (fresh) release();
+  if (bytes.empty()) return {};
   if (bytes[0] == '*') return fresh ? parse_array(bytes, command) : resume_array(bytes, command);
   return parse_inline(bytes, command);
 }

@@ -15,7 +15,7 @@ enum class Access : std::uint8_t {
   none,   ///< No keys (PING, INFO, PUBLISH).
   read,   ///< Only looks.
   write,  ///< Changes or removes the keys it names, and no others.
-  all,  ///< May change any key (FLUSHALL, SWAPDB, EVAL without keys in sight, a module's command).
+  all,    ///< May change any key (FLUSHALL, SWAPDB, EVAL, a module's command).
 };
 
 /// How a command travels.

@@ -4,7 +4,6 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -21,23 +20,6 @@ using policies::quoted;
 constexpr std::size_t deepest = 16;
 constexpr const char* document_is_over =
     "the document ended before this line; it begins a second one, or is indented wrongly";
-constexpr std::string_view aliases =
-    "aliases (*name) are not read; quote a pattern that begins with *";
-
-/// What yaml-cpp says, and what its users have mostly done.
-struct Hint {
-  std::string_view message, hint;
-};
-constexpr Hint hints[] = {
-    {"illegal map value", "a line is indented wrongly, or ': ' stands in a text without quotes"},
-    {"end of map not found", "a line is indented wrongly, or a pattern with braces is not quoted"},
-    {"end of sequence not found", "a line is indented wrongly"},
-    {"end of map flow not found", "a brace is left open, or a pattern with braces is not quoted"},
-    {"end of sequence flow not found", "a bracket is left open, or a pattern is not quoted"},
-    {"illegal EOF in scalar", "a quote is left open"},
-    {"unknown token", "a text that begins with @, ` or % needs quotes"},
-};
-
 /// Thrown through yaml-cpp, which has no other way to stop; caught in read_document().
 struct Refusal : std::exception {
   Refusal(Mark where, std::string what) : mark(where), sentence(std::move(what)) {}
@@ -66,7 +48,7 @@ class Builder : public YAML::EventHandler {
     add(node(ConfigNode::Kind::nothing, mark));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw Refusal(mark_of(mark), std::string(aliases));
+    throw Refusal(mark_of(mark), std::string(aliases_are_refused));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -166,31 +148,6 @@ class Builder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-/// What yaml-cpp found, in its words and, where they are terse, in ours.
-std::string explained(std::string_view message) {
-  if (message.starts_with("alias") || message.starts_with("the referenced anchor")) {
-    return std::string(aliases);
-  }
-  std::string text = "not YAML: " + std::string(message);
-  for (const Hint& hint : hints) {
-    if (message == hint.message) text.append(" (").append(hint.hint).append(")");
-  }
-  return text;
-}
-
-/// Tabs in front of a line's text are the one YAML error that cannot be seen.
-bool is_indented_by_tab(std::string_view text, int line) {
-  for (int i = 1; i < line; ++i) text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
-  const auto indentation = text.substr(0, text.find_first_not_of(" \t"));
-  return indentation.find('\t') != indentation.npos;
-}
-
-std::string explained(const YAML::Exception& error, std::string_view text) {
-  const Mark mark = mark_of(error.mark);
-  if (is_indented_by_tab(text, mark.line)) return "a tab indents this line; YAML wants spaces";
-  return explained(error.msg);
-}
-
 }  // namespace
 
 std::string at(std::string_view name, Mark mark, std::string_view sentence) {
@@ -222,7 +179,8 @@ boost::system::result<ConfigNode, std::string> read_document(std::string_view te
   } catch (const Refusal& refusal) {
     return at(name, refusal.mark, refusal.sentence);
   } catch (const YAML::Exception& error) {
-    return at(name, mark_of(error.mark), explained(error, text));
+    const Mark mark = mark_of(error.mark);
+    return at(name, mark, explained_yaml_error(error.msg, text, mark.line));
   }
   ConfigNode root = builder.take();
   if (root.kind == ConfigNode::Kind::nothing) root.kind = ConfigNode::Kind::map;

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "proxy/config.hpp"
 
 namespace pannier::proxy {
@@ -10,17 +8,10 @@ using policies::setting_text;
 using policies::Settings;
 using policies::TierSettings;
 
-/// In double quotes, the one YAML form that can hold every text.
+/// In double quotes, the one YAML form that can hold every text; settings have no control bytes.
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02X", byte);
-      out += escape;
-      continue;
-    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
@@ -105,7 +96,6 @@ void print_tier(const TierSettings& section, Lines& lines) {
   lines.begin(in_quotes(section.name));
   if (section.cache == policies::CacheMode::never) {  // Its other settings are refused.
     lines.setting("cache", setting_text(section.cache));
-    lines.setting("on_down", setting_text(section.on_down));
   } else {
 #define PANNIER_TIER PANNIER_PRINT
 #include "policies/settings.def"

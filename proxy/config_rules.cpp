@@ -1,8 +1,7 @@
-#include <map>
-#include <set>
 #include <unordered_map>
 
 #include "proxy/config_parts.hpp"
+#include "proxy/config_tags.hpp"
 #include "proxy/config_version.hpp"
 
 namespace pannier::proxy {
@@ -48,25 +47,13 @@ void read_name(const ConfigNode& node, Draft& draft, Findings& findings) {
   }
 }
 
-void read_tags(const ConfigNode& node, Draft& draft, Findings& findings) {
-  draft.rule.tags = read_texts(node, "tags", findings);
-  std::set<std::string_view> seen;
-  for (std::size_t i = 0; i < draft.rule.tags.size(); ++i) {
-    const std::string& tag = draft.rule.tags[i];
-    if (tag.empty() && node.items[i].kind == ConfigNode::Kind::scalar) {
-      findings.error(node.items[i].mark, "tags: a tag is empty");
-    } else if (!seen.insert(tag).second) {
-      findings.error(node.items[i].mark, "tags: " + quoted(tag) + " is written twice");
-    }
-  }
-}
-
 constexpr Field<Draft> rule_fields[] = {
     {"match", read_match},
     {"tier", [](const ConfigNode& node, Draft& draft,
                 Findings& findings) { read_scalar(node, "tier", draft.tier, findings); }},
     {"name", read_name},
-    {"tags", read_tags},
+    {"tags", [](const ConfigNode& node, Draft& draft,
+                Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
     {"index", [](const ConfigNode& node, Draft& draft,
                  Findings& findings) { read_scalar(node, "index", draft.rule.index, findings); }},
     {"version", [](const ConfigNode& node, Draft& draft,
@@ -96,56 +83,11 @@ void find_tier(const ConfigNode& node, const Settings& settings, Draft& draft, F
                                      policies::suggestion(draft.tier, names));
 }
 
-/// Checks one `{name}` of a tag against every pattern of the rule.
-void check_capture(Mark mark, const std::string& tag, std::string_view name,
-                   const RuleSettings& rule, Findings& findings) {
-  for (const KeyPattern& pattern : rule.match) {
-    const std::vector<std::string_view> names(pattern.names().begin(), pattern.names().end());
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const std::string sentence = "tags: " + quoted(tag) + " needs {" + std::string(name) +
-                                 "}, which " + quoted(pattern.text()) + " does not capture";
-    findings.error(mark, sentence + policies::suggestion(name, names));
-  }
-}
-
-void check_tag(Mark mark, const std::string& tag, const RuleSettings& rule, Findings& findings) {
-  std::string_view rest = tag;
-  for (auto at = rest.find_first_of("{}"); at != rest.npos; at = rest.find_first_of("{}")) {
-    const auto next = rest.find_first_of("{}", at + 1);
-    if (rest[at] == '}' || next == rest.npos || rest[next] == '{') {
-      return findings.error(mark, "tags: the braces of " + quoted(tag) + " do not match up");
-    }
-    check_capture(mark, tag, rest.substr(at + 1, next - at - 1), rule, findings);
-    rest.remove_prefix(next + 1);
-  }
-}
-
-void check_tags(const ConfigNode& node, const Settings& settings, const RuleSettings& rule,
-                Findings& findings) {
-  if (rule.tags.empty()) return;
-  const auto& tier = settings.tiers[rule.tier];
-  const ConfigNode& tags = *node.find("tags");
-  for (std::size_t i = 0; i < rule.tags.size(); ++i) {
-    check_tag(tags.items[i].mark, rule.tags[i], rule, findings);
-  }
-  if (tier.cache == policies::CacheMode::never) {
-    findings.error(tags.mark, "tags: tier " + quoted(tier.name) +
-                                  " is cache: never, so there is nothing to invalidate");
-  } else if (tier.ttl_mode != policies::TtlMode::tier) {
-    const bool cuts = tier.ttl_mode == policies::TtlMode::by_default;
-    findings.warning(tags.mark,
-                     "tags with ttl_mode " + setting_text(tier.ttl_mode) +
-                         ": a client TTL shorter than the tier's makes a value look older than it "
-                         "is, so after an invalidation it is not cached for the difference" +
-                         (cuts ? "; a longer one is cut to the tier's" : ""));
-  }
-}
-
 Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& findings) {
   Draft draft;
   const std::string title = rule_title(node);
   read_map<Draft>(node, "a rule", "in " + title, rule_fields, draft, findings);
-  if (node.kind != ConfigNode::Kind::map) return draft;
+  if (findings.failed()) return draft;
   if (!node.find("match")) findings.error(node.mark, title + " has no match");
   find_tier(node, settings, draft, findings);
   if (findings.failed()) return draft;
@@ -155,7 +97,7 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
     while (draft.rule.name.ends_with(':')) draft.rule.name.pop_back();
     if (draft.rule.name.empty()) draft.rule.name = pattern.text();
   }
-  check_tags(node, settings, draft.rule, findings);
+  check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   return draft;
 }

@@ -1,5 +1,6 @@
 #include "proxy/config_text.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 
@@ -32,6 +33,27 @@ bool is_control(unsigned byte) {
   return (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f;
 }
 
+/// What yaml-cpp says, and what its users have mostly done.
+struct Hint {
+  std::string_view message, hint;
+};
+constexpr Hint hints[] = {
+    {"illegal map value", "a line is indented wrongly, or ': ' stands in a text without quotes"},
+    {"end of map not found", "a line is indented wrongly, or a pattern with braces is not quoted"},
+    {"end of sequence not found", "a line is indented wrongly"},
+    {"end of map flow not found", "a brace is left open, or a pattern with braces is not quoted"},
+    {"end of sequence flow not found", "a bracket is left open, or a pattern is not quoted"},
+    {"illegal EOF in scalar", "a quote is left open"},
+    {"unknown token", "a text that begins with @, ` or % needs quotes"},
+};
+
+/// Tabs in front of a line's text are the one YAML error that cannot be seen.
+bool is_indented_by_tab(std::string_view text, int line) {
+  for (int i = 1; i < line; ++i) text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+  const auto indentation = text.substr(0, text.find_first_not_of(" \t"));
+  return indentation.find('\t') != indentation.npos;
+}
+
 }  // namespace
 
 std::optional<NotText> find_not_text(std::string_view text) {
@@ -49,6 +71,18 @@ std::optional<NotText> find_not_text(std::string_view text) {
     if (byte == '\n') mark = {mark.line + 1, 1};
   }
   return std::nullopt;
+}
+
+std::string explained_yaml_error(std::string_view message, std::string_view text, int line) {
+  if (message.starts_with("alias") || message.starts_with("the referenced anchor")) {
+    return std::string(aliases_are_refused);
+  }
+  if (is_indented_by_tab(text, line)) return "a tab indents this line; YAML wants spaces";
+  std::string sentence = "not YAML: " + std::string(message);
+  for (const Hint& hint : hints) {
+    if (message == hint.message) sentence.append(" (").append(hint.hint).append(")");
+  }
+  return sentence;
 }
 
 }  // namespace pannier::proxy

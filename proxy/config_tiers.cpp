@@ -35,7 +35,7 @@ constexpr Field<TierSettings> tier_fields[] = {
 /// Keys of such a tier are passed through; a setting that then does nothing was a mistake.
 void check_never(const ConfigNode& node, Findings& findings) {
   for (const auto& entry : node.entries) {
-    if (entry.key == "cache" || entry.key == "on_down") continue;
+    if (entry.key == "cache") continue;
     findings.error(entry.mark,
                    entry.key + " has no effect in a tier with cache: never; leave it out");
   }

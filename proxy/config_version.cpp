@@ -42,8 +42,8 @@ void read_version(const ConfigNode& node, VersionSettings& version, Findings& fi
     read_short(node, version, findings);
   } else {
     read_map<VersionSettings>(node, "version", "in version", version_fields, version, findings);
-    if (node.kind == ConfigNode::Kind::map && version.mode == VersionMode::none &&
-        node.entries.size() != (node.find("mode") ? 1u : 0u)) {
+    if (findings.failed()) return;
+    if (version.mode == VersionMode::none && node.entries.size() != (node.find("mode") ? 1u : 0u)) {
       findings.error(mark_of(node, "mode"), "version: mode must be transparent or explicit");
     }
     if (node.find("name") && version.name.empty()) {

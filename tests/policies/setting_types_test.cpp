@@ -165,16 +165,16 @@ TEST_CASE("A complaint is one line, however long and strange the value") {
   CHECK(complaint == "'" + std::string(60, '9') + "...' is too large");
 }
 
-#define PANNIER_ROUND_TRIP(type, name, value, text)               \
-  {                                                               \
-    const type before = value;                                    \
-    type after{};                                                 \
-    CAPTURE(#name);                                               \
-    CHECK(parse_setting(setting_text(before), after).empty());    \
-    CHECK(setting_text(after) == setting_text(before));           \
+#define PANNIER_ROUND_TRIP(type, name, value, text)            \
+  {                                                            \
+    const type before = value;                                 \
+    type after{};                                              \
+    CAPTURE(#name);                                            \
+    CHECK(parse_setting(setting_text(before), after).empty()); \
+    CHECK(setting_text(after) == setting_text(before));        \
   }
 
-TEST_CASE("Every default is written in a form that reads back to it") {
+TEST_CASE("Every default is written in a form that reads back to it"){
 #define PANNIER_GENERAL PANNIER_ROUND_TRIP
 #define PANNIER_UPSTREAM PANNIER_ROUND_TRIP
 #define PANNIER_MEMORY PANNIER_ROUND_TRIP

@@ -71,8 +71,8 @@ TEST_CASE("the keys of a command with a wrong number of arguments cannot be told
 }
 
 TEST_CASE("the keys of a learned command with movable keys cannot be told") {
-  const CommandSpec learned{"json.mget", -2,  Access::read, Route::plain, Verb::other, 1, -2, 1,
-                            true,        false};
+  const CommandSpec learned{"json.mget", -2, Access::read, Route::plain, Verb::other, 1,
+                            -2,          1,  true,         false};
   std::vector<std::uint32_t> positions;
   const std::string_view args[] = {"json.mget", "a", "b", "$"};
   CHECK_FALSE(find_keys(learned, args, positions));

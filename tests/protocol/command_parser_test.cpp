@@ -35,7 +35,8 @@ TEST_CASE("empty arguments and arguments full of CR, LF and NUL are exact") {
 }
 
 TEST_CASE("empty arrays and empty lines are no commands and leave the connection usable") {
-  for (const char* nothing : {"*0\r\n", "*-1\r\n", "*-7\r\n", "\r\n", "\n", "   \r\n", "\r\n\r\n\n"}) {
+  for (const char* nothing :
+       {"*0\r\n", "*-1\r\n", "*-7\r\n", "\r\n", "\n", "   \r\n", "\r\n\r\n\n"}) {
     CAPTURE(nothing);
     const Parsed parsed = parse_whole(nothing + "PING\r\n"s);
     CHECK(parsed.error == "");
@@ -44,9 +45,9 @@ TEST_CASE("empty arrays and empty lines are no commands and leave the connection
 }
 
 TEST_CASE("an array length must be a canonical number within the limit") {
-  for (const char* line : {"*\r\n", "*x\r\n", "*1x\r\n", "* 1\r\n", "*+1\r\n", "*01\r\n", "*-0\r\n",
-                           "*1048577\r\n", "*2147483648\r\n", "*99999999999999999999\r\n",
-                           "*1\rx", "*1\n$4\r\nPING\r\n"}) {
+  for (const char* line :
+       {"*\r\n", "*x\r\n", "*1x\r\n", "* 1\r\n", "*+1\r\n", "*01\r\n", "*-0\r\n", "*1048577\r\n",
+        "*2147483648\r\n", "*99999999999999999999\r\n", "*1\rx", "*1\n$4\r\nPING\r\n"}) {
     CAPTURE(line);
     CHECK(error_of(line) == "ERR Protocol error: invalid multibulk length");
   }
@@ -111,9 +112,9 @@ TEST_CASE("a request above max_request_bytes is refused as soon as its length is
 }
 
 TEST_CASE("HTTP is cut off without a word, commands before it are handed out") {
-  for (const char* attack : {"POST / HTTP/1.1\r\n", "post x\r\n", "Host: x\r\n", "hOsT: x\r\n",
-                             "*1\r\n$5\r\nhost:\r\n", "*2\r\n$4\r\nPoSt\r\n$1\r\n/\r\n",
-                             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
+  for (const char* attack :
+       {"POST / HTTP/1.1\r\n", "post x\r\n", "Host: x\r\n", "hOsT: x\r\n", "*1\r\n$5\r\nhost:\r\n",
+        "*2\r\n$4\r\nPoSt\r\n$1\r\n/\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
     CAPTURE(attack);
     const Parsed parsed = parse_whole("PING\r\n"s + attack + "FLUSHALL\r\n");
     CHECK(parsed.commands == std::vector{ping});

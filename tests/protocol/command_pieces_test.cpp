@@ -91,7 +91,8 @@ TEST_CASE("10,000 random binary arguments come through exactly") {
   std::string stream;
   for (int i = 0; i < 10000; ++i) {
     std::string arg(random() % 64, '\0');
-    for (char& c : arg) c = static_cast<char>(random() % 4 == 0 ? "\r\n$*"[random() % 4] : random());
+    for (char& c : arg)
+      c = static_cast<char>(random() % 4 == 0 ? "\r\n$*"[random() % 4] : random());
     sent.push_back(command_of({"ECHO", arg}));
     stream += sent.back();
   }

@@ -40,13 +40,14 @@ TEST_CASE("a name is written once, in lower case") {
   for (const CommandSpec& spec : all_commands()) {
     CAPTURE(spec.name);
     CHECK(names.insert(spec.name).second);
-    CHECK(std::none_of(spec.name.begin(), spec.name.end(), [](char c) { return c >= 'A' && c <= 'Z'; }));
+    CHECK(std::none_of(spec.name.begin(), spec.name.end(),
+                       [](char c) { return c >= 'A' && c <= 'Z'; }));
   }
 }
 
 TEST_CASE("what is not a command is not found") {
-  for (const char* name : {"", "g", "gett", "ge", "json.get", "config|get", "G\x05T", "restore_asking",
-                           "restore\rasking"}) {
+  for (const char* name : {"", "g", "gett", "ge", "json.get", "config|get", "G\x05T",
+                           "restore_asking", "restore\rasking"}) {
     CAPTURE(name);
     CHECK(find_command(name) == nullptr);
   }
@@ -83,22 +84,26 @@ TEST_CASE("every verb belongs to the one command of its name") {
 }
 
 TEST_CASE("commands travel the way their nature asks") {
-  for (const char* name : {"get", "set", "mget", "del", "hget", "lpush", "sadd", "zadd", "flushall"}) {
+  for (const char* name :
+       {"get", "set", "mget", "del", "hget", "lpush", "sadd", "zadd", "flushall"}) {
     CHECK(spec_of(name).route == Route::lane);
   }
   for (const char* name : {"hgetall", "smembers", "zscore", "eval", "info", "command", "config"}) {
     CHECK(spec_of(name).route == Route::plain);
   }
-  for (const char* name : {"multi", "exec", "watch", "subscribe", "monitor", "blpop", "wait", "xread"}) {
+  for (const char* name :
+       {"multi", "exec", "watch", "subscribe", "monitor", "blpop", "wait", "xread"}) {
     CHECK(spec_of(name).route == Route::pin);
   }
-  for (const char* name : {"ping", "hello", "auth", "select", "client", "quit", "reset", "pannier"}) {
+  for (const char* name :
+       {"ping", "hello", "auth", "select", "client", "quit", "reset", "pannier"}) {
     CHECK(spec_of(name).route == Route::local);
   }
 }
 
 TEST_CASE("what may change any key is not mistaken for a command on its own keys") {
-  for (const char* name : {"flushall", "flushdb", "swapdb", "eval", "evalsha", "fcall", "move", "debug"}) {
+  for (const char* name :
+       {"flushall", "flushdb", "swapdb", "eval", "evalsha", "fcall", "move", "debug"}) {
     CAPTURE(name);
     CHECK(spec_of(name).access == Access::all);
   }

@@ -62,7 +62,8 @@ TEST_CASE("a pattern of many stars costs no more than pattern times text") {
 }
 
 TEST_CASE("an escaped text matches itself and nothing else") {
-  for (const char* text : {"a*b", "a?b", "[a-c]", "[^a]", "\\", "a\\*", "user:{1}", "plain", "]", "^-"}) {
+  for (const char* text :
+       {"a*b", "a?b", "[a-c]", "[^a]", "\\", "a\\*", "user:{1}", "plain", "]", "^-"}) {
     CAPTURE(text);
     CHECK(glob_matches(glob_escaped(text), text));
     CHECK_FALSE(glob_matches(glob_escaped(text), std::string(text) + "x"));

@@ -124,6 +124,7 @@ TEST_CASE("matching stays short where a naive matcher would need years") {
   std::string colons;
   for (int i = 0; i < 1000; ++i) colons += "ab:";
   CHECK(captured("*{a}?*{b}?*{c}?*{d}?*{e}?*{f}z", colons) == "no");
-  CHECK(captured("{a}?{b}?{c}?{d}?{e}?{f}?{g}?{h}?{i}?{j}?{k}?{l}?{m}?{n}?{o}?{p}z", colons) == "no");
+  CHECK(captured("{a}?{b}?{c}?{d}?{e}?{f}?{g}?{h}?{i}?{j}?{k}?{l}?{m}?{n}?{o}?{p}z", colons) ==
+        "no");
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }

@@ -148,7 +148,8 @@ TEST_CASE("of an unfinished reply everything is settled but an unfinished line")
   CHECK(step.status == Status::complete);
 }
 
-TEST_CASE("the kind of a reply is known with its first byte, behind an attribute with a later one") {
+TEST_CASE(
+    "the kind of a reply is known with its first byte, behind an attribute with a later one") {
   ReplyScanner scanner;
   CHECK(scanner.kind() == 0);
   scanner.scan("$");
@@ -162,12 +163,39 @@ TEST_CASE("the kind of a reply is known with its first byte, behind an attribute
 }
 
 TEST_CASE("what is neither RESP2 nor RESP3 is a bad reply") {
-  for (const char* bytes :
-       {"x\r\n", "\r\n", "$x\r\n", "$04\r\nabcd\r\n", "$-2\r\n", "$-\r\n", "*-2\r\n", "%-1\r\n", "~-1\r\n",
-        ">-1\r\n", "=-1\r\n", "$?\r\n", "*?\r\n", "%?\r\n", ";4\r\n", ".\r\n", "+OK\rx", "$3\r\nabcde",
-        "$3\r\nabc\rx", "#x\r\n", "#\r\n", "_x\r\n", ":\r\n", ":x\r\n", ":1x\r\n", ":-\r\n", ",\r\n",
-        "(\r\n", "=3\r\ntxt\r\n", "$4294967297\r\n", "*99999999999\r\n",
-        "*1\r\n$18446744073709551615\r\n", "*2\r\n+a\r\nx\r\n"}) {
+  for (const char* bytes : {"x\r\n",
+                            "\r\n",
+                            "$x\r\n",
+                            "$04\r\nabcd\r\n",
+                            "$-2\r\n",
+                            "$-\r\n",
+                            "*-2\r\n",
+                            "%-1\r\n",
+                            "~-1\r\n",
+                            ">-1\r\n",
+                            "=-1\r\n",
+                            "$?\r\n",
+                            "*?\r\n",
+                            "%?\r\n",
+                            ";4\r\n",
+                            ".\r\n",
+                            "+OK\rx",
+                            "$3\r\nabcde",
+                            "$3\r\nabc\rx",
+                            "#x\r\n",
+                            "#\r\n",
+                            "_x\r\n",
+                            ":\r\n",
+                            ":x\r\n",
+                            ":1x\r\n",
+                            ":-\r\n",
+                            ",\r\n",
+                            "(\r\n",
+                            "=3\r\ntxt\r\n",
+                            "$4294967297\r\n",
+                            "*99999999999\r\n",
+                            "*1\r\n$18446744073709551615\r\n",
+                            "*2\r\n+a\r\nx\r\n"}) {
     CAPTURE(bytes);
     CHECK(error_of(bytes) == Errc::bad_reply);
   }

@@ -53,8 +53,9 @@ TEST_CASE("integers and bulk strings are written whole") {
         }) == ":-9223372036854775808\r\n");
   CHECK(built([](std::string& out) { append_bulk(out, std::string_view("a\0\r\n", 4)); }) ==
         std::string("$4\r\na\0\r\n\r\n", 10));
-  CHECK(built([](std::string& out) { append_command(out, {"GET", ""}); }) ==
-        "*2\r\n$3\r\nGET\r\n$0\r\n\r\n");
+  CHECK(built([](std::string& out) {
+          append_command(out, {"GET", ""});
+        }) == "*2\r\n$3\r\nGET\r\n$0\r\n\r\n");
   CHECK(built([](std::string& out) { append_simple(out, "OK"); }) == "+OK\r\n");
 }
 
@@ -105,8 +106,9 @@ TEST_CASE("to_integer takes only what Redis takes for a number") {
   CHECK(to_integer("-1") == -1);
   CHECK(to_integer("9223372036854775807") == INT64_MAX);
   CHECK(to_integer("-9223372036854775808") == INT64_MIN);
-  for (const char* text : {"", "-", "+1", " 1", "1 ", "01", "-0", "-01", "1.0", "9223372036854775808",
-                           "-9223372036854775809", "99999999999999999999", "0x1"}) {
+  for (const char* text :
+       {"", "-", "+1", " 1", "1 ", "01", "-0", "-01", "1.0", "9223372036854775808",
+        "-9223372036854775809", "99999999999999999999", "0x1"}) {
     CAPTURE(text);
     CHECK_FALSE(to_integer(text).has_value());
   }

@@ -40,8 +40,8 @@ TEST_CASE("each RESP3 type becomes what a RESP2 server sends") {
 }
 
 TEST_CASE("what is the same in both protocols is copied as it is") {
-  for (const char* reply : {"+OK\r\n", "-ERR x\r\n", ":-0\r\n", "$4\r\n_\r\n\r\r\n", "$-1\r\n", "*-1\r\n",
-                            "*3\r\n$1\r\na\r\n*0\r\n:1\r\n"}) {
+  for (const char* reply : {"+OK\r\n", "-ERR x\r\n", ":-0\r\n", "$4\r\n_\r\n\r\r\n", "$-1\r\n",
+                            "*-1\r\n", "*3\r\n$1\r\na\r\n*0\r\n:1\r\n"}) {
     CAPTURE(reply);
     CHECK(as_resp2(reply) == reply);
   }

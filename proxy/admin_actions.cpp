@@ -1,0 +1,141 @@
+#include "proxy/admin_actions.hpp"
+
+#include "protocol/command_table.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::proxy {
+
+using protocol::equals_nocase;
+using protocol::Value;
+
+namespace {
+
+Value error(std::string text) { return {Value::Error{"ERR pannier: " + std::move(text)}}; }
+Value ok() { return {Value::Status{"OK"}}; }
+
+Value usage(std::string_view name, std::string_view words) {
+  std::string text = "usage: PANNIER ";
+  for (const char byte : name) text += static_cast<char>(byte - 'a' + 'A');
+  if (!words.empty()) text += ' ' + std::string(words);
+  return error(text + "; not executed");
+}
+
+}  // namespace
+
+std::optional<Value> AdminActions::run(policies::Client& client, Words args,
+                                       policies::TimePoint now) {
+  if (args.size() < 2) return help({client, {}, now});
+  const Call call{client, args.subspan(2), now};
+#define PANNIER_ACTION(name, words, argument, text) \
+  if (equals_nocase(args[1], #name)) return name(call);
+#include "policies/actions.def"
+  return error("unknown command 'PANNIER " + std::string(args[1]) +
+               "' (PANNIER HELP lists them); not executed");
+}
+
+AdminActions::Reply AdminActions::help(const Call&) {
+  Value::List lines;
+  const auto add = [&](std::string_view name, std::string_view words, std::string text) {
+    std::string line = "PANNIER ";
+    for (const char byte : name) line += static_cast<char>(byte - 'a' + 'A');
+    if (!words.empty()) line += ' ' + std::string(words);
+    lines.push_back({Value::Status{std::move(line)}});
+    lines.push_back({Value::Status{"    " + std::move(text)}});
+  };
+#define PANNIER_ACTION(name, words, argument, text) add(#name, words, text);
+#include "policies/actions.def"
+  return Value{std::move(lines)};
+}
+
+AdminActions::Reply AdminActions::stats(const Call& call) { return pipeline_.stats(call.now); }
+
+AdminActions::Reply AdminActions::explain(const Call& call) {
+  if (call.words.size() != 1) return usage("explain", "<key>");
+  pipeline_.explain(call.client, call.words[0], call.now);
+  return std::nullopt;
+}
+
+AdminActions::Reply AdminActions::invalidate(const Call& call) {
+  if (call.words.size() == 2) {
+    const auto what = call.words[0], name = call.words[1];
+    if (equals_nocase(what, "key")) {
+      pipeline_.invalidate_key(call.client, name, call.now);
+      return std::nullopt;
+    }
+    if (equals_nocase(what, "tag")) {
+      pipeline_.invalidate_tag(call.client, name, call.now);
+      return std::nullopt;
+    }
+    if (equals_nocase(what, "pattern")) {
+      pipeline_.invalidate_pattern(call.client, name, call.now);
+      return std::nullopt;
+    }
+  }
+  return usage("invalidate", "KEY <key> | TAG <tag> | PATTERN <glob>");
+}
+
+AdminActions::Reply AdminActions::tags(const Call& call) {
+  if (call.words.size() != 1) return usage("tags", "<key>");
+  return pipeline_.tags(call.words[0]);
+}
+
+AdminActions::Reply AdminActions::keys(const Call& call) {
+  if (call.words.size() != 1) return usage("keys", "<tag>");
+  pipeline_.list_keys(call.client, call.words[0], call.now);
+  return std::nullopt;
+}
+
+AdminActions::Reply AdminActions::version(const Call& call) {
+  const auto words = call.words;
+  if (words.size() == 1 && equals_nocase(words[0], "list")) return pipeline_.versions();
+  std::optional<policies::milliseconds> grace;
+  const bool with_grace = words.size() == 4 && equals_nocase(words[2], "grace");
+  if (with_grace) {
+    const auto seconds = protocol::to_integer(words[3]);
+    if (!seconds || *seconds < 0 || *seconds > 366LL * 86'400) {
+      return error("'" + std::string(words[3]) + "' is not a number of seconds; not executed");
+    }
+    grace = policies::milliseconds(*seconds * 1000);
+  }
+  if ((words.size() == 2 || with_grace) && equals_nocase(words[0], "bump")) {
+    pipeline_.bump_version(call.client, words[1], grace, call.now);
+    return std::nullopt;
+  }
+  return usage("version", "LIST | BUMP <name> [GRACE <seconds>]");
+}
+
+AdminActions::Reply AdminActions::leases(const Call& call) {
+  constexpr std::int64_t usual = 100;
+  const auto most = call.words.empty() ? usual : protocol::to_integer(call.words[0]).value_or(-1);
+  if (call.words.size() > 1 || most < 0) return usage("leases", "[<most>]");
+  return pipeline_.leases(static_cast<std::size_t>(most), call.now);
+}
+
+AdminActions::Reply AdminActions::mode(const Call& call) {
+  if (call.words.empty()) return Value{policies::setting_text(pipeline_.core().mode)};
+  std::string word(call.words[0]);
+  for (char& byte : word) byte = static_cast<char>(byte | 0x20);
+  policies::Mode mode{};
+  if (call.words.size() > 1 || !policies::parse_setting(word, mode).empty()) {
+    return usage("mode", "[normal | bypass | memory]");
+  }
+  pipeline_.set_mode(mode);
+  return ok();
+}
+
+AdminActions::Reply AdminActions::reload(const Call& call) {
+  if (!call.words.empty()) return usage("reload", "");
+  auto wrong = program_.reload();
+  return wrong.empty() ? ok() : error(std::move(wrong));
+}
+
+AdminActions::Reply AdminActions::config(const Call& call) {
+  const auto words = call.words;
+  if (words.empty() || words.size() > 2 || !equals_nocase(words[0], "check")) {
+    return usage("config", "CHECK [<file>]");
+  }
+  auto wrong = program_.check(words.size() == 2 ? std::string(words[1]) : std::string());
+  return wrong.empty() ? ok() : error(std::move(wrong));
+}
+
+}  // namespace pannier::proxy

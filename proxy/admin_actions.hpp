@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "policies/pipeline.hpp"
+#include "protocol/value.hpp"
+
+namespace pannier::proxy {
+
+/// What an operator can do. One function and one line of actions.def each; redis-cli reaches them
+/// as PANNIER <name> ..., the admin port as /<name>/... with the same words.
+class AdminActions {
+ public:
+  /// What the actions need of the program around them. Each returns an empty string, or what is
+  /// wrong in one line.
+  struct Program {
+    std::function<std::string()> reload;
+    std::function<std::string(const std::string& file)> check;  ///< Empty name: the running file.
+  };
+
+  AdminActions(policies::Pipeline& pipeline, Program program)
+      : pipeline_(pipeline), program_(std::move(program)) {}
+
+  /// Runs `PANNIER args[1] ...` as request `client.next` of `client`.
+  /// \returns the answer, or nothing when it will be delivered later.
+  using Words = std::span<const std::string_view>;
+  std::optional<protocol::Value> run(policies::Client& client, Words args,
+                                     policies::TimePoint now);
+
+ private:
+  struct Call {
+    policies::Client& client;
+    Words words;  ///< Behind the action's name.
+    policies::TimePoint now;
+  };
+  using Reply = std::optional<protocol::Value>;
+#define PANNIER_ACTION(name, words, argument, text) Reply name(const Call& call);
+#include "policies/actions.def"
+
+  policies::Pipeline& pipeline_;
+  Program program_;
+};
+
+}  // namespace pannier::proxy

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "policies/settings.hpp"
+#include "proxy/config_reader.hpp"
+
+namespace pannier::proxy {
+
+/// Reads the list of a rule's tags.
+void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings& findings);
+
+/// Whether the tags of the rule that `node` wrote can be made from its keys, and have an effect.
+void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
+                const policies::RuleSettings& rule, Findings& findings);
+
+}  // namespace pannier::proxy

@@ -1,0 +1,337 @@
+#include "proxy/server.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include "proxy/admin_actions.hpp"
+#include "proxy/errors.hpp"
+#include "proxy/log.hpp"
+
+namespace pannier::proxy {
+
+using policies::ClientId;
+using policies::Link;
+
+namespace {
+
+constexpr unsigned place_bits = 20;
+constexpr ClientId place_mask = (ClientId{1} << place_bits) - 1;
+
+protocol::Limits limits_of(const policies::Settings& settings) {
+  protocol::Limits limits;
+  limits.request_bytes = settings.limits.max_request_bytes.value;
+  return limits;
+}
+
+}  // namespace
+
+Server::Server(Loop& loop, policies::Settings settings)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      parser_limits_(limits_of(settings_)),
+      upstream_url_(*parse_upstream_url(settings_.upstream.url)),
+      pipeline_(settings_, *this, monotonic_now(), wall_now()),
+      ticker_(loop),
+      random_(std::random_device{}()) {
+  turn_.now = monotonic_now();
+}
+
+Server::~Server() = default;
+
+void Server::start() {
+  link(first_lane()).connect();
+  tick();
+}
+
+void Server::tick() {
+  begin_turn();
+  pipeline_.tick(turn_.now);
+  std::vector<std::shared_ptr<Upstream>> links;
+  for (const auto& [name, upstream] : links_) links.push_back(upstream);
+  for (const auto& upstream : links) upstream->tick(turn_.now);
+  // One client in sixteen per tick: an unfinished command is found within a fraction of a second.
+  static_assert(policies::Pipeline::tick_interval.count() == 10);
+  for (std::size_t i = ticks_++ % 16; i < sessions_.size(); i += 16) {
+    if (const auto session = sessions_[i]) session->check_limits(turn_.now);
+  }
+  ticker_.expires_after(policies::Pipeline::tick_interval);
+  ticker_.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+Turn& Server::begin_turn() {
+  turn_.now = monotonic_now();
+  if (!ending_) {
+    ending_ = true;
+    asio::post(loop_, [this] { end_turn(); });
+  }
+  return turn_;
+}
+
+bool Server::carry_out() {
+  bool any = false;
+  for (auto& failure : std::exchange(failures_, {})) {
+    any = true;
+    pipeline_.fail(failure.exchange, failure.error, turn_.now);
+  }
+  for (const auto client : std::exchange(dropped_owns_, {})) {
+    any = true;
+    for (auto at = links_.begin(); at != links_.end();) {
+      const auto upstream = at->second;
+      const bool its_own = at->first.client == client;
+      ++at;
+      if (its_own) drop_link(upstream->link());
+    }
+  }
+  for (const auto& session : std::exchange(resumed_, {})) {
+    any = true;
+    if (session->held_) session->proceed();
+  }
+  return any;
+}
+
+void Server::end_turn() {
+  ending_ = false;
+  while (carry_out() || !written_links_.empty() || !written_sessions_.empty() ||
+         !broken_.empty()) {
+    for (const auto& upstream : std::exchange(written_links_, {})) upstream->flush();
+    for (auto& [upstream, reason] : std::exchange(broken_, {})) upstream->close(reason);
+    for (const auto& session : std::exchange(written_sessions_, {})) session->flush();
+  }
+}
+
+void Server::write_later(Session& session, bool& dirty) {
+  if (std::exchange(dirty, true)) return;
+  written_sessions_.push_back(session.shared_from_this());
+}
+
+void Server::write_later(Upstream& upstream, bool& dirty) {
+  if (std::exchange(dirty, true)) return;
+  written_links_.push_back(upstream.shared_from_this());
+}
+
+void Server::visit_later(Session& session) { write_later(session, session.dirty_); }
+
+void Server::fail_later(policies::ExchangeId exchange, std::string_view error) {
+  failures_.push_back({exchange, std::string(error)});
+}
+
+void Server::break_later(std::shared_ptr<Upstream> upstream, std::string_view reason) {
+  broken_.emplace_back(std::move(upstream), reason);
+}
+
+policies::milliseconds Server::random_share(policies::milliseconds most) {
+  std::uniform_int_distribution<std::int64_t> any(0, most.count());
+  return policies::milliseconds(any(random_));
+}
+
+// Sessions
+
+void Server::accept(Socket socket, std::string address) {
+  begin_turn();
+  std::uint32_t place = 0;
+  if (!free_places_.empty()) {
+    place = free_places_.back();
+    free_places_.pop_back();
+  } else {
+    place = static_cast<std::uint32_t>(sessions_.size());
+    sessions_.emplace_back();
+  }
+  const ClientId id = (++serial_ << place_bits) | place;
+  ++counters_.accepted;
+  ++connected_;
+  auto session = std::make_shared<Session>(*this, std::move(socket), id, std::move(address));
+  sessions_[place] = session;
+  pipeline_.open(session->client);
+  session->start();
+}
+
+Session* Server::find(ClientId client) const {
+  const auto place = client & place_mask;
+  if (place >= sessions_.size()) return nullptr;
+  auto* session = sessions_[place].get();
+  return session != nullptr && session->client.id == client ? session : nullptr;
+}
+
+void Server::closed(Session& session, std::string_view why) {
+  begin_turn();
+  const auto place = session.client.id & place_mask;
+  ++counters_.closed[std::string(why)];
+  --connected_;
+  pipeline_.close(session.client, turn_.now);
+  dropped_owns_.push_back(session.client.id);
+  const auto kept = std::move(sessions_[place]);  // Alive until its own call returns.
+  free_places_.push_back(static_cast<std::uint32_t>(place));
+  asio::post(loop_, [kept] {});
+}
+
+void Server::close_session(ClientId client, std::string_view why) {
+  if (auto* session = find(client)) {
+    session->closing_ = true;
+    session->flush();
+    session->close(why);
+  }
+}
+
+void Server::forward(const policies::Forward& way, ClientId client, std::uint64_t number,
+                     bool alone) {
+  if (last_link_.second == nullptr || last_link_.first != way.link) {
+    last_link_ = {way.link, &link(way.link)};
+  }
+  last_link_.second->forward(client, number, way.wire, alone);
+}
+
+void Server::tunnel_from(Session& session, const policies::Tunnel& way) {
+  link(way.link).tunnel(session.client.id, way.wire);
+}
+
+void Server::tunnel_on(Session& session, std::string_view wire) {
+  link({Link::Kind::own, session.client.db, session.client.id}).tunnel_on(wire);
+}
+
+void Server::act(Session& session, std::uint64_t number, const protocol::Command& command) {
+  const auto reply = actions_->run(session.client, command.args, turn_.now);
+  if (!reply) return;
+  std::string bytes;
+  reply->append_to(bytes, session.client.resp);
+  session.reply(number, 1, bytes);
+}
+
+// Links
+
+Upstream& Server::link(Link name) {
+  auto& upstream = links_[name];
+  if (!upstream) {
+    const bool is_own = name.kind == Link::Kind::own;
+    const auto* session = is_own ? find(name.client) : nullptr;
+    auto resp = protocol::Resp::v3;
+    if (name.kind == Link::Kind::plain2) resp = protocol::Resp::v2;
+    if (session != nullptr) resp = session->client.resp;
+    upstream = std::make_shared<Upstream>(*this, name, resp);
+  }
+  return *upstream;
+}
+
+void Server::drop_link(Link name) {
+  const auto at = links_.find(name);
+  if (at == links_.end()) return;
+  const auto upstream = at->second;
+  links_.erase(at);
+  last_link_ = {};
+  upstream->close("no longer needed");
+}
+
+void Server::answer_run(ClientId client, std::uint64_t number, std::uint64_t count,
+                        std::string_view replies) {
+  auto* session = find(client);
+  if (session == nullptr) return;
+  session->reply(number, count, replies);
+  auto& open = session->client.open;
+  open -= static_cast<std::uint32_t>(std::min<std::uint64_t>(open, count));
+  if (open == 0 && session->held_) resume(client);
+}
+
+void Server::answer_part(ClientId client, std::uint64_t number, std::string_view piece) {
+  if (auto* session = find(client)) session->reply_part(number, piece);
+}
+
+void Server::tunnel_to(ClientId client, std::string_view bytes) {
+  if (auto* session = find(client)) session->tunnel(bytes);
+}
+
+bool Server::speaks_resp2(ClientId client) const {
+  const auto* session = find(client);
+  return session != nullptr && session->client.resp == protocol::Resp::v2;
+}
+
+void Server::settle(policies::ExchangeId exchange, std::string_view reply) {
+  pipeline_.settle(exchange, reply, turn_.now);
+}
+
+void Server::invalidate(std::string_view push) { pipeline_.invalidate(push, turn_.now); }
+
+void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
+  ++counters_.connects;
+  if (upstream.link() != first_lane()) return;
+  log::info("upstream_ready", {{"upstream", upstream_name()}, {"redis_version", info.version}});
+  pipeline_.gain_upstream(info, turn_.now);
+}
+
+void Server::link_lost(Upstream& upstream, const std::string& error, std::string_view reason) {
+  begin_turn();
+  if (upstream.link().kind == Link::Kind::own) {
+    if (auto* session = find(upstream.link().client)) pipeline_.lose_own(session->client);
+    return;
+  }
+  if (upstream.state() == Upstream::State::failed) ++counters_.connect_failures;
+  if (upstream.link() != first_lane()) return;
+  const auto before = pipeline_.core().upstream;
+  pipeline_.lose_upstream(error, turn_.now);
+  const auto after = pipeline_.core().upstream;
+  if (before != after) {
+    log::warning("upstream_lost", {{"upstream", upstream_name()},
+                                   {"reason", std::string(reason)},
+                                   {"serving", std::string(policies::state_name(after))}});
+  }
+  if (upstream.state() == Upstream::State::idle) upstream.connect();
+}
+
+// Effects
+
+void Server::deliver(policies::Ticket to, std::string_view reply) {
+  if (auto* session = find(to.client)) return session->reply(to.number, 1, reply);
+  const auto caller = callers_.find(to.client);
+  if (caller != callers_.end()) caller->second->receive(reply);
+}
+
+void Server::send(Link name, std::string_view wire, std::uint32_t replies,
+                  policies::ExchangeId exchange) {
+  link(name).send(exchange, replies, wire);
+}
+
+void Server::resume(ClientId client) {
+  if (auto* session = find(client); session != nullptr && session->held_) {
+    resumed_.push_back(session->shared_from_this());
+    begin_turn();
+  }
+}
+
+void Server::drop_own(ClientId client) { dropped_owns_.push_back(client); }
+
+policies::Client& Server::open_caller(Receive receive) {
+  auto caller = std::make_unique<Caller>();
+  // Beyond every session's place, so that no session is ever found under it.
+  caller->client.id = (++serial_ << place_bits) | place_mask;
+  caller->client.resp = protocol::Resp::v3;
+  caller->receive = std::move(receive);
+  auto& client = caller->client;
+  callers_.emplace(client.id, std::move(caller));
+  pipeline_.open(client);
+  return client;
+}
+
+void Server::close_caller(policies::Client& caller) {
+  begin_turn();
+  pipeline_.close(caller, turn_.now);
+  callers_.erase(caller.id);
+}
+
+void Server::reload(policies::Settings settings) {
+  settings.listen = settings_.listen;
+  settings.admin.listen = settings_.admin.listen;
+  settings.upstream.url = settings_.upstream.url;
+  settings_ = std::move(settings);
+  parser_limits_ = limits_of(settings_);
+  pipeline_.reload(settings_);
+}
+
+void Server::stop() {
+  begin_turn();
+  ticker_.cancel();
+  for (const auto& session : std::vector(sessions_)) {
+    if (session) session->close("shutdown");
+  }
+  for (const auto& [name, upstream] : std::map(links_)) drop_link(name);
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "policies/pipeline.hpp"
+#include "policies/settings.hpp"
+#include "protocol/command_parser.hpp"
+#include "proxy/address.hpp"
+#include "proxy/loop.hpp"
+#include "proxy/session.hpp"
+#include "proxy/turn.hpp"
+#include "proxy/upstream.hpp"
+
+namespace pannier::proxy {
+
+class AdminActions;
+
+/// Counts of the proxy itself; those of the cache are the pipeline's.
+struct ProxyCounters {
+  std::uint64_t accepted = 0, refused = 0, connects = 0, connect_failures = 0;
+  std::map<std::string, std::uint64_t, std::less<>> closed;  ///< Sessions, by why.
+};
+
+/// Joins clients, pipeline and upstream: carries out verdicts and effects, decides nothing.
+///
+/// Everything runs in turns of one loop. What is to be written in a turn is written once at its
+/// end, upstream first; what the pipeline asks for while one of its calls runs is carried out after
+/// that call, so that it is never entered twice.
+class Server final : public policies::Effects {
+ public:
+  Server(Loop& loop, policies::Settings settings);
+  ~Server() override;
+
+  /// Begins to connect to upstream and to tick.
+  void start();
+  /// A client connected.
+  void accept(Socket socket, std::string address);
+  /// Another configuration; the caller has checked that it can be applied.
+  void reload(policies::Settings settings);
+  /// Refuses new commands and closes everything.
+  void stop();
+
+  // What a session asks for.
+  void forward(const policies::Forward& way, policies::ClientId client, std::uint64_t number,
+               bool alone);
+  void tunnel_from(Session& session, const policies::Tunnel& way);
+  void tunnel_on(Session& session, std::string_view wire);
+  void act(Session& session, std::uint64_t number, const protocol::Command& command);
+  void closed(Session& session, std::string_view why);
+  /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
+  void write_later(Session& session, bool& dirty);
+  void write_later(Upstream& upstream, bool& dirty);
+  /// flush() even if there is nothing to write.
+  void visit_later(Session& session);
+
+  // What a link asks for.
+  void answer_run(policies::ClientId client, std::uint64_t number, std::uint64_t count,
+                  std::string_view replies);
+  void answer_part(policies::ClientId client, std::uint64_t number, std::string_view piece);
+  void tunnel_to(policies::ClientId client, std::string_view bytes);
+  bool speaks_resp2(policies::ClientId client) const;
+  void settle(policies::ExchangeId exchange, std::string_view reply);
+  void invalidate(std::string_view push);
+  void fail_later(policies::ExchangeId exchange, std::string_view error);
+  void break_later(std::shared_ptr<Upstream> upstream, std::string_view reason);
+  void close_session(policies::ClientId client, std::string_view why);
+  void link_ready(Upstream& upstream, const policies::ServerInfo& info);
+  void link_lost(Upstream& upstream, const std::string& error, std::string_view reason);
+  policies::milliseconds random_share(policies::milliseconds most);
+
+  // policies::Effects
+  void deliver(policies::Ticket to, std::string_view reply) override;
+  void send(policies::Link link, std::string_view wire, std::uint32_t replies,
+            policies::ExchangeId exchange) override;
+  void resume(policies::ClientId client) override;
+  void drop_own(policies::ClientId client) override;
+
+  /// A caller that is not a session (the admin port): `receive` gets each reply to its requests.
+  using Receive = std::function<void(std::string_view reply)>;
+  policies::Client& open_caller(Receive receive);
+  void close_caller(policies::Client& caller);
+
+  Loop& loop() { return loop_; }
+  Turn& turn() { return turn_; }
+  /// The first thing every event does: reads the clock, and sees to the end of the turn.
+  Turn& begin_turn();
+  policies::Pipeline& pipeline() { return pipeline_; }
+  const policies::Settings& settings() const { return settings_; }
+  const protocol::Limits& parser_limits() const { return parser_limits_; }
+  const UpstreamUrl& upstream_url() const { return upstream_url_; }
+  std::string upstream_name() const { return upstream_url_.address.text(); }
+  static policies::Link first_lane() { return {policies::Link::Kind::lane, 0, 0}; }
+  const ProxyCounters& counters() const { return counters_; }
+  ProxyCounters& counters() { return counters_; }
+  std::size_t connected() const { return connected_; }
+  std::size_t links() const { return links_.size(); }
+  void use_actions(AdminActions& actions) { actions_ = &actions; }
+
+ private:
+  struct Caller {
+    policies::Client client;
+    Receive receive;
+  };
+  struct Failure {
+    policies::ExchangeId exchange;
+    std::string error;
+  };
+
+  Session* find(policies::ClientId client) const;
+  Upstream& link(policies::Link link);
+  void end_turn();
+  bool carry_out();
+  void tick();
+  void drop_link(policies::Link link);
+
+
+  Loop& loop_;
+  Turn turn_;
+  policies::Settings settings_;
+  protocol::Limits parser_limits_;
+  UpstreamUrl upstream_url_;
+  ProxyCounters counters_;
+  policies::Pipeline pipeline_;
+  AdminActions* actions_ = nullptr;
+  Timer ticker_;
+  std::minstd_rand random_;
+
+  std::vector<std::shared_ptr<Session>> sessions_;  ///< By the low bits of their ids.
+  std::vector<std::uint32_t> free_places_;
+  std::uint64_t serial_ = 0, ticks_ = 0;
+  std::size_t connected_ = 0;
+  std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
+  std::map<policies::Link, std::shared_ptr<Upstream>> links_;
+  std::pair<policies::Link, Upstream*> last_link_{};  ///< The one that was looked up last.
+
+  // To be done at the end of the turn.
+  bool ending_ = false;
+  std::vector<std::shared_ptr<Session>> written_sessions_, resumed_;
+  std::vector<std::shared_ptr<Upstream>> written_links_;
+  std::vector<Failure> failures_;
+  std::vector<std::pair<std::shared_ptr<Upstream>, std::string>> broken_;
+  std::vector<policies::ClientId> dropped_owns_;
+};
+
+}  // namespace pannier::proxy

@@ -1,0 +1,227 @@
+#include "proxy/session.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <variant>
+
+#include "proxy/server.hpp"
+
+namespace pannier::proxy {
+
+using policies::Answer;
+using policies::Forward;
+using policies::Hold;
+using policies::Tunnel;
+using Status = protocol::CommandParser::Status;
+
+Session::Session(Server& server, Socket socket, policies::ClientId id, std::string address)
+    : server_(server), socket_(std::move(socket)), parser_(server.parser_limits()) {
+  client.id = id;
+  client.address = std::move(address);
+}
+
+void Session::start() { arm(); }
+
+void Session::arm() {
+  if (armed_ || closed_ || ended_) return;
+  armed_ = true;
+  socket_.async_wait(Socket::wait_read,
+                     [self = shared_from_this()](boost::system::error_code error) {
+                       self->armed_ = false;
+                       if (!error && !self->closed_) self->on_readable();
+                     });
+}
+
+void Session::on_readable() {
+  auto& turn = server_.begin_turn();
+  if (held_ || too_much_open()) return;  // proceed() reads on.
+  const auto got =
+      ::recv(socket_.native_handle(), turn.buffer.data(), turn.buffer.size(), MSG_DONTWAIT);
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm();
+    return close("client_reset");
+  }
+  if (got == 0) {
+    // Half closed: what it asked for is still answered.
+    ended_ = true;
+    if (idle() || tunnel_) return close("client_closed");
+    return server_.visit_later(*this);
+  }
+  const std::string_view bytes(turn.buffer.data(), static_cast<std::size_t>(got));
+  if (rest_.empty()) {
+    keep(take_commands(bytes));
+  } else {
+    rest_ += bytes;
+    const auto all = std::move(rest_);
+    rest_.clear();
+    keep(take_commands(all));
+  }
+  if (!closed_ && !held_ && !closing_ && !too_much_open()) arm();
+}
+
+void Session::keep(std::string_view rest) {
+  if (rest.empty()) {
+    if (rest_.capacity() > 4096) rest_ = {};
+    return;
+  }
+  rest_since_ = server_.turn().now;
+  // A large value is known to come: make room for it once.
+  if (parser_.missing() > rest_.capacity()) rest_.reserve(rest.size() + parser_.missing());
+  rest_.assign(rest);
+}
+
+bool Session::too_much_open() const {
+  const auto& limits = server_.settings().limits;
+  return client.next - queue_.head() >= limits.max_pipeline.value ||
+         queue_.held() >= limits.max_held_replies.value ||
+         out_.size() >= limits.max_held_replies.value;
+}
+
+std::string_view Session::take_commands(std::string_view bytes) {
+  while (!bytes.empty() && !closing_ && !closed_) {
+    if (too_much_open()) break;
+    protocol::Command command;
+    const auto step = parser_.parse(bytes, command);
+    if (step.status == Status::incomplete) break;
+    if (step.status == Status::failed) {
+      refuse(step);
+      return {};
+    }
+    if (step.status == Status::complete && !take(command)) {
+      held_ = true;
+      break;
+    }
+    bytes.remove_prefix(step.consumed);
+  }
+  return closing_ || closed_ ? std::string_view() : bytes;
+}
+
+bool Session::take(const protocol::Command& command) {
+  if (tunnel_) {
+    server_.tunnel_on(*this, command.wire);
+    return true;
+  }
+  const auto number = client.next;
+  const bool skipped = client.reply_skip == 1;
+  auto verdict = server_.pipeline().decide(client, command, server_.turn().now);
+  if (std::holds_alternative<Hold>(verdict)) return false;
+  if (auto* way = std::get_if<Tunnel>(&verdict)) {
+    if (queue_.head() != number) return false;
+    tunnel_ = true;
+    server_.tunnel_from(*this, *way);
+    return true;
+  }
+  if (client.reply_skip > 0) --client.reply_skip;
+  const bool muted = client.reply_off || skipped;
+  if (muted) muted_.insert(number);
+  // An action names its request by `client.next`, so it runs before that is counted up.
+  if (std::holds_alternative<policies::Act>(verdict)) server_.act(*this, number, command);
+  ++client.next;
+  if (const auto* here = std::get_if<Answer>(&verdict)) {
+    reply(number, 1, here->reply);
+    if (here->close) {
+      closing_ = true;
+      server_.visit_later(*this);
+    }
+  } else if (const auto* way = std::get_if<Forward>(&verdict)) {
+    server_.forward(*way, client.id, number, muted);
+  }
+  return true;
+}
+
+void Session::refuse(const protocol::CommandParser::Step& step) {
+  const auto text = protocol::error_text(step, server_.parser_limits());
+  closing_ = true;
+  if (text.empty()) return close("cross_protocol");
+  std::string error = "-" + text + "\r\n";
+  reply(client.next++, 1, error);
+  server_.visit_later(*this);
+}
+
+void Session::reply(std::uint64_t number, std::uint64_t count, std::string_view bytes) {
+  if (closed_) return;
+  if (!muted_.empty() && muted_.erase(number) > 0) bytes = {};
+  queue_.put(number, count, bytes, out_);
+  server_.write_later(*this, dirty_);
+}
+
+void Session::reply_part(std::uint64_t number, std::string_view bytes) {
+  if (closed_ || muted_.contains(number)) return;
+  queue_.put_part(number, bytes, out_);
+  server_.write_later(*this, dirty_);
+}
+
+void Session::tunnel(std::string_view bytes) {
+  if (closed_) return;
+  out_ += bytes;
+  server_.write_later(*this, dirty_);
+}
+
+void Session::proceed() {
+  if (closed_ || closing_) return;
+  held_ = false;
+  if (too_much_open()) return;
+  if (!rest_.empty()) {
+    const auto all = std::move(rest_);
+    rest_.clear();
+    keep(take_commands(all));
+  }
+  if (!closed_ && !closing_ && !held_ && !too_much_open()) arm();
+}
+
+void Session::flush() {
+  dirty_ = false;
+  if (closed_ || write_armed_) return;
+  if (!out_.empty()) {
+    const auto sent = ::send(socket_.native_handle(), out_.data(), out_.size(),
+                             MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      return close("client_reset");
+    }
+    if (sent > 0 && static_cast<std::size_t>(sent) == out_.size()) {
+      out_.clear();
+      if (out_.capacity() > 64 * 1024) out_ = {};
+    } else if (sent > 0) {
+      out_.erase(0, static_cast<std::size_t>(sent));
+    }
+  }
+  if (!out_.empty()) {
+    if (out_.size() > server_.settings().limits.max_output_bytes.value) {
+      return close("output_limit");
+    }
+    return arm_write();
+  }
+  if (out_.capacity() < 1024) out_.shrink_to_fit();
+  if (closing_ && queue_.head() == client.next) return close("client_quit");
+  if (ended_ && idle()) return close("client_closed");
+  // Room again: read on where back-pressure had stopped it.
+  if (!armed_ && !held_ && !ended_) proceed();
+}
+
+void Session::arm_write() {
+  write_armed_ = true;
+  socket_.async_wait(Socket::wait_write,
+                     [self = shared_from_this()](boost::system::error_code error) {
+                       self->write_armed_ = false;
+                       if (error || self->closed_) return;
+                       self->server_.begin_turn();
+                       self->flush();
+                     });
+}
+
+void Session::check_limits(policies::TimePoint now) {
+  if (rest_.empty() || held_ || too_much_open()) return;
+  const auto limit = server_.settings().limits.client_partial_timeout;
+  if (limit.count() > 0 && now - rest_since_ > limit) close("partial_timeout");
+}
+
+void Session::close(std::string_view why) {
+  if (closed_) return;
+  closed_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  server_.closed(*this, why);
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "policies/client.hpp"
+#include "protocol/command_parser.hpp"
+#include "protocol/reply_queue.hpp"
+#include "proxy/loop.hpp"
+
+namespace pannier::proxy {
+
+class Server;
+
+/// One client: reads commands, hands each to the server, and writes replies in order.
+///
+/// It reads when the socket says so, into the loop's shared buffer; only what could not be used yet
+/// is kept. It stops reading while a command of it is held back (order) or too many are without
+/// reply (back-pressure), so that what it can make us keep is bounded.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Server& server, Socket socket, policies::ClientId id, std::string address);
+
+  /// Begins to read. The session then lives until close().
+  void start();
+
+  /// Whole replies to `count` requests from `number` on.
+  void reply(std::uint64_t number, std::uint64_t count, std::string_view bytes);
+  /// A piece of a large one; the rest follows.
+  void reply_part(std::uint64_t number, std::string_view bytes);
+  /// Bytes of a tunnel, as they come.
+  void tunnel(std::string_view bytes);
+
+  /// Goes on with what was held back, if there is anything. Called at the end of a turn.
+  void proceed();
+  /// Sends what has been collected. Called at the end of a turn.
+  void flush();
+  /// Ends it; `why` is counted and logged.
+  void close(std::string_view why);
+
+  /// An unfinished command older than the limit, or output nobody reads: ends the session.
+  void check_limits(policies::TimePoint now);
+
+  policies::Client client;
+  bool closed() const { return closed_; }
+  bool reading_paused() const { return held_ || !rest_.empty(); }
+  bool in_tunnel() const { return tunnel_; }
+  bool idle() const { return client.next == queue_.head() && rest_.empty() && out_.empty(); }
+
+ private:
+  void arm();
+  void on_readable();
+  /// Takes commands off `bytes` until they end or must wait. \returns what was not used.
+  std::string_view take_commands(std::string_view bytes);
+  /// \returns false when the command must wait.
+  bool take(const protocol::Command& command);
+  void refuse(const protocol::CommandParser::Step& step);
+  bool too_much_open() const;
+  void keep(std::string_view rest);
+  void arm_write();
+
+  Server& server_;
+  Socket socket_;
+  protocol::CommandParser parser_;
+  protocol::ReplyQueue queue_;
+  std::string rest_;  ///< Bytes read and not used: an unfinished command, or ones that must wait.
+  std::string out_;   ///< Replies not sent.
+  std::set<std::uint64_t> muted_;    ///< Requests whose replies CLIENT REPLY takes away.
+  policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
+  bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
+  bool dirty_ = false, tunnel_ = false, ended_ = false;
+
+  friend class Server;
+};
+
+}  // namespace pannier::proxy

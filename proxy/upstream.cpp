@@ -1,0 +1,284 @@
+#include "proxy/upstream.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "protocol/reply.hpp"
+#include "proxy/errors.hpp"
+#include "proxy/server.hpp"
+
+namespace pannier::proxy {
+
+namespace {
+
+constexpr std::size_t stream_from = 16 * 1024;   ///< Larger replies are passed on in pieces.
+constexpr std::size_t spare_capacity = 1 << 20;  ///< More is given back when it is not needed.
+
+void give_back_memory(std::string& buffer) {
+  if (buffer.empty() && buffer.capacity() > spare_capacity) buffer.shrink_to_fit();
+}
+
+}  // namespace
+
+Upstream::Upstream(Server& server, policies::Link link, protocol::Resp resp)
+    : server_(server), link_(link), resp_(resp), socket_(server.loop()) {}
+
+Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t number,
+                                    std::uint32_t count, bool merge) {
+  const auto now = server_.turn().now;
+  inflight_ += count;
+  if (merge && !slots_.empty()) {
+    auto& last = slots_.back();
+    if (last.client == client && last.number + last.count == number && last.sent == now) {
+      last.count += count;
+      return last;
+    }
+  }
+  slots_.push_back({client, number, count, now});
+  return slots_.back();
+}
+
+void Upstream::forward(policies::ClientId client, std::uint64_t number, std::string_view wire,
+                       bool alone) {
+  const auto limit = server_.settings().limits.max_inflight.value;
+  if (state_ == State::failed || inflight_ >= limit) {
+    const auto error = state_ == State::failed ? last_error_ : errors::busy(std::to_string(limit));
+    return server_.answer_run(client, number, 1, error);
+  }
+  push_slot(client, number, 1, !alone);
+  pending() += wire;
+  server_.write_later(*this, dirty_);
+  if (state_ == State::idle) connect();
+}
+
+void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire) {
+  if (state_ == State::failed) return server_.fail_later(exchange, last_error_);
+  push_slot(0, exchange, replies, false);
+  pending() += wire;
+  server_.write_later(*this, dirty_);
+  if (state_ == State::idle) connect();
+}
+
+void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
+  tunnel_ = client;
+  pending() += wire;
+  server_.write_later(*this, dirty_);
+  if (state_ == State::failed) {
+    server_.tunnel_to(client, last_error_);
+    server_.close_session(client, "upstream unavailable");
+  }
+  if (state_ == State::idle) connect();
+}
+
+void Upstream::tunnel_on(std::string_view wire) {
+  pending() += wire;
+  server_.write_later(*this, dirty_);
+}
+
+void Upstream::flush() {
+  dirty_ = false;
+  if (state_ != State::ready && state_ != State::handshaking) return;
+  if (out_.empty() || write_armed_) return;
+  const auto sent = ::send(socket_.native_handle(), out_.data(), out_.size(),
+                           MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    return server_.break_later(shared_from_this(), std::strerror(errno));
+  }
+  out_.erase(0, sent > 0 ? static_cast<std::size_t>(sent) : 0);
+  give_back_memory(out_);
+  if (!out_.empty()) arm_write();
+}
+
+void Upstream::arm_write() {
+  write_armed_ = true;
+  socket_.async_wait(Socket::wait_write,
+                     [self = shared_from_this(), at = generation_](boost::system::error_code error) {
+                       if (at != self->generation_) return;
+                       self->write_armed_ = false;
+                       if (!error) self->flush();
+                     });
+}
+
+void Upstream::arm_read() {
+  if (read_armed_) return;
+  read_armed_ = true;
+  socket_.async_wait(Socket::wait_read,
+                     [self = shared_from_this(), at = generation_](boost::system::error_code error) {
+                       if (at != self->generation_) return;
+                       self->read_armed_ = false;
+                       if (!error) self->on_readable();
+                     });
+}
+
+void Upstream::on_readable() {
+  auto& turn = server_.begin_turn();
+  const auto got =
+      ::recv(socket_.native_handle(), turn.buffer.data(), turn.buffer.size(), MSG_DONTWAIT);
+  if (got == 0) return broken("connection closed by upstream");
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm_read();
+    return broken(std::strerror(errno));
+  }
+  const auto at = generation_;
+  take({turn.buffer.data(), static_cast<std::size_t>(got)});
+  if (at == generation_) arm_read();
+}
+
+void Upstream::take(std::string_view bytes) {
+  if (tunnel_ != 0 && state_ == State::ready) return server_.tunnel_to(tunnel_, bytes);
+  if (rest_.empty()) return take_replies(bytes);
+  rest_ += bytes;
+  auto all = std::move(rest_);
+  rest_.clear();
+  take_replies(all);
+  give_back_memory(rest_);
+}
+
+void Upstream::take_replies(std::string_view bytes) {
+  using Status = protocol::ReplyScanner::Status;
+  const auto generation = generation_;
+  std::size_t begin = 0, at = scanned_;
+  scanned_ = 0;
+  while (at < bytes.size()) {
+    const auto step = scanner_.scan(bytes.substr(at));
+    at += step.consumed;
+    if (step.status == Status::failed) return broken("reply is not RESP");
+    if (step.status == Status::incomplete) break;
+    take_whole(bytes.substr(begin, at - begin));
+    if (generation != generation_) return;
+    begin = at;
+    if (tunnel_ != 0 && state_ == State::ready) {
+      if (at < bytes.size()) server_.tunnel_to(tunnel_, bytes.substr(at));
+      return;
+    }
+  }
+  flush_run();
+  if (at - begin >= stream_from || streaming_) {
+    if (stream(bytes.substr(begin, at - begin))) begin = at;
+  }
+  rest_.assign(bytes.substr(begin));
+  scanned_ = at - begin;
+}
+
+bool Upstream::stream(std::string_view piece) {
+  if (slots_.empty() || slots_.front().client == 0 || scanner_.kind() == '>') return false;
+  const bool scalar = scanner_.kind() == '$' || scanner_.kind() == '-';
+  if (link_.kind == policies::Link::Kind::lane && !scalar) return false;
+  streaming_ = true;
+  server_.answer_part(slots_.front().client, slots_.front().number, piece);
+  return true;
+}
+
+void Upstream::take_whole(std::string_view reply) {
+  if (state_ == State::handshaking) return settle_handshake(reply);
+  const char kind = scanner_.kind();
+  if (kind == '>') {
+    flush_run();
+    if (link_.kind == policies::Link::Kind::lane) server_.invalidate(reply);
+    return;
+  }
+  if (slots_.empty()) return broken("a reply nobody asked for");
+  const auto& slot = slots_.front();
+  if (slot.client == 0) {
+    const auto exchange = slot.number;
+    finish_front(1);
+    return server_.settle(exchange, reply);
+  }
+  streaming_ = false;
+  const bool plain = kind == '$' || kind == ':' || kind == '+' || kind == '-';
+  if (!plain && link_.kind == policies::Link::Kind::lane && server_.speaks_resp2(slot.client)) {
+    flush_run();
+    std::string converted;
+    protocol::append_as_resp2(converted, reply);
+    server_.answer_run(slots_.front().client, slots_.front().number, 1, converted);
+    return finish_front(1);
+  }
+  run_ = run_.empty() ? reply : std::string_view(run_.data(), run_.size() + reply.size());
+  if (++run_count_ == slot.count) flush_run();
+}
+
+void Upstream::flush_run() {
+  if (run_count_ == 0) return;
+  const auto& slot = slots_.front();
+  server_.answer_run(slot.client, slot.number, run_count_, run_);
+  finish_front(run_count_);
+  run_ = {};
+  run_count_ = 0;
+}
+
+void Upstream::finish_front(std::uint32_t replies) {
+  auto& slot = slots_.front();
+  inflight_ -= replies;
+  slot.count -= replies;
+  if (slot.client != 0) slot.number += replies;
+  if (slot.count == 0) slots_.pop_front();
+}
+
+void Upstream::fail_slots(std::string_view error) {
+  const auto slots = std::move(slots_);
+  slots_.clear();
+  inflight_ = 0;
+  if (streaming_ && !slots.empty()) server_.close_session(slots.front().client, "upstream lost");
+  streaming_ = false;
+  for (const auto& slot : slots) {
+    if (slot.client == 0) {
+      server_.fail_later(slot.number, error);
+      continue;
+    }
+    std::string errors;
+    for (std::uint32_t i = 0; i < slot.count; ++i) errors += error;
+    server_.answer_run(slot.client, slot.number, slot.count, errors);
+  }
+}
+
+void Upstream::close(std::string_view why) {
+  if (state_ == State::ready) return broken(why);
+  fail(why);
+}
+
+void Upstream::broken(std::string_view reason) {
+  run_ = {};
+  run_count_ = 0;
+  const auto where = server_.upstream_name();
+  const bool in_time = reason == "timeout";
+  const auto timeout = std::to_string(server_.settings().upstream.op_timeout.count());
+  const auto error = in_time ? errors::time(where, timeout) : errors::lost(where);
+  const bool was_ready = state_ == State::ready;
+  if (!was_ready) return fail(reason);
+  ++generation_;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  read_armed_ = write_armed_ = false;
+  scanner_ = {};
+  rest_.clear();
+  out_.clear();
+  scanned_ = 0;
+  state_ = State::idle;
+  last_error_ = errors::down(where, in_time ? "no reply" : reason);
+  fail_slots(error);
+  if (tunnel_ != 0) server_.close_session(tunnel_, "upstream lost");
+  server_.link_lost(*this, last_error_, reason);
+}
+
+void Upstream::tick(policies::TimePoint now) {
+  const auto& settings = server_.settings().upstream;
+  if (state_ == State::connecting || state_ == State::handshaking) {
+    if (now >= deadline_) fail("connect timeout");
+    return;
+  }
+  if (state_ == State::failed && now >= retry_at_) {
+    state_ = State::idle;
+    if (link_ == server_.first_lane()) connect();
+    return;
+  }
+  const bool may_wait = link_.kind == policies::Link::Kind::own;
+  if (state_ == State::ready && !slots_.empty() && !may_wait &&
+      now - slots_.front().sent > settings.op_timeout) {
+    broken("timeout");
+  }
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/pipeline.hpp"
+#include "policies/verdict.hpp"
+#include "protocol/reply_scanner.hpp"
+#include "proxy/address.hpp"
+#include "proxy/loop.hpp"
+
+namespace pannier::proxy {
+
+class Server;
+
+/// One pipelined connection to Redis: a link of the pipeline made of a socket.
+///
+/// A slot is put into the queue before the bytes of its command are sent, and each reply belongs to
+/// the first slot; on anything unexpected the connection is closed rather than guessed about. It
+/// connects when it is first used (the lane at once and for ever), and what is asked of it before
+/// it is ready waits at most `connect_timeout`. Nothing that may have been sent is sent again.
+class Upstream : public std::enable_shared_from_this<Upstream> {
+ public:
+  enum class State { idle, connecting, handshaking, ready, failed };
+
+  Upstream(Server& server, policies::Link link, protocol::Resp resp);
+
+  /// Appends a command whose one reply goes to request `number` of session `client`.
+  void forward(policies::ClientId client, std::uint64_t number, std::string_view wire,
+               bool alone);
+  /// Appends commands with `replies` replies for a conversation of the pipeline.
+  void send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire);
+  /// From here on all bytes that come are `client`'s.
+  void tunnel(policies::ClientId client, std::string_view wire);
+  void tunnel_on(std::string_view wire);
+
+  void connect();
+  /// Sends what has been collected. Called at the end of a turn.
+  void flush();
+  /// Timeouts, and the next attempt to connect.
+  void tick(policies::TimePoint now);
+  /// Ends it; everything unanswered fails.
+  void close(std::string_view why);
+
+  State state() const { return state_; }
+  policies::Link link() const { return link_; }
+  std::size_t inflight() const { return inflight_; }
+  std::size_t unsent() const { return out_.size(); }
+
+ private:
+  /// What a reply is for: a run of requests of one client, or one conversation.
+  struct Slot {
+    policies::ClientId client = 0;  ///< 0: a conversation.
+    std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
+    std::uint32_t count = 0;        ///< Replies still to come.
+    policies::TimePoint sent;
+  };
+
+  /// Where commands are appended: behind the handshake while it lasts.
+  std::string& pending() { return state_ == State::handshaking ? waiting_ : out_; }
+  void on_connected(boost::system::error_code error);
+  void shake_hands();
+  void settle_handshake(std::string_view reply);
+  void ready();
+  void fail(std::string_view reason);
+  void fail_slots(std::string_view error);
+  void arm_read();
+  void arm_write();
+  void on_readable();
+  void take(std::string_view bytes);
+  void take_replies(std::string_view bytes);
+  void take_whole(std::string_view reply);
+  bool stream(std::string_view piece);
+  void flush_run();
+  void finish_front(std::uint32_t replies);
+  void broken(std::string_view reason);
+  Slot& push_slot(policies::ClientId client, std::uint64_t number, std::uint32_t count,
+                  bool merge);
+
+  Server& server_;
+  policies::Link link_;
+  protocol::Resp resp_;
+  Socket socket_;
+  State state_ = State::idle;
+  protocol::ReplyScanner scanner_;
+  std::deque<Slot> slots_;
+  std::size_t inflight_ = 0;
+  std::string out_;    ///< Bytes not sent; while not ready, what waits for the handshake.
+  std::string rest_;   ///< The beginning of a reply that has not arrived whole.
+  std::size_t scanned_ = 0;       ///< Bytes of rest_ the scanner has behind it.
+  std::string_view run_;          ///< Whole replies for the front slot, not handed over yet.
+  std::uint32_t run_count_ = 0;
+  enum class Step : std::uint8_t { hello, required, tracking, databases };
+  std::vector<Step> steps_;       ///< Replies of the handshake still to come.
+  std::string waiting_;           ///< Commands behind the handshake.
+  policies::ServerInfo server_info_;
+  bool streaming_ = false;        ///< The front reply is passed on in pieces.
+  bool read_armed_ = false, write_armed_ = false, dirty_ = false;
+  policies::ClientId tunnel_ = 0;
+  policies::TimePoint deadline_{};  ///< While connecting.
+  policies::TimePoint retry_at_{};  ///< After a failure.
+  policies::milliseconds pause_{0};
+  std::string last_error_;
+  std::uint64_t generation_ = 0;  ///< Of the socket: late handlers of an older one do nothing.
+};
+
+}  // namespace pannier::proxy

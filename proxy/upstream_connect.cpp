@@ -1,0 +1,155 @@
+// How a link comes up: connect, then the handshake that every reply of which is checked.
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <algorithm>
+
+#include "protocol/reply.hpp"
+#include "proxy/errors.hpp"
+#include "proxy/log.hpp"
+#include "proxy/server.hpp"
+#include "proxy/upstream.hpp"
+
+namespace pannier::proxy {
+
+using asio::ip::tcp;
+
+namespace {
+
+/// The text of an error reply without its type and line end.
+std::string_view error_text(std::string_view reply) {
+  protocol::ReplyReader reader(reply);
+  return reader.next().text;
+}
+
+}  // namespace
+
+void Upstream::connect() {
+  state_ = State::connecting;
+  deadline_ = server_.turn().now + server_.settings().upstream.connect_timeout;
+  const auto& address = server_.upstream_url().address;
+  const auto done = [self = shared_from_this(), at = ++generation_](
+                        boost::system::error_code error) {
+    if (at == self->generation_) self->on_connected(error);
+  };
+  if (address.is_unix()) {
+    return socket_.async_connect(asio::local::stream_protocol::endpoint(address.path), done);
+  }
+  boost::system::error_code not_numeric;
+  const auto ip = asio::ip::make_address(address.host, not_numeric);
+  if (!not_numeric) return socket_.async_connect(tcp::endpoint(ip, address.port), done);
+  auto resolver = std::make_shared<asio::ip::basic_resolver<tcp, Executor>>(server_.loop());
+  resolver->async_resolve(
+      address.host, std::to_string(address.port),
+      [self = shared_from_this(), resolver, done](boost::system::error_code error,
+                                                  const tcp::resolver::results_type& found) {
+        if (error || found.empty()) return done(error ? error : asio::error::host_not_found);
+        self->socket_.async_connect(found.begin()->endpoint(), done);
+      });
+}
+
+void Upstream::on_connected(boost::system::error_code error) {
+  server_.begin_turn();
+  if (error) return fail(error.message());
+  if (!server_.upstream_url().address.is_unix()) {
+    socket_.set_option(tcp::no_delay(true), error);
+    socket_.set_option(asio::socket_base::keep_alive(true), error);
+  }
+  shake_hands();
+}
+
+void Upstream::shake_hands() {
+  const auto& url = server_.upstream_url();
+  const bool is_3 = resp_ == protocol::Resp::v3;
+  const std::string user = url.user.empty() ? "default" : url.user;
+  std::string wire;
+  std::vector<Step> steps;
+  if (is_3 && !url.password.empty()) {
+    protocol::append_command(wire, {"HELLO", "3", "AUTH", user, url.password});
+  } else if (is_3) {
+    protocol::append_command(wire, {"HELLO", "3"});
+  } else if (!url.password.empty()) {
+    protocol::append_command(wire, {"AUTH", user, url.password});
+  } else {
+    protocol::append_command(wire, {"PING"});
+  }
+  steps.push_back(is_3 ? Step::hello : Step::required);
+  if (link_.db != 0) {
+    protocol::append_command(wire, {"SELECT", std::to_string(link_.db)});
+    steps.push_back(Step::required);
+  }
+  if (link_.kind == policies::Link::Kind::lane) {
+    protocol::append_command(wire, {"CLIENT", "TRACKING", "ON", "OPTIN"});
+    protocol::append_command(wire, {"CONFIG", "GET", "databases"});
+    steps.push_back(Step::tracking);
+    steps.push_back(Step::databases);
+  }
+  steps_ = std::move(steps);
+  server_info_ = {};
+  // The handshake goes first, whatever is waiting behind it.
+  waiting_ = std::move(out_);
+  out_ = std::move(wire);
+  state_ = State::handshaking;
+  flush();
+  arm_read();
+}
+
+void Upstream::settle_handshake(std::string_view reply) {
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  const auto step = steps_.front();
+  steps_.erase(steps_.begin());
+  if (head.error()) {
+    const bool optional = step == Step::tracking || step == Step::databases;
+    if (!optional) return fail(error_text(reply));
+    if (step == Step::tracking) {
+      server_info_.tracks = false;
+      log::warning("upstream_without_tracking", {{"error", std::string(head.text)}});
+    }
+  } else if (step == Step::hello) {
+    for (std::int64_t i = 0; i + 1 < head.number; i += 2) {
+      const bool is_version = reader.next().text == "version";
+      const auto value = reader.skip();
+      if (is_version) server_info_.version = protocol::ReplyReader(value).next().text;
+    }
+  } else if (step == Step::databases && head.number == 2) {
+    reader.next();
+    const auto count = protocol::to_integer(reader.next().text);
+    if (count && *count > 0) server_info_.databases = static_cast<std::uint32_t>(*count);
+  }
+  if (steps_.empty()) ready();
+}
+
+void Upstream::ready() {
+  state_ = State::ready;
+  pause_ = policies::milliseconds(0);
+  out_ += waiting_;
+  waiting_.clear();
+  for (auto& slot : slots_) slot.sent = server_.turn().now;
+  server_.write_later(*this, dirty_);
+  server_.link_ready(*this, server_info_);
+}
+
+void Upstream::fail(std::string_view reason) {
+  ++generation_;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  read_armed_ = write_armed_ = false;
+  scanner_ = {};
+  rest_.clear();
+  out_.clear();
+  waiting_.clear();
+  scanned_ = 0;
+  const auto& settings = server_.settings().upstream;
+  // Full jitter: sidecars that lost Redis together do not come back together.
+  pause_ = std::min(settings.reconnect_max,
+                    pause_.count() == 0 ? settings.reconnect_min : pause_ * 2);
+  retry_at_ = server_.turn().now + server_.random_share(pause_);
+  state_ = State::failed;
+  last_error_ = errors::down(server_.upstream_name(), reason);
+  fail_slots(last_error_);
+  if (tunnel_ != 0) server_.close_session(tunnel_, "upstream unavailable");
+  server_.link_lost(*this, last_error_, reason);
+}
+
+}  // namespace pannier::proxy
