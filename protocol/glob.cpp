@@ -32,18 +32,16 @@ bool take_one(std::string_view& pattern, char c) {
 bool glob_matches(std::string_view pattern, std::string_view text) {
   // Redis's loop never looks at the pattern when the text is empty; only KEYS knows a lone star.
   if (text.empty()) return pattern.empty() || pattern == "*";
-  std::string_view after_star, retry_at;
-  bool starred = false;
+  std::string_view after_star, retry_at;  // Both empty before the first star.
   while (!text.empty()) {
     if (!pattern.empty() && pattern[0] == '*') {
       pattern.remove_prefix(1);
       if (pattern.empty()) return true;
-      starred = true;
       after_star = pattern;
       retry_at = text;
     } else if (!pattern.empty() && take_one(pattern, text[0])) {
       text.remove_prefix(1);
-    } else if (starred && retry_at.size() > 1) {
+    } else if (retry_at.size() > 1) {
       retry_at.remove_prefix(1);
       pattern = after_star;
       text = retry_at;
@@ -57,9 +55,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 std::string glob_escaped(std::string_view literal) {
   std::string escaped;
   for (const char c : literal) {
-    if (c == '*' || c == '?' || c == '[' || c == ']' || c == '^' || c == '-' || c == '\\') {
-      escaped += '\\';
-    }
+    if (c == '*' || c == '?' || c == '[' || c == '\\') escaped += '\\';
     escaped += c;
   }
   return escaped;

@@ -1,1 +1,85 @@
-int main() {}
+#include <boost/program_options.hpp>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "proxy/program.hpp"
+
+namespace options = boost::program_options;
+
+namespace {
+
+constexpr int exit_usage = 64;
+
+constexpr const char* usage =
+    "usage: pannier run [--config FILE] [--listen ADDRESS] [--upstream URL] [--admin ADDRESS|off]\n"
+    "       pannier check FILE [--print]\n"
+    "       pannier --version | --help\n";
+
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "pannier: %s\n%s", why.c_str(), usage);
+  return exit_usage;
+}
+
+int run(const std::vector<std::string>& words) {
+  pannier::proxy::Options chosen;
+  options::options_description known("pannier run");
+  const auto text = [](std::optional<std::string>& to) {
+    return options::value<std::string>()->notifier([&to](const std::string& value) { to = value; });
+  };
+  known.add_options()("config", options::value(&chosen.config), "YAML file; see conf/pannier.yaml")(
+      "listen", text(chosen.listen), "host:port or unix:/path for clients")(
+      "upstream", text(chosen.upstream), "redis://[user:password@]host:port or unix:/path")(
+      "admin", text(chosen.admin), "host:port of the HTTP port, or off")("help", "this text");
+  options::variables_map values;
+  options::store(options::command_line_parser(words).options(known).positional({}).run(), values);
+  if (values.contains("help")) {
+    std::cout << usage << '\n' << known;
+    return 0;
+  }
+  options::notify(values);
+  return pannier::proxy::run(chosen);
+}
+
+int check(const std::vector<std::string>& words) {
+  std::string file;
+  options::options_description known("pannier check");
+  known.add_options()("file", options::value(&file), "the YAML file")(
+      "print", "print every setting as it would be")("help", "this text");
+  options::positional_options_description places;
+  places.add("file", 1);
+  options::variables_map values;
+  options::store(options::command_line_parser(words).options(known).positional(places).run(),
+                 values);
+  if (values.contains("help")) {
+    std::cout << usage << '\n' << known;
+    return 0;
+  }
+  options::notify(values);
+  if (file.empty()) return refuse("check needs a file");
+  return pannier::proxy::check(file, values.contains("print"));
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::vector<std::string> words(arguments + 1, arguments + count);
+  if (words.empty()) return refuse("what should it do?");
+  if (words[0] == "--version") {
+    std::puts("pannier " PANNIER_RELEASE);
+    return 0;
+  }
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    std::fputs(usage, stdout);
+    return 0;
+  }
+  try {
+    const std::vector<std::string> rest(words.begin() + 1, words.end());
+    if (words[0] == "run") return run(rest);
+    if (words[0] == "check") return check(rest);
+  } catch (const options::error& wrong) {
+    return refuse(wrong.what());
+  }
+  return refuse("unknown command '" + words[0] + "'");
+}

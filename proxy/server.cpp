@@ -325,13 +325,15 @@ void Server::reload(policies::Settings settings) {
   pipeline_.reload(settings_);
 }
 
-void Server::stop() {
+void Server::farewell() {
   begin_turn();
-  ticker_.cancel();
+  const auto text = errors::drain();
   for (const auto& session : std::vector(sessions_)) {
-    if (session) session->close("shutdown");
+    if (!session) continue;
+    session->tunnel(text);
+    session->flush();
+    session->close("shutdown");
   }
-  for (const auto& [name, upstream] : std::map(links_)) drop_link(name);
 }
 
 }  // namespace pannier::proxy

@@ -26,6 +26,7 @@ class AdminActions;
 /// Counts of the proxy itself; those of the cache are the pipeline's.
 struct ProxyCounters {
   std::uint64_t accepted = 0, refused = 0, connects = 0, connect_failures = 0;
+  std::uint64_t reloads = 0, reloads_failed = 0;
   std::map<std::string, std::uint64_t, std::less<>> closed;  ///< Sessions, by why.
 };
 
@@ -45,8 +46,8 @@ class Server final : public policies::Effects {
   void accept(Socket socket, std::string address);
   /// Another configuration; the caller has checked that it can be applied.
   void reload(policies::Settings settings);
-  /// Refuses new commands and closes everything.
-  void stop();
+  /// Tells every client that the sidecar is going, and closes it.
+  void farewell();
 
   // What a session asks for.
   void forward(const policies::Forward& way, policies::ClientId client, std::uint64_t number,
@@ -98,6 +99,7 @@ class Server final : public policies::Effects {
   const UpstreamUrl& upstream_url() const { return upstream_url_; }
   std::string upstream_name() const { return upstream_url_.address.text(); }
   static policies::Link first_lane() { return {policies::Link::Kind::lane, 0, 0}; }
+  policies::Core::UpstreamState pipeline_state() const { return pipeline_.core().upstream; }
   const ProxyCounters& counters() const { return counters_; }
   ProxyCounters& counters() { return counters_; }
   std::size_t connected() const { return connected_; }

@@ -201,6 +201,14 @@ TEST_CASE("what is neither RESP2 nor RESP3 is a bad reply") {
   }
 }
 
+TEST_CASE("a bulk string must end in CR LF, also where the two arrive apart") {
+  for (const char* bytes : {"$3\r\nabcde", "$3\r\nabc\rx", "$3\r\nabcx\n", "$0\r\nx\n"}) {
+    CAPTURE(bytes);
+    CHECK(error_of(bytes) == Errc::bad_reply);
+    CHECK(scan_pieces(bytes, 1).status == Status::failed);
+  }
+}
+
 TEST_CASE("a line of more than 64 KiB is a bad reply, a bulk string of that size is not") {
   const std::string text(ReplyScanner::max_line - 1, 'x');
   ReplyScanner scanner;

@@ -1,0 +1,43 @@
+#include "proxy/config_watch.hpp"
+
+#include <fstream>
+#include <iterator>
+
+namespace pannier::proxy {
+
+namespace {
+
+constexpr std::chrono::seconds pause{2};
+
+/// The whole file (it is at most 1 MiB when it is of use); nothing when it cannot be read now, as
+/// in the middle of a swap.
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  char block[4096];
+  while (text.size() <= (1u << 20) && file.read(block, sizeof block).gcount() > 0) {
+    text.append(block, static_cast<std::size_t>(file.gcount()));
+  }
+  return text;
+}
+
+}  // namespace
+
+ConfigWatch::ConfigWatch(Loop& loop, std::string path, std::function<void()> changed)
+    : path_(std::move(path)), seen_(contents(path_)), changed_(std::move(changed)), timer_(loop) {
+  look();
+}
+
+void ConfigWatch::look() {
+  auto now = contents(path_);
+  if (!now.empty() && now != seen_) {
+    seen_ = std::move(now);
+    changed_();
+  }
+  timer_.expires_after(pause);
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) look();
+  });
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,244 @@
+#include "proxy/program.hpp"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+
+#include "proxy/admin.hpp"
+#include "proxy/admin_actions.hpp"
+#include "proxy/config.hpp"
+#include "proxy/config_watch.hpp"
+#include "proxy/errors.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/log.hpp"
+#include "proxy/server.hpp"
+
+namespace pannier::proxy {
+
+namespace {
+
+constexpr int exit_software = 70, exit_config = 78, exit_in_use = 98;
+constexpr std::size_t reserved_descriptors = 64;
+
+/// A configuration that cannot be used.
+struct BadConfig : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The file's settings with the command line's over them, checked again as a whole.
+Loaded load(const Options& options) {
+  auto loaded = options.config.empty() ? parse_config("", "defaults") : load_config(options.config);
+  if (!loaded) throw BadConfig(loaded.error());
+  auto& settings = loaded->settings;
+  if (options.listen) settings.listen = *options.listen;
+  if (options.upstream) settings.upstream.url = *options.upstream;
+  if (options.admin) settings.admin.listen = *options.admin;
+  auto again = parse_config(print_config(settings), "command line");
+  if (!again) throw BadConfig(again.error());
+  return {std::move(again->settings), std::move(loaded->warnings)};
+}
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+/// The sidecar as a whole: what main() would be if it could wait.
+class Program {
+ public:
+  Program(const Options& options, Loaded loaded);
+  int run();
+
+ private:
+  void accept(Socket socket, std::string peer);
+  std::string reload();
+  std::string check_file(const std::string& file) const;
+  Admin::Readiness readiness() const;
+  void await_signal();
+  void drain();
+  void watch_drain();
+  std::size_t most_clients() const;
+
+  Options options_;
+  Loop loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
+  Server server_;
+  AdminActions actions_;
+  std::size_t descriptors_ = descriptor_limit();
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<ConfigWatch> watch_;
+  boost::asio::basic_signal_set<Executor> signals_;
+  Timer drain_timer_;
+  policies::TimePoint drain_until_{}, lonely_since_{};
+  bool draining_ = false;
+};
+
+Program::Program(const Options& options, Loaded loaded)
+    : options_(options),
+      server_(loop_, std::move(loaded.settings)),
+      actions_(server_.pipeline(),
+               {[this] { return reload(); },
+                [this](const std::string& file) { return check_file(file); }}),
+      signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+      drain_timer_(loop_) {
+  for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
+  const auto& settings = server_.settings();
+  server_.use_actions(actions_);
+  listener_ = std::make_unique<Listener>(
+      loop_, *parse_address(settings.listen),
+      [this](Socket socket, std::string peer) { accept(std::move(socket), std::move(peer)); });
+  if (settings.admin.listen != "off") {
+    admin_ = std::make_unique<Admin>(
+        loop_, *parse_address(settings.admin.listen),
+        Admin::Sources{server_, actions_, [this] { return readiness(); },
+                       settings.admin.allowed_hosts});
+  }
+  if (!options_.config.empty()) {
+    watch_ = std::make_unique<ConfigWatch>(loop_, options_.config, [this] { reload(); });
+  }
+}
+
+int Program::run() {
+  await_signal();
+  server_.start();
+  log::info("listening", {{"address", listener_->text()},
+                          {"admin", admin_ ? admin_->text() : "off"},
+                          {"upstream", server_.upstream_name()},
+                          {"max_clients", std::to_string(most_clients())}});
+  loop_.run();
+  log::info("stopped");
+  return 0;
+}
+
+std::size_t Program::most_clients() const {
+  const auto asked = server_.settings().limits.max_clients.value;
+  const auto possible =
+      descriptors_ > 2 * reserved_descriptors ? descriptors_ - reserved_descriptors
+                                              : descriptors_ / 2;
+  return asked == 0 ? possible : std::min<std::size_t>(asked, possible);
+}
+
+void Program::accept(Socket socket, std::string peer) {
+  if (server_.connected() < most_clients()) return server_.accept(std::move(socket), peer);
+  const auto refusal = errors::clients();
+  boost::system::error_code ignored;
+  socket.write_some(asio::buffer(refusal), ignored);
+  ++server_.counters().refused;
+}
+
+std::string Program::reload() {
+  try {
+    auto loaded = load(options_);
+    for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
+    for (const auto& name : needs_restart(server_.settings(), loaded.settings)) {
+      log::warning("config_needs_restart", {{"setting", name}});
+    }
+    log::set_level(loaded.settings.log.level);
+    server_.reload(std::move(loaded.settings));
+    ++server_.counters().reloads;
+    log::info("config_reloaded", {{"file", options_.config}});
+    return {};
+  } catch (const BadConfig& bad) {
+    ++server_.counters().reloads_failed;
+    log::error("config_refused", {{"text", bad.what()}});
+    return bad.what();
+  }
+}
+
+std::string Program::check_file(const std::string& file) const {
+  const auto name = file.empty() ? options_.config : file;
+  if (name.empty()) return "no configuration file is in use; name one";
+  const auto loaded = load_config(name);
+  return loaded ? std::string() : loaded.error();
+}
+
+Admin::Readiness Program::readiness() const {
+  if (draining_) return {false, "draining"};
+  const auto state = server_.pipeline_state();
+  const bool ready = state != policies::Core::UpstreamState::connecting;
+  return {ready, "upstream " + std::string(policies::state_name(state))};
+}
+
+void Program::await_signal() {
+  signals_.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload();
+      return await_signal();
+    }
+    drain();
+  });
+}
+
+void Program::drain() {
+  if (draining_) return loop_.stop();
+  draining_ = true;
+  log::info("draining", {{"clients", std::to_string(server_.connected())}});
+  drain_until_ = monotonic_now() + server_.settings().drain;
+  lonely_since_ = monotonic_now();
+  await_signal();
+  watch_drain();
+}
+
+void Program::watch_drain() {
+  const auto now = monotonic_now();
+  if (server_.connected() > 0) lonely_since_ = now;
+  if (now >= drain_until_ || now - lonely_since_ >= std::chrono::seconds(1)) {
+    server_.farewell();
+    return loop_.stop();
+  }
+  drain_timer_.expires_after(std::chrono::milliseconds(50));
+  drain_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) watch_drain();
+  });
+}
+
+}  // namespace
+
+int run(const Options& options) {
+  ::prctl(PR_SET_DUMPABLE, 0);  // No core dumps: they would hold values and passwords.
+  std::signal(SIGPIPE, SIG_IGN);
+  int code = 0;
+  try {
+    auto loaded = load(options);
+    log::start(loaded.settings.log.level);
+    code = Program(options, std::move(loaded)).run();
+  } catch (const BadConfig& bad) {
+    std::fprintf(stderr, "%s\n", bad.what());
+    code = exit_config;
+  } catch (const std::runtime_error& wrong) {
+    std::fprintf(stderr, "%s\n", wrong.what());
+    code = std::string(wrong.what()).starts_with("cannot listen") ? exit_in_use : exit_software;
+  }
+  log::finish();
+  return code;
+}
+
+int check(const std::string& file, bool print) {
+  const auto loaded = load_config(file);
+  if (!loaded) {
+    std::fprintf(stderr, "%s\n", loaded.error().c_str());
+    return exit_config;
+  }
+  for (const auto& warning : loaded->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  if (print) {
+    auto shown = loaded->settings;
+    shown.upstream.url = url_without_password(shown.upstream.url);
+    std::fputs(print_config(shown).c_str(), stdout);
+  } else {
+    std::printf("%s: ok, %zu tiers, %zu rules\n", file.c_str(), loaded->settings.tiers.size(),
+                loaded->settings.rules.size());
+  }
+  return 0;
+}
+
+}  // namespace pannier::proxy
