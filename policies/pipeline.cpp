@@ -84,6 +84,9 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
 Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                         const protocol::Command& command) {
   if (spec == nullptr) {
+    if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
+      return Hold{};
+    }
     if (client.pinned()) return pass_on_link(client, {Link::Kind::own, client.db, client.id},
                                              command.wire);
     return pass(client, nullptr, command, command.wire);
@@ -94,13 +97,16 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return Act{};
   }
   const bool well_formed = spec->accepts(command.args.size());
-  if (client.pinned() || (well_formed && needs_own(*spec, command))) {
-    if (spec->verb != Verb::reset && spec->verb != Verb::quit) {
-      return decide_pinned(client, *spec, command);
-    }
+  const bool needs_own_link = client.pinned() || (well_formed && needs_own(*spec, command));
+  const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
+  const bool is_local = well_formed && spec->route == Route::local;
+  if (is_local && (leaves || !client.pinned())) return decide_local(client, *spec, command);
+  // Whether there is an upstream is known within the time of one attempt to connect.
+  if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
+    return Hold{};
   }
+  if (needs_own_link) return decide_pinned(client, *spec, command);
   if (!well_formed) return pass(client, spec, command, command.wire);
-  if (spec->route == Route::local) return decide_local(client, *spec, command);
   if (spec->verb == Verb::info || spec->verb == Verb::command) {
     return decide_decorated(client, *spec, command);
   }

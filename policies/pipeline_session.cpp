@@ -36,20 +36,12 @@ constexpr std::string_view no_password =
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?";
 
-bool has_block(std::span<const std::string_view> args) {
-  for (const auto arg : args.subspan(1)) {
-    if (equals_nocase(arg, "block")) return true;
-    if (equals_nocase(arg, "streams")) return false;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool Pipeline::needs_own(const protocol::CommandSpec& spec, const protocol::Command& command) {
   if (spec.route != protocol::Route::pin) return false;
   const bool streams = spec.verb == Verb::xread || spec.verb == Verb::xreadgroup;
-  return !streams || has_block(command.args);
+  return !streams || protocol::blocks(spec, command.args);
 }
 
 Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec,
@@ -117,6 +109,7 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     }
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
+  if (client.resp != resp) core_.effects.drop_own(client.id);
   client.resp = resp;
   if (name) client.name = *name;
   Value::Map fields{{"server", {"redis"}},

@@ -1,4 +1,5 @@
 #include <array>
+#include <vector>
 
 #include "policies/setting_types.hpp"
 #include "policies/spelling.hpp"

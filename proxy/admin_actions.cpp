@@ -26,7 +26,7 @@ std::optional<Value> AdminActions::run(policies::Client& client, Words args,
                                        policies::TimePoint now) {
   if (args.size() < 2) return help({client, {}, now});
   const Call call{client, args.subspan(2), now};
-#define PANNIER_ACTION(name, words, argument, text) \
+#define PANNIER_ACTION(name, words, argument, looks, text) \
   if (equals_nocase(args[1], #name)) return name(call);
 #include "policies/actions.def"
   return error("unknown command 'PANNIER " + std::string(args[1]) +
@@ -42,7 +42,7 @@ AdminActions::Reply AdminActions::help(const Call&) {
     lines.push_back({Value::Status{std::move(line)}});
     lines.push_back({Value::Status{"    " + std::move(text)}});
   };
-#define PANNIER_ACTION(name, words, argument, text) add(#name, words, text);
+#define PANNIER_ACTION(name, words, argument, looks, text) add(#name, words, text);
 #include "policies/actions.def"
   return Value{std::move(lines)};
 }

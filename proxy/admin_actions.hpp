@@ -38,7 +38,7 @@ class AdminActions {
     policies::TimePoint now;
   };
   using Reply = std::optional<protocol::Value>;
-#define PANNIER_ACTION(name, words, argument, text) Reply name(const Call& call);
+#define PANNIER_ACTION(name, words, argument, looks, text) Reply name(const Call& call);
 #include "policies/actions.def"
 
   policies::Pipeline& pipeline_;

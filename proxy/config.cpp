@@ -15,10 +15,11 @@ using policies::Settings;
 
 constexpr std::size_t largest_file = 1u << 20;
 
-#define PANNIER_SECTION(section)                                                  \
-  {#section, [](const ConfigNode& node, Settings& settings, Findings& findings) { \
-     read_##section(node, settings.section, findings);                            \
-   }},
+#define PANNIER_SECTION(section)                                                           \
+  {                                                                                        \
+#section, [](const ConfigNode& node, Settings& settings,                               \
+                 Findings& findings) { read_##section(node, settings.section, findings); } \
+  }
 
 /// Rules are last: they look for their tiers among those that have been read.
 void read_nothing_yet(const ConfigNode&, Settings&, Findings&) {}
@@ -26,8 +27,9 @@ void read_nothing_yet(const ConfigNode&, Settings&, Findings&) {}
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream) PANNIER_SECTION(memory) PANNIER_SECTION(limits) PANNIER_SECTION(admin)
-        PANNIER_SECTION(log) PANNIER_SECTION(tiers){"rules", read_nothing_yet},
+    PANNIER_SECTION(upstream),   PANNIER_SECTION(memory), PANNIER_SECTION(limits),
+    PANNIER_SECTION(admin),      PANNIER_SECTION(log),    PANNIER_SECTION(tiers),
+    {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION
 

@@ -20,6 +20,7 @@ using policies::quoted;
 constexpr std::size_t deepest = 16;
 constexpr const char* document_is_over =
     "the document ended before this line; it begins a second one, or is indented wrongly";
+
 /// Thrown through yaml-cpp, which has no other way to stop; caught in read_document().
 struct Refusal : std::exception {
   Refusal(Mark where, std::string what) : mark(where), sentence(std::move(what)) {}
@@ -102,9 +103,10 @@ class Builder : public YAML::EventHandler {
   }
 
   void open(ConfigNode started) {
-    if (key_is_due())
+    if (key_is_due()) {
       throw Refusal(started.mark,
                     "a key must be a word, not a list or map; a bracket may be left open");
+    }
     if (open_.size() == deepest) {
       throw Refusal(started.mark, "nested deeper than " + std::to_string(deepest) + " levels");
     }

@@ -44,8 +44,7 @@ void check_never(const ConfigNode& node, Findings& findings) {
 void check_life(const ConfigNode& node, const TierSettings& tier, Findings& findings) {
   if (tier.ttl.count() == 0) {
     findings.error(mark_of(node, "ttl"),
-                   "ttl: 0 is no life; for keys not to be cached write "
-                   "cache: never");
+                   "ttl: 0 is no life; for keys not to be cached write cache: never");
   }
   if (tier.jitter.value > most_jitter) {
     findings.error(mark_of(node, "jitter"),

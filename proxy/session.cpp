@@ -1,7 +1,5 @@
 #include "proxy/session.hpp"
 
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <variant>
 
@@ -36,32 +34,24 @@ void Session::arm() {
 void Session::on_readable() {
   auto& turn = server_.begin_turn();
   if (held_ || too_much_open()) return;  // proceed() reads on.
-  const auto got =
-      ::recv(socket_.native_handle(), turn.buffer.data(), turn.buffer.size(), MSG_DONTWAIT);
-  if (got < 0) {
+  const auto received = receive(turn, socket_.native_handle(), rest_);
+  if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm();
     return close("client_reset");
   }
-  if (got == 0) {
+  if (received.got == 0) {
     // Half closed: what it asked for is still answered.
     ended_ = true;
     if (idle() || tunnel_) return close("client_closed");
     return server_.visit_later(*this);
   }
-  const std::string_view bytes(turn.buffer.data(), static_cast<std::size_t>(got));
-  if (rest_.empty()) {
-    keep(take_commands(bytes));
-  } else {
-    rest_ += bytes;
-    const auto all = std::move(rest_);
-    rest_.clear();
-    keep(take_commands(all));
-  }
+  keep(take_commands(received.bytes));
   if (!closed_ && !held_ && !closing_ && !too_much_open()) arm();
 }
 
 void Session::keep(std::string_view rest) {
   if (rest.empty()) {
+    parser_.release();
     if (rest_.capacity() > 4096) rest_ = {};
     return;
   }
@@ -142,19 +132,20 @@ void Session::refuse(const protocol::CommandParser::Step& step) {
 void Session::reply(std::uint64_t number, std::uint64_t count, std::string_view bytes) {
   if (closed_) return;
   if (!muted_.empty() && muted_.erase(number) > 0) bytes = {};
-  queue_.put(number, count, bytes, out_);
+  queue_.put(number, count, bytes, out_.bytes());
+  if (held_ && queue_.head() == client.next) server_.resume(client.id);
   server_.write_later(*this, dirty_);
 }
 
 void Session::reply_part(std::uint64_t number, std::string_view bytes) {
   if (closed_ || muted_.contains(number)) return;
-  queue_.put_part(number, bytes, out_);
+  queue_.put_part(number, bytes, out_.bytes());
   server_.write_later(*this, dirty_);
 }
 
 void Session::tunnel(std::string_view bytes) {
   if (closed_) return;
-  out_ += bytes;
+  out_.bytes() += bytes;
   server_.write_later(*this, dirty_);
 }
 
@@ -173,30 +164,18 @@ void Session::proceed() {
 void Session::flush() {
   dirty_ = false;
   if (closed_ || write_armed_) return;
-  if (!out_.empty()) {
-    const auto sent = ::send(socket_.native_handle(), out_.data(), out_.size(),
-                             MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      return close("client_reset");
-    }
-    if (sent > 0 && static_cast<std::size_t>(sent) == out_.size()) {
-      out_.clear();
-      if (out_.capacity() > 64 * 1024) out_ = {};
-    } else if (sent > 0) {
-      out_.erase(0, static_cast<std::size_t>(sent));
-    }
-  }
+  if (!out_.empty() && !out_.send(socket_.native_handle())) return close("client_reset");
   if (!out_.empty()) {
     if (out_.size() > server_.settings().limits.max_output_bytes.value) {
       return close("output_limit");
     }
     return arm_write();
   }
-  if (out_.capacity() < 1024) out_.shrink_to_fit();
   if (closing_ && queue_.head() == client.next) return close("client_quit");
-  if (ended_ && idle()) return close("client_closed");
   // Room again: read on where back-pressure had stopped it.
-  if (!armed_ && !held_ && !ended_) proceed();
+  if (!armed_ && !held_) proceed();
+  const bool all_answered = queue_.head() == client.next && !held_ && out_.empty();
+  if (ended_ && all_answered) close("client_closed");
 }
 
 void Session::arm_write() {

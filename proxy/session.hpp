@@ -10,6 +10,7 @@
 #include "protocol/command_parser.hpp"
 #include "protocol/reply_queue.hpp"
 #include "proxy/loop.hpp"
+#include "proxy/turn.hpp"
 
 namespace pannier::proxy {
 
@@ -67,7 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
   protocol::CommandParser parser_;
   protocol::ReplyQueue queue_;
   std::string rest_;  ///< Bytes read and not used: an unfinished command, or ones that must wait.
-  std::string out_;   ///< Replies not sent.
+  Outbox out_;        ///< Replies not sent.
   std::set<std::uint64_t> muted_;    ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;

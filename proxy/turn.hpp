@@ -1,7 +1,11 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
+#include <string>
+#include <string_view>
 
 #include "policies/time.hpp"
 
@@ -13,9 +17,38 @@ namespace pannier::proxy {
 /// reply is incomplete. Writes are collected, and sent once at the end of the turn.
 struct Turn {
   static constexpr std::size_t read_size = 128 * 1024;
+  static constexpr std::size_t rest_size = 16 * 1024;
 
   policies::TimePoint now{};  ///< Read once per event.
-  std::array<char, read_size> buffer;
+  std::array<char, rest_size + read_size> buffer;
+};
+
+/// What one read brought, together with what an earlier one had left.
+struct Received {
+  ssize_t got = 0;         ///< As recv() returns it; errno says more when it is negative.
+  std::string_view bytes;  ///< The rest and the new bytes; in the turn's buffer or in `large`.
+  std::string large;       ///< Their storage where the rest is large.
+};
+
+/// Reads from `fd` without waiting. `rest`, which came before, is put in front and emptied, unless
+/// nothing was read. A small rest is copied in front of the new bytes, not they behind it.
+Received receive(Turn& turn, int fd, std::string& rest);
+
+/// Bytes to be sent, taken off at the front without moving the others.
+class Outbox {
+ public:
+  bool empty() const { return sent_ == bytes_.size(); }
+  std::size_t size() const { return bytes_.size() - sent_; }
+  /// To append to.
+  std::string& bytes() { return bytes_; }
+  void clear();
+
+  /// Sends what the socket takes. \returns false on an error other than "try again"; see errno.
+  bool send(int fd);
+
+ private:
+  std::string bytes_;
+  std::size_t sent_ = 0;
 };
 
 }  // namespace pannier::proxy

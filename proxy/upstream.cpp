@@ -1,7 +1,5 @@
 #include "proxy/upstream.hpp"
 
-#include <sys/socket.h>
-
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
@@ -15,11 +13,6 @@ namespace pannier::proxy {
 namespace {
 
 constexpr std::size_t stream_from = 16 * 1024;   ///< Larger replies are passed on in pieces.
-constexpr std::size_t spare_capacity = 1 << 20;  ///< More is given back when it is not needed.
-
-void give_back_memory(std::string& buffer) {
-  if (buffer.empty() && buffer.capacity() > spare_capacity) buffer.shrink_to_fit();
-}
 
 }  // namespace
 
@@ -82,13 +75,9 @@ void Upstream::flush() {
   dirty_ = false;
   if (state_ != State::ready && state_ != State::handshaking) return;
   if (out_.empty() || write_armed_) return;
-  const auto sent = ::send(socket_.native_handle(), out_.data(), out_.size(),
-                           MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+  if (!out_.send(socket_.native_handle())) {
     return server_.break_later(shared_from_this(), std::strerror(errno));
   }
-  out_.erase(0, sent > 0 ? static_cast<std::size_t>(sent) : 0);
-  give_back_memory(out_);
   if (!out_.empty()) arm_write();
 }
 
@@ -115,26 +104,19 @@ void Upstream::arm_read() {
 
 void Upstream::on_readable() {
   auto& turn = server_.begin_turn();
-  const auto got =
-      ::recv(socket_.native_handle(), turn.buffer.data(), turn.buffer.size(), MSG_DONTWAIT);
-  if (got == 0) return broken("connection closed by upstream");
-  if (got < 0) {
+  const auto received = receive(turn, socket_.native_handle(), rest_);
+  if (received.got == 0) return broken("connection closed by upstream");
+  if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm_read();
     return broken(std::strerror(errno));
   }
   const auto at = generation_;
-  take({turn.buffer.data(), static_cast<std::size_t>(got)});
+  if (tunnel_ != 0 && state_ == State::ready) {
+    server_.tunnel_to(tunnel_, received.bytes);
+  } else {
+    take_replies(received.bytes);
+  }
   if (at == generation_) arm_read();
-}
-
-void Upstream::take(std::string_view bytes) {
-  if (tunnel_ != 0 && state_ == State::ready) return server_.tunnel_to(tunnel_, bytes);
-  if (rest_.empty()) return take_replies(bytes);
-  rest_ += bytes;
-  auto all = std::move(rest_);
-  rest_.clear();
-  take_replies(all);
-  give_back_memory(rest_);
 }
 
 void Upstream::take_replies(std::string_view bytes) {

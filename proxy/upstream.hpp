@@ -13,6 +13,7 @@
 #include "protocol/reply_scanner.hpp"
 #include "proxy/address.hpp"
 #include "proxy/loop.hpp"
+#include "proxy/turn.hpp"
 
 namespace pannier::proxy {
 
@@ -62,7 +63,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   };
 
   /// Where commands are appended: behind the handshake while it lasts.
-  std::string& pending() { return state_ == State::handshaking ? waiting_ : out_; }
+  std::string& pending() { return state_ == State::handshaking ? waiting_ : out_.bytes(); }
   void on_connected(boost::system::error_code error);
   void shake_hands();
   void settle_handshake(std::string_view reply);
@@ -72,7 +73,6 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void arm_read();
   void arm_write();
   void on_readable();
-  void take(std::string_view bytes);
   void take_replies(std::string_view bytes);
   void take_whole(std::string_view reply);
   bool stream(std::string_view piece);
@@ -90,7 +90,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   protocol::ReplyScanner scanner_;
   std::deque<Slot> slots_;
   std::size_t inflight_ = 0;
-  std::string out_;    ///< Bytes not sent; while not ready, what waits for the handshake.
+  Outbox out_;         ///< Bytes not sent; while not ready, what waits for the handshake.
   std::string rest_;   ///< The beginning of a reply that has not arrived whole.
   std::size_t scanned_ = 0;       ///< Bytes of rest_ the scanner has behind it.
   std::string_view run_;          ///< Whole replies for the front slot, not handed over yet.

@@ -87,8 +87,9 @@ void Upstream::shake_hands() {
   steps_ = std::move(steps);
   server_info_ = {};
   // The handshake goes first, whatever is waiting behind it.
-  waiting_ = std::move(out_);
-  out_ = std::move(wire);
+  waiting_ = std::move(out_.bytes());
+  out_.clear();
+  out_.bytes() = std::move(wire);
   state_ = State::handshaking;
   flush();
   arm_read();
@@ -123,7 +124,7 @@ void Upstream::settle_handshake(std::string_view reply) {
 void Upstream::ready() {
   state_ = State::ready;
   pause_ = policies::milliseconds(0);
-  out_ += waiting_;
+  out_.bytes() += waiting_;
   waiting_.clear();
   for (auto& slot : slots_) slot.sent = server_.turn().now;
   server_.write_later(*this, dirty_);

@@ -15,10 +15,10 @@ import sys
 from support import Pannier, Redis, free_port
 
 KEYS = [b"a", b"b", b"c", b"d", b"user:1", b"user:2", b"", b"\x00\r\n\xff", b"k" * 40]
-WORDS = [b"", b"0", b"-0", b"1", b"-1", b"10", b"010", b"+3", b" 1", b"1 ", b"1.5", b"-2.50", b"3.0e3",
-         b"0x1f", b"1e400", b"inf", b"-inf", b"nan", b"0.1", b"abc", b"hello world", b"\x00\xff\r\n",
-         b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"x" * 30,
-         b"y" * 3000, b"1" * 30, b"1e4000", b"3.333333333333333333333333"]
+WORDS = [b"", b"0", b"-0", b"1", b"-1", b"10", b"010", b"+3", b" 1", b"1 ", b"1.5", b"-2.50",
+         b"3.0e3", b"0x1f", b"1e400", b"1e4000", b"inf", b"-inf", b"nan", b"0.1", b"abc",
+         b"hello world", b"\x00\xff\r\n", b"9223372036854775807", b"-9223372036854775808",
+         b"9223372036854775808", b"3.333333333333333333333333", b"1" * 30, b"x" * 30, b"y" * 3000]
 PATTERNS = [b"*", b"user:*", b"?", b"[a-c]", b"[^a]", b"k*k", b"", b"\\a", b"**", b"user:[12"]
 FAR_MS = 40_000_000_000_000  # Some day in the year 3237.
 
@@ -160,7 +160,8 @@ class Script:
     def make_rare(self):
         if self.random.random() < 0.9:
             return self.make_set()
-        return [self.pick([b"flushdb", b"flushall"]), *self.pick([[], [b"sync"], [b"ASYNC"], [b"x"]])]
+        return [self.pick([b"flushdb", b"flushall"]),
+                *self.pick([[], [b"sync"], [b"ASYNC"], [b"x"]])]
 
     def make_connection(self):
         return self.pick([[b"ping"], [b"ping", self.word()], [b"echo", self.word()], [b"time"],
@@ -168,8 +169,8 @@ class Script:
 
     def scan_options(self):
         choices = [[b"match", self.pick(PATTERNS)], [b"count", self.pick([1, 2, 10, 100, 10**18])],
-                   [b"count", self.pick([0, -1, b"x"])], [b"type", self.pick([b"string", b"hash", b"zz"])],
-                   [b"count"], [b"what", b"x"]]
+                   [b"count", self.pick([0, -1, b"x"])],
+                   [b"type", self.pick([b"string", b"hash", b"zz"])], [b"count"], [b"what", b"x"]]
         weights = [6, 6, 1, 4, 1, 1]
         return sum(self.random.choices(choices, weights, k=self.random.randint(0, 2)), [])
 

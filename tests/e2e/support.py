@@ -1,6 +1,7 @@
 """Starts real servers on free ports in temporary folders, and speaks RESP to them byte by byte."""
 
 import os
+import random
 import socket
 import subprocess
 import tempfile
@@ -10,9 +11,27 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on. Below the ports that connections are given, so that none of these
+    takes it before the server does, and a client that reconnects to it cannot meet itself."""
+    while True:
+        port = random.SystemRandom().randrange(16_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(condition, what, seconds=10.0):
+    """Polls `condition` until it is true and returns its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.01)
+    return value
 
 
 def encode(*args):
@@ -98,29 +117,39 @@ class Process:
         raise NotImplementedError
 
     def __enter__(self):
-        self.log = open(os.path.join(self.folder.name, "log"), "wb")
-        self.process = subprocess.Popen(self.command_line(), cwd=self.folder.name,
-                                        stdout=self.log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                with Wire(self.port, 1.0) as wire:
-                    if wire.call("PING") == b"+PONG\r\n":
-                        return self
-            except OSError:
-                pass
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                text = self.log_text()
-                self.__exit__()
-                raise RuntimeError(f"{self.command_line()[0]} does not answer:\n{text}")
-            time.sleep(0.02)
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.log.close()
+        self.stop()
         self.folder.cleanup()
+
+    def start(self):
+        """Starts it, again after stop() with the same port and folder; its log goes on."""
+        with open(os.path.join(self.folder.name, "log"), "ab") as log:
+            self.process = subprocess.Popen(self.command_line(), cwd=self.folder.name,
+                                            stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 10
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.command_line()[0]} does not answer:\n{self.log_text()}")
+            time.sleep(0.02)
+        return self
+
+    def answers(self):
+        try:
+            with Wire(self.port, 1.0) as wire:
+                return wire.call("PING").startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     @property
     def pid(self):
@@ -158,7 +187,7 @@ class Pannier(Process):
                 file.write(config_text)
 
     def command_line(self):
-        line = [self.binary, "run"] + ([self.config] if self.config else [])
+        line = [self.binary, "run"] + (["--config", self.config] if self.config else [])
         line += ["--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}"]
         if self.upstream_port:
             line += ["--upstream", f"redis://127.0.0.1:{self.upstream_port}"]

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,17 +24,17 @@ struct MemorySession {
   /// \returns the reply with CR LF written as one space, without the last; `unknown` when the
   /// store does not know the command.
   std::string run(const std::vector<std::string_view>& args) {
-    std::string reply = "before ";
+    const std::string_view before = "before";
+    std::string reply(before);
     if (!store.execute({args, {}}, db, resp, now, reply)) {
-      CHECK(reply == "before ");
+      CHECK(reply == before);
       return "unknown";
     }
-    reply.erase(0, 7);
-    for (std::size_t at = 0; (at = reply.find("\r\n", at)) != std::string::npos;) {
-      reply.replace(at, 2, " ");
+    std::string shown;
+    for (const char c : reply.substr(before.size())) {
+      if (c != '\r') shown += c == '\n' ? ' ' : c;
     }
-    reply.pop_back();
-    return reply;
+    return shown.substr(0, shown.size() - 1);
   }
 
   /// The same for words between spaces; `''` is an empty one.

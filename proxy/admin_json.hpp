@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/admin_http.hpp"
+
+namespace pannier::proxy {
+
+/// What HTTP says for a whole RESP3 reply of an action: 200 and the reply as JSON, or for an error
+/// 400 (it was asked wrongly), 502 (Redis refused) or 503 (Redis is away) and {"error": "..."}.
+/// Bytes that are not UTF-8 become U+FFFD; a map's names keep their order.
+Response response_of(std::string_view reply);
+
+/// {"error": "..."} with that status.
+Response error_response(const Refusal& refusal);
+
+/// {"ready": ..., "reason": ..., "upstream": ...} with 200 or 503.
+Response readiness_response(bool ready, std::string_view reason, std::string_view upstream);
+
+bool is_json_object(std::string_view text);
+
+}  // namespace pannier::proxy

@@ -1,0 +1,70 @@
+#include "proxy/admin_routes.hpp"
+
+#include "proxy/admin_actions.hpp"
+#include "proxy/admin_json.hpp"
+#include "proxy/metrics.hpp"
+#include "proxy/server.hpp"
+
+namespace pannier::proxy {
+
+namespace {
+
+policies::Client& open(Server& server, Server::Receive receive) {
+  server.begin_turn();
+  return server.open_caller(std::move(receive));
+}
+
+}  // namespace
+
+Response AdminRoutes::look(Route::To to) const {
+  Response response;
+  if (to == Route::To::readyz) {
+    const auto readiness = sources_.readiness();
+    return readiness_response(readiness.ready, readiness.reason,
+                              policies::state_name(sources_.server.pipeline_state()));
+  }
+  const bool is_metrics = to == Route::To::metrics;
+  response.content_type = is_metrics ? "text/plain; version=0.0.4" : "text/plain";
+  response.body = is_metrics ? metrics() : "ok\n";
+  return response;
+}
+
+std::string AdminRoutes::metrics() const {
+  auto& server = sources_.server;
+  const auto& core = server.pipeline().core();
+  Gauges gauges;
+  gauges.upstream = core.upstream;
+  gauges.clients = server.connected();
+  gauges.links = server.links();
+  gauges.leases = core.leases.size();
+  gauges.waiting = core.leases.waiting();
+  gauges.memory_bytes = core.memory.bytes();
+  gauges.memory_keys = core.memory.size();
+  gauges.admin_requests = requests_;
+  gauges.admin_refused = refused_;
+  read_process(gauges);
+  return metrics_text(core.book, server.counters(), gauges);
+}
+
+ActionCall::ActionCall(const Admin::Sources& sources, std::function<void()> wake)
+    : sources_(sources),
+      wake_(std::move(wake)),
+      client_(open(sources.server, [this](std::string_view reply) { receive(reply); })) {}
+
+ActionCall::~ActionCall() { sources_.server.close_caller(client_); }
+
+void ActionCall::run(const std::vector<std::string>& words) {
+  std::vector<std::string_view> args{"PANNIER"};
+  args.insert(args.end(), words.begin(), words.end());
+  const auto now = sources_.server.begin_turn().now;
+  const auto value = sources_.actions.run(client_, args, now);
+  if (value) value->append_to(reply_, client_.resp);
+}
+
+void ActionCall::receive(std::string_view reply) {
+  if (!reply_.empty()) return;
+  reply_ = reply;
+  wake_();
+}
+
+}  // namespace pannier::proxy

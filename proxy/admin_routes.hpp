@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/client.hpp"
+#include "proxy/admin.hpp"
+#include "proxy/admin_http.hpp"
+
+namespace pannier::proxy {
+
+/// What the paths of the admin port lead to, and how often they were asked for.
+class AdminRoutes {
+ public:
+  explicit AdminRoutes(Admin::Sources sources) : sources_(std::move(sources)) {}
+
+  /// The answer of a route that is not an action.
+  Response look(Route::To to) const;
+
+  void count(unsigned status) { ++requests_[status]; }
+  void count_refused() { ++refused_; }
+  const Admin::Sources& sources() const { return sources_; }
+
+ private:
+  std::string metrics() const;
+
+  Admin::Sources sources_;
+  std::map<unsigned, std::uint64_t> requests_;
+  std::uint64_t refused_ = 0;  ///< Connections beyond the limit.
+};
+
+/// One action under way. It is a client of the server from its beginning to its end; what is
+/// answered after its end is lost.
+class ActionCall {
+ public:
+  /// \param wake called when a reply comes after run() has returned.
+  ActionCall(const Admin::Sources& sources, std::function<void()> wake);
+  ~ActionCall();
+  ActionCall(const ActionCall&) = delete;
+  ActionCall& operator=(const ActionCall&) = delete;
+
+  /// Once.
+  void run(const std::vector<std::string>& words);
+  /// A whole RESP3 reply; empty as long as there is none.
+  const std::string& reply() const { return reply_; }
+
+ private:
+  void receive(std::string_view reply);
+
+  const Admin::Sources& sources_;
+  std::function<void()> wake_;
+  policies::Client& client_;
+  std::string reply_;
+};
+
+}  // namespace pannier::proxy

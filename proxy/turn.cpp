@@ -1,0 +1,56 @@
+#include "proxy/turn.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace pannier::proxy {
+
+namespace {
+
+constexpr std::size_t spare_capacity = 64 * 1024;  ///< More is given back when it is not needed.
+
+}  // namespace
+
+Received receive(Turn& turn, int fd, std::string& rest) {
+  Received received;
+  const bool small = rest.size() <= Turn::rest_size;
+  const std::size_t kept = small ? rest.size() : 0;
+  char* const end = turn.buffer.data() + kept;
+  received.got = ::recv(fd, end, Turn::read_size, MSG_DONTWAIT);
+  if (received.got <= 0) return received;
+  const auto got = static_cast<std::size_t>(received.got);
+  if (small) {
+    std::copy(rest.begin(), rest.end(), turn.buffer.data());
+    rest.clear();
+    received.bytes = {turn.buffer.data(), kept + got};
+  } else {
+    received.large = std::move(rest);
+    rest.clear();
+    received.large.append(end, got);
+    received.bytes = received.large;
+  }
+  return received;
+}
+
+void Outbox::clear() {
+  bytes_.clear();
+  sent_ = 0;
+  if (bytes_.capacity() > spare_capacity) bytes_ = {};
+}
+
+bool Outbox::send(int fd) {
+  const auto sent = ::send(fd, bytes_.data() + sent_, size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  sent_ += static_cast<std::size_t>(sent);
+  if (empty()) {
+    clear();
+  } else if (sent_ > bytes_.size() / 2) {
+    bytes_.erase(0, sent_);
+    sent_ = 0;
+  }
+  return true;
+}
+
+}  // namespace pannier::proxy

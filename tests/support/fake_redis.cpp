@@ -1,0 +1,281 @@
+#include "tests/support/fake_redis.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "protocol/command_parser.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::tests {
+
+namespace {
+
+/// What stands in a collection's place: enough for its expiry and for WRONGTYPE.
+constexpr std::string_view collection = "\x01 collection";
+constexpr std::string_view wrong_type =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& byte : out) byte = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte;
+  return out;
+}
+
+std::string error(std::string_view text) {
+  std::string out;
+  protocol::append_error(out, text);
+  return out;
+}
+
+std::string integer(std::int64_t value) {
+  std::string out;
+  protocol::append_integer(out, value);
+  return out;
+}
+
+std::string unknown(const std::vector<std::string_view>& words) {
+  std::string text = "ERR unknown command '" + std::string(words[0]) + "', with args beginning with: ";
+  for (std::size_t i = 1; i < words.size(); ++i) text += "'" + std::string(words[i]) + "' ";
+  return error(text);
+}
+
+std::int64_t bound(std::string_view text) {
+  if (text == "-inf") return std::numeric_limits<std::int64_t>::min();
+  if (text == "+inf") return std::numeric_limits<std::int64_t>::max();
+  return protocol::to_integer(text).value_or(0);
+}
+
+}  // namespace
+
+std::string_view take_command(std::string_view& wires) {
+  static const protocol::Limits limits;
+  protocol::CommandParser parser(limits);
+  protocol::Command command;
+  const auto whole = wires.substr(0, parser.parse(wires, command).consumed);
+  wires.remove_prefix(whole.size());
+  return whole;
+}
+
+std::vector<std::string_view> words_of(std::string_view wire) {
+  static const protocol::Limits limits;
+  protocol::CommandParser parser(limits);
+  protocol::Command command;
+  parser.parse(wire, command);
+  return {command.args.begin(), command.args.end()};
+}
+
+std::string wire_of(const std::vector<std::string_view>& words) {
+  std::string wire;
+  protocol::append_command(wire, words.size());
+  for (const auto word : words) protocol::append_bulk(wire, word);
+  return wire;
+}
+
+void FakeRedis::execute(Connection& connection, std::string_view wire) {
+  const auto words = words_of(wire);
+  const auto name = lower(words[0]);
+  std::string reply;
+  if (run_transaction(connection, name, wire, words, reply)) {
+    connection.out.push_back(std::move(reply));
+    return;
+  }
+  if (name == "select") {
+    connection.db = static_cast<std::uint32_t>(protocol::to_integer(words[1]).value_or(0));
+    connection.out.push_back("+OK\r\n");
+    return;
+  }
+  // The reply's place is taken first: pushes about its own change come behind it.
+  const auto place = connection.out.size();
+  connection.out.emplace_back();
+  connection.out[place] = run(connection, wire, words);
+}
+
+std::string FakeRedis::run(Connection& connection, std::string_view wire, const Words& words) {
+  const auto name = lower(words[0]);
+  const auto* spec = protocol::find_command(name);
+  std::vector<std::uint32_t> places;
+  if (spec != nullptr && spec->accepts(words.size())) protocol::find_keys(*spec, words, places);
+  std::vector<std::pair<std::string, std::string>> before;
+  if (spec != nullptr && spec->access != protocol::Access::read) {
+    for (const auto place : places) {
+      if (tracked_.contains(words[place])) {
+        before.emplace_back(words[place], look(connection.db, words[place]));
+      }
+    }
+  }
+  std::string reply;
+  if (!run_collection(connection, name, words, reply) &&
+      !run_list(connection, name, words, reply) &&
+      !store_.execute({words, wire}, connection.db, connection.resp, now, reply)) {
+    reply = unknown(words);
+  }
+  if (ran) ran(connection, {words.begin(), words.end()}, reply);
+  const bool asks = name == "client" && words.size() == 3 && lower(words[1]) == "caching";
+  if (connection.caching && !asks) {
+    for (const auto place : places) tracked_[std::string(words[place])].insert(&connection);
+  }
+  connection.caching = asks;
+  if (name == "flushall" || name == "flushdb") {
+    std::set<Connection*> all;
+    for (const auto& [key, to] : tracked_) all.insert(to.begin(), to.end());
+    lists_.clear();
+    tracked_.clear();
+    push_all("_\r\n", all);
+  }
+  push_changes(before, connection.db);
+  return reply;
+}
+
+void FakeRedis::push_changes(const std::vector<std::pair<std::string, std::string>>& before,
+                             std::uint32_t db) {
+  for (const auto& [key, seen] : before) {
+    const auto at = tracked_.find(key);
+    if (at == tracked_.end() || look(db, key) == seen) continue;
+    std::string keys;
+    protocol::append_array(keys, 1);
+    protocol::append_bulk(keys, key);
+    push_all(keys, at->second);
+    tracked_.erase(key);
+  }
+}
+
+void FakeRedis::push_all(std::string_view keys, const std::set<Connection*>& to) {
+  for (auto* connection : to) {
+    connection->out.push_back(">2\r\n$10\r\ninvalidate\r\n" + std::string(keys));
+  }
+}
+
+void FakeRedis::forget(Connection& connection) {
+  std::erase_if(tracked_, [&](auto& one) {
+    one.second.erase(&connection);
+    return one.second.empty();
+  });
+}
+
+std::string FakeRedis::ask(std::uint32_t db, std::initializer_list<std::string_view> words) {
+  const Words args(words);
+  std::string reply;
+  store_.execute({args, {}}, db, protocol::Resp::v2, now, reply);
+  return reply;
+}
+
+std::string FakeRedis::look(std::uint32_t db, std::string_view key) {
+  return ask(db, {"GET", key}) + ask(db, {"PEXPIRETIME", key});
+}
+
+bool FakeRedis::run_transaction(Connection& connection, const std::string& name,
+                                std::string_view wire, const Words& words, std::string& reply) {
+  if (name == "multi" && !connection.in_multi) {
+    connection.in_multi = true;
+    reply = "+OK\r\n";
+  } else if (name == "discard" || name == "exec") {
+    if (!connection.in_multi) {
+      reply = error(name == "exec" ? "ERR EXEC without MULTI" : "ERR DISCARD without MULTI");
+      return true;
+    }
+    reply = name == "exec" ? execute_queued(connection) : "+OK\r\n";
+    connection.queued.clear();
+    connection.watched.clear();
+    connection.in_multi = connection.aborted = false;
+  } else if (connection.in_multi) {
+    const bool known = protocol::find_command(name) != nullptr;
+    connection.aborted |= !known;
+    if (known) connection.queued.emplace_back(wire);
+    reply = known ? "+QUEUED\r\n" : unknown(words);
+  } else if (name == "watch") {
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      connection.watched.emplace_back(words[i], look(connection.db, words[i]));
+    }
+    reply = "+OK\r\n";
+  } else if (name == "unwatch") {
+    connection.watched.clear();
+    reply = "+OK\r\n";
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::string FakeRedis::execute_queued(Connection& connection) {
+  if (connection.aborted) {
+    return error("EXECABORT Transaction discarded because of previous errors.");
+  }
+  for (const auto& [key, seen] : connection.watched) {
+    if (look(connection.db, key) == seen) continue;
+    std::string none;
+    protocol::append_null_array(none, connection.resp);
+    return none;
+  }
+  std::string reply;
+  protocol::append_array(reply, connection.queued.size());
+  for (const auto& wire : connection.queued) reply += run(connection, wire, words_of(wire));
+  return reply;
+}
+
+bool FakeRedis::run_collection(Connection& connection, const std::string& name, const Words& words,
+                               std::string& reply) {
+  if (words.size() < 2 || words[1].starts_with("pn:")) return false;
+  const auto there = ask(connection.db, {"GET", words[1]});
+  const bool is_collection = there.find(collection) != there.npos;
+  if (name == "hset" || name == "lpush" || name == "rpush" || name == "sadd" || name == "zadd") {
+    const bool is_new = there == "$-1\r\n";
+    if (!is_new && !is_collection) {
+      reply = error(wrong_type);
+      return true;
+    }
+    if (is_new) ask(connection.db, {"SET", words[1], collection});
+    const auto pairs = name == "hset" || name == "zadd" ? 2 : 1;
+    reply = integer(static_cast<std::int64_t>(words.size() - 2) / pairs);
+    return true;
+  }
+  static const std::set<std::string> of_strings{"get",    "getex",  "getset",   "append",
+                                                "strlen", "incr",   "getrange", "setrange",
+                                                "decr",   "incrby", "getdel"};
+  if (!is_collection || !of_strings.contains(name)) return false;
+  reply = error(wrong_type);
+  return true;
+}
+
+bool FakeRedis::run_list(const Connection& connection, const std::string& name, const Words& words,
+                         std::string& reply) {
+  if (name == "eval" && words.size() > 3 && words[3].starts_with("pn:t:")) {
+    // The memory store removes the keys; they leave the tag's list here.
+    auto& list = lists_[{connection.db, std::string(words[3])}];
+    const auto keys = static_cast<std::size_t>(*protocol::to_integer(words[2])) - 1;
+    for (std::size_t i = 0; i < keys; ++i) {
+      const auto at = list.find(std::string(words[4 + i]));
+      if (at != list.end() && std::to_string(at->second) == words[4 + keys + i]) list.erase(at);
+    }
+    return false;
+  }
+  if (words.size() < 3 || !words[1].starts_with("pn:t:") || !name.starts_with('z')) return false;
+  auto& list = lists_[{connection.db, std::string(words[1])}];
+  if (name == "zadd") {
+    const bool is_new = list.insert_or_assign(std::string(words[3]), bound(words[2])).second;
+    reply = integer(is_new);
+    return true;
+  }
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  for (const auto& [member, score] : list) {
+    if (bound(words[2]) <= score && score <= bound(words[3])) found.emplace_back(score, member);
+  }
+  std::sort(found.begin(), found.end());
+  if (name == "zcount") {
+    reply = integer(static_cast<std::int64_t>(found.size()));
+    return true;
+  }
+  const bool with_scores = lower(words[4]) == "withscores";  // Else LIMIT; both end in its numbers.
+  const auto begin = std::min<std::size_t>(static_cast<std::size_t>(bound(words[words.size() - 2])),
+                                           found.size());
+  const auto end = std::min<std::size_t>(
+      begin + static_cast<std::size_t>(bound(words[words.size() - 1])), found.size());
+  protocol::append_array(reply, end - begin);
+  for (auto i = begin; i < end; ++i) {
+    if (with_scores) protocol::append_array(reply, 2);
+    protocol::append_bulk(reply, found[i].second);
+    if (with_scores) reply += "," + std::to_string(found[i].first) + "\r\n";
+  }
+  return true;
+}
+
+}  // namespace pannier::tests
