@@ -116,12 +116,24 @@ Core::Newest Core::newest(const Subject& subject) const {
   return newest;
 }
 
+ServerTime Core::born_now(const Subject& subject) const {
+  const auto floor = server_floor();
+  const auto after = newest(subject).at;
+  return after ? std::max(floor, *after + milliseconds(1)) : floor;
+}
+
 bool Core::generations_current(const Subject& subject) const {
   const auto& tags = subject.tags;
   if (!tags.empty() && !lane_current()) return false;
   return std::all_of(tags.begin(), tags.end(), [&](const std::string& tag) {
     const auto* known = generations.find(subject.db, tag);
     return known != nullptr && known->current;
+  });
+}
+
+bool Core::lacks_generation(const Subject& subject) const {
+  return std::any_of(subject.tags.begin(), subject.tags.end(), [&](const std::string& tag) {
+    return generations.find(subject.db, tag) == nullptr;
   });
 }
 

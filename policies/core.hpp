@@ -71,7 +71,12 @@ class Core {
     bool complete = true;
   };
   Newest newest(const Subject& subject) const;
+  /// When a value begins that a client writes now without having missed it: after every
+  /// invalidation known here.
+  ServerTime born_now(const Subject& subject) const;
   bool generations_current(const Subject& subject) const;
+  /// Whether a value that begins now may be older than a generation nobody knows of here.
+  bool lacks_generation(const Subject& subject) const;
   milliseconds generation_life() const;
   /// How long any value of any rule may live: after that a ban has nothing left to do.
   milliseconds longest_life() const;

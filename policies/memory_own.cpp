@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "policies/memory_commands.hpp"
 #include "policies/scripts.hpp"
@@ -84,11 +85,53 @@ bool purge_unchanged(MemoryCall& call, const Script& script) {
   return true;
 }
 
+/// Creates the generations that are missing, just before now.
+void create_generations(MemoryCall& call, std::span<const std::string_view> keys,
+                        std::int64_t life) {
+  for (const auto key : keys) {
+    auto text = std::to_string(call.now - 1);
+    MemoryCall::Entry* const entry = call.find(key);
+    if (!entry) call.store(nullptr, key, std::move(text), call.now + life);
+  }
+}
+
+/// Runs one of the listed commands with other words.
+void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::string_view name) {
+  MemoryCall inner{call.table, call.max_bytes, name, words, call.db, call.resp, call.now, call.out};
+  find(name)(inner);
+}
+
+bool store_now(MemoryCall& call, const Script& script) {
+  if (script.keys.empty() || script.args.size() < 3) return false;
+  const auto life = protocol::to_integer(script.args[1]);
+  const auto their_life = protocol::to_integer(script.args[2]);
+  if (!life || !their_life) return false;
+  create_generations(call, script.keys.subspan(1), *their_life);
+  const auto expiry = std::to_string(call.now + *life);
+  std::vector<std::string_view> words{"SET", script.keys[0], script.args[0], "PXAT", expiry};
+  words.insert(words.end(), script.args.begin() + 3, script.args.end());
+  run_listed(call, std::move(words), "set");
+  return true;
+}
+
+bool expire_now(MemoryCall& call, const Script& script) {
+  if (script.keys.empty() || script.args.size() != 2) return false;
+  const auto life = protocol::to_integer(script.args[0]);
+  const auto their_life = protocol::to_integer(script.args[1]);
+  if (!life || !their_life) return false;
+  create_generations(call, script.keys.subspan(1), *their_life);
+  const auto expiry = std::to_string(call.now + *life);
+  run_listed(call, {"PEXPIREAT", script.keys[0], expiry, "NX"}, "pexpireat");
+  return true;
+}
+
 bool eval(MemoryCall& call) {
   const auto script = script_of(call);
   if (!script) return false;
   if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
+  if (call.arg(1) == scripts::store_now) return store_now(call, *script);
+  if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   return call.arg(1) == scripts::purge_unchanged && purge_unchanged(call, *script);
 }
 

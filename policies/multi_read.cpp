@@ -50,7 +50,7 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
   } else {
-    core.count_miss(check.subject(), check.asked_at(), since_);
+    core.count_miss(check.subject(), check.load_begins(), since_);
   }
   return give;
 }

@@ -159,7 +159,7 @@ void Pipeline::invalidate_tag(Client& client, std::string_view tag, TimePoint no
   std::string wire;
   protocol::append_command(
       wire, {"EVAL", scripts::raise_generation, "1",
-             std::string(TagGenerations::key_prefix) + std::string(tag),
+             TagGenerations::key(tag),
              std::to_string(core_.generation_life().count())});
   protocol::append_command(
       wire, {"ZCOUNT", "pn:t:" + std::string(tag),

@@ -36,12 +36,10 @@ class Execution final : public Exchange {
  private:
   static void finish(const Subject& subject, bool needs_expiry, Core& core) {
     const auto lane = core.lane(subject.db, subject.rule.get());
-    const auto expiry = core.server_floor() + subject.life.total;
     std::string wire;
-    std::uint32_t replies = append_index(wire, subject, expiry);
+    std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
     if (needs_expiry) {
-      const auto at = std::to_string(expiry.time_since_epoch().count());
-      protocol::append_command(wire, {"PEXPIREAT", subject.key, at, "NX"});
+      append_expiry(wire, subject, core);
       ++replies;
     }
     if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());
@@ -78,10 +76,15 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   }
   if (!rewrites) return pass_on_link(client, own, request.wire(wire_));
   const auto subject = request.subject(request.ruled_key(), core_);
-  const auto expiry = expiry_for(*subject->rule->tier, subject->life, now, asked->ttl,
+  const auto born = core_.born_now(*subject);
+  const auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl,
                                  !subject->tags.empty());
   wire_.clear();
-  append_store(wire_, *subject, *asked, expiry);
+  if (!asked->keep_ttl && core_.lacks_generation(*subject)) {
+    append_store_now(wire_, *subject, *asked, expiry - born, core_.generation_life());
+  } else {
+    append_store(wire_, *subject, *asked, expiry);
+  }
   return pass_on_link(client, own, wire_);
 }
 

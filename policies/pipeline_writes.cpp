@@ -63,13 +63,18 @@ Verdict Pipeline::store(Request& request, Link link) {
   const bool lock = asked->only_absent && asked->ttl;
   const auto miss = asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key,
                                                                           core_.now);
-  const auto born = miss ? miss->at : now;
+  const auto born = miss ? miss->at : core_.born_now(*subject);
   auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl,
                            !subject->tags.empty());
   if (lock) expiry = now + *asked->ttl;
   std::string wire;
-  append_store(wire, *subject, *asked, expiry);
+  if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {
+    append_store_now(wire, *subject, *asked, expiry - born, core_.generation_life());
+  } else {
+    append_store(wire, *subject, *asked, expiry);
+  }
   auto exchange = std::make_unique<Store>(subject, link, request.ticket, *asked);
+  exchange->born(born);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
   if (miss) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
@@ -91,10 +96,8 @@ Verdict Pipeline::write(Request& request, Link link) {
     core_.close_flight(subject->table_key);
     if (removal) ++subject->counters().deletes;
     if (expires) {
-      const auto expiry = core_.server_floor() + subject->life.total;
-      protocol::append_command(wire, {"PEXPIREAT", subject->key,
-                                      std::to_string(expiry.time_since_epoch().count()), "NX"});
-      replies += 1 + append_index(wire, *subject, expiry);
+      append_expiry(wire, *subject, core_);
+      replies += 1 + append_index(wire, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
   }

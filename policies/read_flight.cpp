@@ -167,7 +167,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
 }
 
 void ReadFlight::tell_missing(const Reader& reader, Core& core) {
-  core.count_miss(check_.subject(), check_.asked_at(), reader.since);
+  core.count_miss(check_.subject(), check_.load_begins(), reader.since);
   if (reader.counted) {
     core.reply_null(reader.ticket);
   } else {

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "policies/scripts.hpp"
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 
@@ -82,6 +83,46 @@ void append_store(std::string& wire, const Subject& subject, const StoreRequest&
   if (request.get) protocol::append_bulk(wire, "GET");
 }
 
+namespace {
+
+/// `EVAL script n key generation...`, to be followed by `further` arguments.
+void append_script(std::string& wire, std::string_view script, const Subject& subject,
+                   std::size_t further) {
+  protocol::append_command(wire, 4 + subject.tags.size() + further);
+  protocol::append_bulk(wire, "EVAL");
+  protocol::append_bulk(wire, script);
+  protocol::append_bulk(wire, std::to_string(1 + subject.tags.size()));
+  protocol::append_bulk(wire, subject.key);
+  for (const auto& tag : subject.tags) protocol::append_bulk(wire, TagGenerations::key(tag));
+}
+
+}  // namespace
+
+void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
+                      milliseconds life, milliseconds generation_life) {
+  const std::size_t options = (request.only_absent ? 1u : 0u) + (request.only_present ? 1u : 0u) +
+                              (request.get ? 1u : 0u);
+  append_script(wire, scripts::store_now, subject, 3 + options);
+  protocol::append_bulk(wire, request.value);
+  protocol::append_bulk(wire, std::to_string(life.count()));
+  protocol::append_bulk(wire, std::to_string(generation_life.count()));
+  if (request.only_absent) protocol::append_bulk(wire, "NX");
+  if (request.only_present) protocol::append_bulk(wire, "XX");
+  if (request.get) protocol::append_bulk(wire, "GET");
+}
+
+void append_expiry(std::string& wire, const Subject& subject, const Core& core) {
+  if (core.lacks_generation(subject)) {
+    append_script(wire, scripts::expire_now, subject, 2);
+    protocol::append_bulk(wire, std::to_string(subject.life.total.count()));
+    protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
+    return;
+  }
+  const auto expiry = core.born_now(subject) + subject.life.total;
+  protocol::append_command(wire, {"PEXPIREAT", subject.key,
+                                  std::to_string(expiry.time_since_epoch().count()), "NX"});
+}
+
 std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry) {
   if (subject.tags.empty() || !subject.rule->settings->index) return 0;
   const auto at = std::to_string(expiry.time_since_epoch().count());
@@ -128,7 +169,10 @@ void Store::stored(Core& core) {
   }
   if (fills() && load_began_) counters.load_seconds.add(core.now - *load_began_);
   if (!leased) return;
-  if (!fills() || !kept_) return core.touched(key);
+  // A value from before an invalidation is nobody's answer, even if it was waited for.
+  const auto newest = core.newest(*subject_).at;
+  const bool outdated = newest && born_ <= *newest;
+  if (!fills() || !kept_ || outdated) return core.touched(key);
   for (const auto& waiter : core.leases.close(key)) {
     ++counters.hits;
     ++counters.loads_avoided;

@@ -28,6 +28,15 @@ std::optional<StoreRequest> parse_store(std::string_view lower_name,
 void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
                   ServerTime expiry);
 
+/// The same by the script store_now: for a value with tags whose generations are not known here.
+/// `life` counts from when it is carried out.
+void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
+                      milliseconds life, milliseconds generation_life);
+
+/// Appends what gives a key that was just written its life, if it has none: PEXPIREAT, or the
+/// script expire_now where its tags' generations are not known here. One reply.
+void append_expiry(std::string& wire, const Subject& subject, const Core& core);
+
 /// Appends the entries of a stored key in the lists of its tags. \returns the number of commands.
 std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry);
 
@@ -43,6 +52,8 @@ class Store final : public Exchange {
         only_present_(request.only_present),
         get_(request.get) {}
 
+  /// When the value began to be computed.
+  void born(ServerTime at) { born_ = at; }
   /// Keeps the value for those who wait; not called when nobody can.
   void keep(std::string_view value);
   /// The load this SET ends began then.
@@ -65,6 +76,7 @@ class Store final : public Exchange {
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
   bool as_setnx_ = false;
+  ServerTime born_ = ServerTime::max();
   std::optional<std::string> kept_;  ///< As a bulk reply.
   std::optional<TimePoint> load_began_;
 };

@@ -28,6 +28,9 @@ class TagGenerations {
     TimePoint renewed;     ///< When its life upstream was last prolonged.
   };
 
+  /// Upstream's key of a tag.
+  static std::string key(std::string_view tag) { return std::string(key_prefix) += tag; }
+
   /// What is known of a tag; null when nothing.
   const Known* find(std::uint32_t db, std::string_view tag) const;
 

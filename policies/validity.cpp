@@ -1,14 +1,12 @@
 #include "policies/validity.hpp"
 
+#include <algorithm>
+
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
 
 namespace {
-
-std::string generation_key(std::string_view tag) {
-  return std::string(TagGenerations::key_prefix) + std::string(tag);
-}
 
 /// `SET pn:g:<tag> <ms> NX GET`: nil when ours is the one now, else the one that was there.
 class GenerationCreation final : public Exchange {
@@ -43,7 +41,7 @@ void renew_if_due(Core& core, Link link, const std::string& tag) {
   if (known == nullptr || core.now - known->renewed < core.generation_life() / 4) return;
   core.generations.renewed(link.db, tag, core.now);
   std::string wire;
-  protocol::append_command(wire, {"PEXPIRE", generation_key(tag),
+  protocol::append_command(wire, {"PEXPIRE", TagGenerations::key(tag),
                                   std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<Renewal>());
 }
@@ -54,7 +52,7 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
   ++core.book.generations_created;
   std::string wire;
   protocol::append_command(
-      wire, {"SET", generation_key(tag), std::to_string(at.time_since_epoch().count()), "NX", "GET",
+      wire, {"SET", TagGenerations::key(tag), std::to_string(at.time_since_epoch().count()), "NX", "GET",
              "PX", std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<GenerationCreation>(link.db, tag));
   core.generations.learn(link.db, tag, at, core.now, TagGenerations::Source::other);
@@ -65,11 +63,12 @@ std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
   asks_generations_ =
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
   parts_ = 2;
+  newest_before_ = core.newest(*subject_).at;
   if (asks_generations_) {
     protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
     protocol::append_command(wire, subject_->tags.size() + 1);
     protocol::append_bulk(wire, "MGET");
-    for (const auto& tag : subject_->tags) protocol::append_bulk(wire, generation_key(tag));
+    for (const auto& tag : subject_->tags) protocol::append_bulk(wire, TagGenerations::key(tag));
     parts_ += 2;
   }
   protocol::append_command(wire, {"TIME"});
@@ -106,6 +105,11 @@ void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
                                     : TagGenerations::Source::other);
     had_generation_ = true;
   }
+  newest_before_ = core.newest(*subject_).at;
+}
+
+ServerTime ValidityCheck::load_begins() const {
+  return newest_before_ ? std::max(asked_at_, *newest_before_ + milliseconds(1)) : asked_at_;
 }
 
 Standing ValidityCheck::judge(Core& core) {

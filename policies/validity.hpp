@@ -36,6 +36,9 @@ class ValidityCheck {
   const SubjectRef& subject_ref() const { return subject_; }
   std::int64_t expiretime() const { return expiretime_; }
   ServerTime asked_at() const { return asked_at_; }
+  /// When a load that this check caused begins: at the question, and after every invalidation that
+  /// was carried out before it, even one of the same millisecond.
+  ServerTime load_begins() const;
   bool absent() const { return expiretime_ == -2; }
 
  private:
@@ -49,6 +52,7 @@ class ValidityCheck {
   bool had_generation_ = false;
   std::int64_t expiretime_ = -2;
   ServerTime asked_at_{};
+  std::optional<ServerTime> newest_before_;  ///< Of the invalidations known before the question.
 };
 
 /// Creates the generation of a tag as of `at`, unless upstream has one by now.

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/health.hpp"
 #include "proxy/program.hpp"
 
 namespace options = boost::program_options;
@@ -15,6 +16,7 @@ constexpr int exit_usage = 64;
 constexpr const char* usage =
     "usage: pannier run [--config FILE] [--listen ADDRESS] [--upstream URL] [--admin ADDRESS|off]\n"
     "       pannier check FILE [--print]\n"
+    "       pannier health [--admin ADDRESS] [--ready]\n"
     "       pannier --version | --help\n";
 
 int refuse(const std::string& why) {
@@ -61,6 +63,24 @@ int check(const std::vector<std::string>& words) {
   return pannier::proxy::check(file, values.contains("print"));
 }
 
+int health(const std::vector<std::string>& words) {
+  std::string address;
+  options::options_description known("pannier health");
+  known.add_options()("admin", options::value(&address)->default_value("127.0.0.1:9180"),
+                      "host:port of the HTTP port of the sidecar that is asked")(
+      "ready", "ask whether it should be given traffic, not only whether it lives")(
+      "help", "this text");
+  options::variables_map values;
+  options::store(options::command_line_parser(words).options(known).positional({}).run(), values);
+  if (values.contains("help")) {
+    std::cout << usage << '\n' << known;
+    return 0;
+  }
+  options::notify(values);
+  using pannier::proxy::Health;
+  return pannier::proxy::health(address, values.contains("ready") ? Health::ready : Health::live);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -78,6 +98,7 @@ int main(int count, char** arguments) {
     const std::vector<std::string> rest(words.begin() + 1, words.end());
     if (words[0] == "run") return run(rest);
     if (words[0] == "check") return check(rest);
+    if (words[0] == "health") return health(rest);
   } catch (const options::error& wrong) {
     return refuse(wrong.what());
   }

@@ -8,6 +8,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.path.abspath(os.environ.get("PANNIER_BIN") or os.path.join(ROOT, "build/release/pannier"))
 
 
 def free_port():
@@ -174,12 +175,11 @@ class Redis(Process):
 
 
 class Pannier(Process):
-    def __init__(self, config_text="", upstream_port=None,
-                 binary=os.environ.get("PANNIER_BIN", os.path.join(ROOT, "build/release/pannier"))):
+    def __init__(self, config_text="", upstream_port=None, binary=BINARY):
         super().__init__()
         self.admin_port = free_port()
         self.upstream_port = upstream_port
-        self.binary = os.path.abspath(binary)
+        self.binary = binary
         self.config = None
         if config_text:
             self.config = os.path.join(self.folder.name, "pannier.yaml")

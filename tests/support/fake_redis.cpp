@@ -74,20 +74,17 @@ std::string wire_of(const std::vector<std::string_view>& words) {
 void FakeRedis::execute(Connection& connection, std::string_view wire) {
   const auto words = words_of(wire);
   const auto name = lower(words[0]);
-  std::string reply;
-  if (run_transaction(connection, name, wire, words, reply)) {
-    connection.out.push_back(std::move(reply));
-    return;
-  }
-  if (name == "select") {
-    connection.db = static_cast<std::uint32_t>(protocol::to_integer(words[1]).value_or(0));
-    connection.out.push_back("+OK\r\n");
-    return;
-  }
   // The reply's place is taken first: pushes about its own change come behind it.
   const auto place = connection.out.size();
   connection.out.emplace_back();
-  connection.out[place] = run(connection, wire, words);
+  std::string reply;
+  if (name == "select") {
+    connection.db = static_cast<std::uint32_t>(protocol::to_integer(words[1]).value_or(0));
+    reply = "+OK\r\n";
+  } else if (!run_transaction(connection, name, wire, words, reply)) {
+    reply = run(connection, wire, words);
+  }
+  connection.out[place] = std::move(reply);
 }
 
 std::string FakeRedis::run(Connection& connection, std::string_view wire, const Words& words) {
@@ -215,9 +212,13 @@ std::string FakeRedis::execute_queued(Connection& connection) {
 bool FakeRedis::run_collection(Connection& connection, const std::string& name, const Words& words,
                                std::string& reply) {
   if (words.size() < 2 || words[1].starts_with("pn:")) return false;
+  const bool adds =
+      name == "hset" || name == "lpush" || name == "rpush" || name == "sadd" || name == "zadd";
+  if (!adds && !has_collections_) return false;
   const auto there = ask(connection.db, {"GET", words[1]});
   const bool is_collection = there.find(collection) != there.npos;
-  if (name == "hset" || name == "lpush" || name == "rpush" || name == "sadd" || name == "zadd") {
+  if (adds) {
+    has_collections_ = true;
     const bool is_new = there == "$-1\r\n";
     if (!is_new && !is_collection) {
       reply = error(wrong_type);

@@ -65,6 +65,7 @@ class FakeRedis {
   policies::MemoryStore store_{std::size_t{1} << 30};
   std::map<Name, std::map<std::string, std::int64_t>> lists_;  ///< pn:t:<tag>, by member.
   std::map<std::string, std::set<Connection*>, std::less<>> tracked_;
+  bool has_collections_ = false;
 };
 
 /// The words of a whole command as it travels; views into `wire`.

@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""100 clients that miss one cold key load it once.
+
+What the applications do: GET; nil, so compute the value (300 ms) and SET it. With a leased tier one
+of them computes and the others wait for its SET, however the clients share connections.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import time
+import unittest
+
+from resp_client import Connection
+from support import Pannier, Redis
+
+CALLERS = 100
+LOAD = 0.3
+ROUNDS = 5
+RULES = """
+tiers:
+  leased: {ttl: 60s, coalesce: {scope: sidecar, wait: 5s}}
+rules:
+  - {match: "cold:{id}", tier: leased}
+"""
+
+
+class Round:
+    """One key that everybody asks for at once; counts and times its loads."""
+
+    def __init__(self, key):
+        self.key, self.value = key, b"value of " + key.encode()
+        self.loads, self.load_seconds, self.waits, self.killed_at = 0, LOAD, [], None
+
+    async def get_or_load(self, connection):
+        asked = time.monotonic()
+        value = await connection.call("GET", self.key)
+        if value is None:
+            value = await self.load(connection)
+        self.waits.append(time.monotonic() - max(asked, self.killed_at or 0))
+        return value
+
+    async def load(self, connection):
+        self.loads += 1
+        begun = time.monotonic()
+        await asyncio.sleep(LOAD)
+        self.load_seconds = time.monotonic() - begun
+        assert await connection.call("SET", self.key, self.value, "EX", 30) == b"OK"
+        return self.value
+
+    async def run(self, connections):
+        callers = [self.get_or_load(connections[i % len(connections)]) for i in range(CALLERS)]
+        return await asyncio.gather(*callers)
+
+    async def run_with_holder_killed(self, holder, connections):
+        """`holder` gets nil and is gone half way through its load."""
+        assert await holder.call("GET", self.key) is None
+        self.loads += 1
+        callers = [asyncio.ensure_future(self.get_or_load(connections[i % len(connections)]))
+                   for i in range(CALLERS - 1)]
+        await asyncio.sleep(LOAD / 2)
+        self.killed_at = time.monotonic()
+        holder.abort()
+        return await asyncio.gather(*callers)
+
+    def longest_wait_in_loads(self):
+        return max(self.waits) / self.load_seconds
+
+
+class Stampede(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        self.redis = self.enterContext(Redis())
+        self.pannier = self.enterContext(Pannier(RULES, self.redis.port))
+
+    async def connect(self, count, port):
+        connections = [await Connection.open(port) for _ in range(count)]
+        self.addAsyncCleanup(asyncio.gather, *[one.close() for one in connections])
+        return connections
+
+    async def rounds(self, connection_count, port=None):
+        connections = await self.connect(connection_count, port or self.pannier.port)
+        rounds = [Round(f"cold:{i}") for i in range(ROUNDS)]
+        for one in rounds:
+            self.assertEqual(set(await one.run(connections)), {one.value})
+        return rounds
+
+    async def rounds_with_holder_killed(self, connection_count):
+        connections = await self.connect(connection_count, self.pannier.port)
+        rounds = [Round(f"cold:{i}") for i in range(ROUNDS)]
+        for one in rounds:
+            holder, = await self.connect(1, self.pannier.port)
+            self.assertEqual(set(await one.run_with_holder_killed(holder, connections)), {one.value})
+        return rounds
+
+    def assert_loads_and_waits(self, rounds, loads):
+        """A second load in a row would be a wait of 2 loads. A single round's longest wait also
+        holds what this machine did meanwhile, hence the median for the finer bound."""
+        self.assertEqual([one.loads for one in rounds], [loads] * len(rounds))
+        waits = [one.longest_wait_in_loads() for one in rounds]
+        self.assertLess(statistics.median(waits), 1.25, waits)
+        self.assertLess(max(waits), 1.9, waits)
+
+    async def test_100_callers_on_100_connections_load_once(self):
+        self.assert_loads_and_waits(await self.rounds(CALLERS), 1)
+
+    async def test_100_callers_on_one_connection_load_once(self):
+        self.assert_loads_and_waits(await self.rounds(1), 1)
+
+    async def test_100_callers_on_7_connections_load_once(self):
+        self.assert_loads_and_waits(await self.rounds(7), 1)
+
+    async def test_when_the_loader_is_killed_one_other_loads_on_100_connections(self):
+        self.assert_loads_and_waits(await self.rounds_with_holder_killed(CALLERS - 1), 2)
+
+    async def test_when_the_loader_is_killed_one_other_loads_on_one_connection(self):
+        self.assert_loads_and_waits(await self.rounds_with_holder_killed(1), 2)
+
+    async def test_redis_alone_lets_all_100_load(self):
+        rounds = await self.rounds(CALLERS, self.redis.port)
+        self.assertEqual([one.loads for one in rounds], [CALLERS] * ROUNDS)
+
+
+class StampedeOfIoredis(unittest.TestCase):
+    def loads(self, port, connections):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "clients/ioredis_stampede.mjs")
+        words = ["node", script, port, connections, CALLERS, int(LOAD * 1000), ROUNDS]
+        return json.loads(subprocess.run(list(map(str, words)), check=True, capture_output=True,
+                                         timeout=60).stdout)
+
+    def assert_one_load(self, connections):
+        with Redis() as redis, Pannier(RULES, redis.port) as pannier:
+            rounds = self.loads(pannier.port, connections)
+        self.assertEqual([one["loads"] for one in rounds], [1] * ROUNDS)
+        self.assertTrue(all(one["right"] == CALLERS for one in rounds), rounds)
+        self.assertLess(statistics.median(one["longest_wait_in_loads"] for one in rounds), 1.25)
+        self.assertLess(max(one["longest_wait_in_loads"] for one in rounds), 1.9)
+
+    def test_100_callers_on_one_ioredis_connection_load_once(self):
+        self.assert_one_load(1)
+
+    def test_100_callers_on_100_ioredis_connections_load_once(self):
+        self.assert_one_load(100)
+
+    def test_redis_alone_lets_all_100_of_ioredis_load(self):
+        with Redis() as redis:
+            rounds = self.loads(redis.port, 1)
+        self.assertEqual([one["loads"] for one in rounds], [CALLERS] * ROUNDS)
+
+
+if __name__ == "__main__":
+    unittest.main()

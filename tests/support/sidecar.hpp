@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/pipeline.hpp"
+#include "protocol/reply_queue.hpp"
+#include "protocol/value.hpp"
+#include "tests/support/fake_redis.hpp"
+
+namespace pannier::tests {
+
+/// The proxy around the pipeline without sockets and time: clients and links are queues, and nothing
+/// moves but by a call. Does what proxy/server, session and upstream do with the same verdicts, and
+/// throws std::logic_error where the pipeline breaks their contract.
+class Sidecar final : public policies::Effects {
+ public:
+  using ClientId = policies::ClientId;
+  using Link = policies::Link;
+
+  /// \param reachable whether its first attempt to connect succeeds.
+  Sidecar(FakeRedis& redis, policies::Settings settings, policies::TimePoint start, bool reachable);
+  ~Sidecar() override;
+
+  // Clients.
+  ClientId connect();
+  void close(ClientId client);
+  /// One whole command.
+  void send(ClientId client, std::string wire);
+  /// What has arrived at the client since it was asked last: whole replies.
+  std::string take(ClientId client);
+  const policies::Client& client(ClientId id) const { return sessions_.at(id)->client; }
+  bool answered_all(ClientId id) const;
+  /// Carries out PANNIER commands.
+  std::function<std::optional<protocol::Value>(policies::Client&, const protocol::Command&)> act;
+
+  // Links. A command travels in two moves: Redis runs it, its reply arrives.
+  std::vector<Link> links() const;
+  bool run_next(Link link);
+  bool deliver_next(Link link);
+  /// Runs and delivers everything, in the order in which it was sent.
+  void settle();
+  /// The commands that Redis has not run, over all links, as they were sent.
+  std::vector<std::pair<Link, std::string>> unrun() const;
+  /// Answers the next command of a link by hand.
+  void answer(Link link, std::string reply);
+  /// The connection breaks: what Redis ran stays, replies under way are lost. The lane begins to
+  /// connect again.
+  void break_link(Link link);
+  /// After a pause it tries again ...
+  void retry();
+  /// ... and an attempt to connect ends.
+  void connected();
+  void refused();
+  bool connecting() const;
+  bool reachable = true;  ///< Whether new links come up.
+
+  /// The clock of everything here; moves it, and lets the pipeline know.
+  policies::TimePoint now;
+  void tick();
+  void reload(policies::Settings settings);
+
+  policies::Pipeline& pipeline() { return *pipeline_; }
+  const policies::Core& core() const { return pipeline_->core(); }
+
+  // policies::Effects
+  void deliver(policies::Ticket to, std::string_view reply) override;
+  void send(Link link, std::string_view wire, std::uint32_t replies,
+            policies::ExchangeId exchange) override;
+  void resume(ClientId client) override;
+  void drop_own(ClientId client) override;
+
+ private:
+  struct Session {
+    policies::Client client;
+    protocol::ReplyQueue queue;
+    std::string out;
+    std::deque<std::string> held;         ///< Commands not decided yet.
+    std::vector<bool> answered;           ///< By number.
+    bool is_held = false;
+  };
+  struct Slot {
+    ClientId client;
+    std::uint64_t number;  ///< Or the conversation, for client 0.
+    std::uint32_t replies;
+  };
+  enum class State { ready, connecting, failed };
+  struct Wires {
+    State state = State::ready;
+    std::unique_ptr<FakeRedis::Connection> connection;
+    std::deque<std::string> unrun;
+    std::deque<std::uint64_t> order;  ///< When each of them was sent.
+    std::deque<Slot> slots;
+  };
+
+  inline static const std::string lost =
+      "-ERR pannier: upstream redis:6379 connection lost; outcome unknown\r\n";
+  inline static const std::string down =
+      "-ERR pannier: upstream redis:6379 unavailable (Connection refused); not executed\r\n";
+  static void demand(bool kept, const char* promise);
+
+  Wires& wires(Link link);
+  /// Whose next command was sent first.
+  std::optional<Link> oldest() const;
+  void append(Wires& wires, std::string_view commands);
+  void proceed(Session& session);
+  bool take_one(Session& session, const std::string& wire);
+  void reply(Session& session, std::uint64_t number, std::string_view bytes);
+  void answer_forward(ClientId client, std::uint64_t number, std::string_view bytes);
+  void fail_slots(std::deque<Slot> slots, const std::string& error);
+  void carry_out();
+
+  FakeRedis& redis_;
+  std::unique_ptr<policies::Pipeline> pipeline_;
+  std::map<ClientId, std::unique_ptr<Session>> sessions_;
+  std::map<Link, Wires> links_;
+  ClientId last_client_ = 0;
+  std::uint64_t sent_ = 0;
+  bool carrying_out_ = false;
+
+  std::deque<std::pair<policies::ExchangeId, std::string>> failures_;
+  std::deque<ClientId> resumed_, dropped_;
+};
+
+}  // namespace pannier::tests

@@ -1,0 +1,178 @@
+#include <utility>
+
+#include "protocol/reply.hpp"
+#include "tests/support/sidecar.hpp"
+
+// The links of a sidecar without sockets: what proxy/upstream does.
+
+namespace pannier::tests {
+
+using policies::ClientId;
+using policies::Link;
+
+namespace {
+
+constexpr Link first_lane{Link::Kind::lane, 0, 0};
+
+}  // namespace
+
+Sidecar::Wires& Sidecar::wires(Link link) {
+  auto& wires = links_[link];
+  if (!wires.connection) {
+    auto resp = link.kind == Link::Kind::plain2 ? protocol::Resp::v2 : protocol::Resp::v3;
+    if (link.kind == Link::Kind::own) resp = client(link.client).resp;
+    wires.connection = std::make_unique<FakeRedis::Connection>();
+    wires.connection->resp = resp;
+    wires.connection->db = link.db;
+    wires.state = reachable ? State::ready : State::failed;
+  }
+  return wires;
+}
+
+std::vector<Link> Sidecar::links() const {
+  std::vector<Link> names;
+  for (const auto& [link, wires] : links_) names.push_back(link);
+  return names;
+}
+
+void Sidecar::append(Wires& wires, std::string_view commands) {
+  while (!commands.empty()) {
+    wires.unrun.emplace_back(take_command(commands));
+    wires.order.push_back(sent_++);
+  }
+}
+
+std::optional<Link> Sidecar::oldest() const {
+  std::optional<Link> oldest;
+  for (const auto& [link, wires] : links_) {
+    if (wires.state != State::ready || wires.unrun.empty()) continue;
+    if (!oldest || wires.order.front() < links_.at(*oldest).order.front()) oldest = link;
+  }
+  return oldest;
+}
+
+std::vector<std::pair<Link, std::string>> Sidecar::unrun() const {
+  std::map<std::uint64_t, std::pair<Link, std::string>> sorted;
+  for (const auto& [link, wires] : links_) {
+    for (std::size_t i = 0; i < wires.unrun.size(); ++i) {
+      sorted[wires.order[i]] = {link, wires.unrun[i]};
+    }
+  }
+  std::vector<std::pair<Link, std::string>> commands;
+  for (auto& [order, command] : sorted) commands.push_back(std::move(command));
+  return commands;
+}
+
+bool Sidecar::run_next(Link link) {
+  auto& wires = links_.at(link);
+  if (wires.state != State::ready || wires.unrun.empty()) return false;
+  const auto command = std::move(wires.unrun.front());
+  wires.unrun.pop_front();
+  wires.order.pop_front();
+  redis_.execute(*wires.connection, command);
+  return true;
+}
+
+void Sidecar::answer(Link link, std::string bytes) {
+  auto& wires = links_.at(link);
+  wires.unrun.pop_front();
+  wires.order.pop_front();
+  wires.connection->out.push_back(std::move(bytes));
+  deliver_next(link);
+}
+
+bool Sidecar::deliver_next(Link link) {
+  auto& wires = links_.at(link);
+  if (wires.state != State::ready || wires.connection->out.empty()) return false;
+  const auto bytes = std::move(wires.connection->out.front());
+  wires.connection->out.pop_front();
+  if (bytes.starts_with('>')) {
+    pipeline_->invalidate(bytes, now);
+  } else {
+    Sidecar::demand(!wires.slots.empty(), "a reply nobody asked for");
+    const auto slot = wires.slots.front();
+    if (--wires.slots.front().replies == 0) wires.slots.pop_front();
+    if (slot.client == 0) {
+      pipeline_->settle(slot.number, bytes, now);
+    } else {
+      const auto at = sessions_.find(slot.client);
+      const bool is_2 = at != sessions_.end() && at->second->client.resp == protocol::Resp::v2;
+      std::string converted;
+      if (link.kind == Link::Kind::lane && is_2) protocol::append_as_resp2(converted, bytes);
+      answer_forward(slot.client, slot.number, converted.empty() ? bytes : converted);
+    }
+  }
+  carry_out();
+  return true;
+}
+
+void Sidecar::settle() {
+  for (bool moved = true; moved;) {
+    moved = false;
+    if (const auto link = oldest()) moved = run_next(*link);
+    for (const auto link : links()) {
+      while (links_.contains(link) && deliver_next(link)) moved = true;
+    }
+  }
+}
+
+void Sidecar::answer_forward(ClientId id, std::uint64_t number, std::string_view bytes) {
+  const auto at = sessions_.find(id);
+  if (at == sessions_.end()) return;
+  auto& session = *at->second;
+  reply(session, number, bytes);
+  if (session.client.open > 0 && --session.client.open == 0) resume(id);
+}
+
+void Sidecar::fail_slots(std::deque<Slot> slots, const std::string& error) {
+  for (const auto& slot : slots) {
+    if (slot.client == 0) {
+      failures_.emplace_back(slot.number, error);
+    } else {
+      answer_forward(slot.client, slot.number, error);
+    }
+  }
+}
+
+void Sidecar::break_link(Link link) {
+  if (!links_.contains(link)) return;
+  auto wires = std::move(links_.at(link));
+  links_.erase(link);
+  redis_.forget(*wires.connection);
+  if (link == first_lane) this->wires(link).state = State::connecting;
+  fail_slots(std::move(wires.slots), lost);
+  if (link.kind == Link::Kind::own) {
+    const auto at = sessions_.find(link.client);
+    if (at != sessions_.end()) pipeline_->lose_own(at->second->client);
+  }
+  if (link == first_lane) pipeline_->lose_upstream(down, now);
+  carry_out();
+}
+
+bool Sidecar::connecting() const { return links_.at(first_lane).state != State::ready; }
+
+void Sidecar::retry() {
+  auto& state = links_.at(first_lane).state;
+  if (state == State::failed) state = State::connecting;
+}
+
+void Sidecar::connected() {
+  reachable = true;
+  std::erase_if(links_, [](const auto& link) { return link.second.state == State::failed; });
+  wires(first_lane).state = State::ready;
+  pipeline_->gain_upstream({}, now);
+  carry_out();
+}
+
+void Sidecar::refused() {
+  reachable = false;
+  auto& lane = wires(first_lane);
+  lane.state = State::failed;
+  lane.unrun.clear();
+  lane.order.clear();
+  fail_slots(std::exchange(lane.slots, {}), down);
+  pipeline_->lose_upstream(down, now);
+  carry_out();
+}
+
+}  // namespace pannier::tests
