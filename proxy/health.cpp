@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "proxy/address.hpp"
 
@@ -40,16 +41,18 @@ class Connection {
     return error == 0;
   }
 
-  /// Sends the request, which an empty buffer takes as a whole, and reads until the peer closes.
-  /// \returns whether it did so in time, and with an end.
-  bool exchange(std::string_view request, std::string& answer) {
-    if (::send(fd_, request.data(), request.size(), MSG_NOSIGNAL) < 0) return false;
-    for (char piece[4096]; answer.size() < longest_answer && wait(POLLIN);) {
+  /// Sends the request, which an empty buffer takes as a whole.
+  /// \returns what came until the peer closed; nothing, with errno set, if it did not in time.
+  std::optional<std::string> exchange(std::string_view request) {
+    std::string answer;
+    if (::send(fd_, request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
+    for (char piece[4096]; wait(POLLIN);) {
       const auto size = ::recv(fd_, piece, sizeof piece, 0);
-      if (size <= 0) return size == 0;
+      if (size < 0) return {};
+      if (size == 0 || answer.size() > longest_answer) return answer;
       answer.append(piece, static_cast<std::size_t>(size));
     }
-    return false;
+    return {};
   }
 
  private:
@@ -97,15 +100,13 @@ int health(const std::string& text, Health question) {
   Connection connection(to.ss_family);
   if (!connection.open(to, size)) return refuse(text, std::strerror(errno));
   const std::string path = question == Health::ready ? "/readyz" : "/livez";
-  std::string answer;
-  const bool whole = connection.exchange(
-      "GET " + path + " HTTP/1.1\r\nHost: " + address->text() + "\r\nConnection: close\r\n\r\n",
-      answer);
-  if (!whole) return refuse(text, std::strerror(errno));
-  const auto head = answer.find("\r\n\r\n");
-  if (!answer.starts_with("HTTP/1.1 ") || head == answer.npos) return refuse(text, "no HTTP");
-  std::printf("%s%s", answer.c_str() + head + 4, answer.ends_with('\n') ? "" : "\n");
-  return answer.starts_with("HTTP/1.1 200 ") ? 0 : 1;
+  const auto answer = connection.exchange("GET " + path + " HTTP/1.1\r\nHost: " + address->text() +
+                                          "\r\nConnection: close\r\n\r\n");
+  if (!answer) return refuse(text, std::strerror(errno));
+  const auto head = answer->find("\r\n\r\n");
+  if (!answer->starts_with("HTTP/1.1 ") || head == answer->npos) return refuse(text, "no HTTP");
+  std::printf("%s%s", answer->c_str() + head + 4, answer->ends_with('\n') ? "" : "\n");
+  return answer->starts_with("HTTP/1.1 200 ") ? 0 : 1;
 }
 
 }  // namespace pannier::proxy

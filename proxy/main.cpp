@@ -67,9 +67,8 @@ int health(const std::vector<std::string>& words) {
   std::string address;
   options::options_description known("pannier health");
   known.add_options()("admin", options::value(&address)->default_value("127.0.0.1:9180"),
-                      "host:port of the HTTP port of the sidecar that is asked")(
-      "ready", "ask whether it should be given traffic, not only whether it lives")(
-      "help", "this text");
+                      "where the sidecar that is asked has its HTTP port")(
+      "ready", "ask whether it should be given traffic")("help", "this text");
   options::variables_map values;
   options::store(options::command_line_parser(words).options(known).positional({}).run(), values);
   if (values.contains("help")) {

@@ -76,7 +76,8 @@ class Stampede(unittest.IsolatedAsyncioTestCase):
 
     async def connect(self, count, port):
         connections = [await Connection.open(port) for _ in range(count)]
-        self.addAsyncCleanup(asyncio.gather, *[one.close() for one in connections])
+        for one in connections:
+            self.addAsyncCleanup(one.close)
         return connections
 
     async def rounds(self, connection_count, port=None):

@@ -143,10 +143,10 @@ void FakeRedis::push_all(std::string_view keys, const std::set<Connection*>& to)
 }
 
 void FakeRedis::forget(Connection& connection) {
-  std::erase_if(tracked_, [&](auto& one) {
-    one.second.erase(&connection);
-    return one.second.empty();
-  });
+  for (auto at = tracked_.begin(); at != tracked_.end();) {
+    at->second.erase(&connection);
+    at = at->second.empty() ? tracked_.erase(at) : std::next(at);
+  }
 }
 
 std::string FakeRedis::ask(std::uint32_t db, std::initializer_list<std::string_view> words) {

@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+"""Everything an operator does with redis-cli: PANNIER, COMMAND DOCS and INFO."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from support import Pannier, Redis, wait_until
+
+CONFIG = """
+tiers:
+  short: {ttl: 60s, jitter: 10%, stale: 30s, coalesce: {scope: sidecar, wait: 1s}}
+  live: {cache: never}
+rules:
+  - {match: "live:*", tier: live, name: live}
+  - {match: "page:{site}:{id}", tier: short, name: pages, tags: [pages, "site:{site}"]}
+  - {match: "doc:{id}", tier: short, name: docs, version: {mode: transparent, current: 3, name: docs}}
+  - {match: "tile:{id}:v{n}", tier: short, name: tiles, version: {mode: explicit, current: 1, grace: 5m}}
+"""
+
+
+class AdminCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.redis = cls.enterClassContext(Redis())
+        cls.pannier = cls.enterClassContext(Pannier(CONFIG, cls.redis.port))
+
+    def setUp(self):
+        self.cli("FLUSHALL")
+
+    def cli(self, *words, options=("--no-raw",), port=None):
+        """What redis-cli prints, without the last line end."""
+        done = subprocess.run(["redis-cli", "-p", str(port or self.pannier.port), *options, *words],
+                              capture_output=True, text=True, timeout=10)
+        return done.stdout.rstrip("\n")
+
+    def raw(self, *words):
+        return self.cli(*words, options=("--raw",)).splitlines()
+
+    def fields(self, *words):
+        """A map reply, with its nested maps as lists of lines."""
+        lines = self.raw(*words)
+        return dict(zip(lines[::2], lines[1::2]))
+
+
+class HelpTest(AdminCase):
+    def test_help_lists_every_command_with_a_text(self):
+        lines = self.raw("PANNIER", "HELP")
+        for word in ("HELP", "STATS", "EXPLAIN <key>", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>",
+                     "TAGS <key>", "KEYS <tag>", "VERSION LIST | BUMP <name> [GRACE <seconds>]",
+                     "LEASES [<most>]", "MODE [normal | bypass | memory]", "RELOAD",
+                     "CONFIG CHECK [<file>]"):
+            self.assertIn(f"PANNIER {word}", lines)
+        self.assertTrue(all(line.startswith(("PANNIER ", "    ")) for line in lines), lines)
+
+    def test_pannier_alone_and_lower_case_are_help_too(self):
+        self.assertEqual(self.raw("PANNIER"), self.raw("pannier", "help"))
+
+    def test_wrong_usage_is_answered_with_the_right_one(self):
+        for words, usage in (
+                ("EXPLAIN", "EXPLAIN <key>"), ("EXPLAIN a b", "EXPLAIN <key>"),
+                ("INVALIDATE", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
+                ("INVALIDATE NONSENSE x", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
+                ("INVALIDATE KEY a b", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
+                ("TAGS", "TAGS <key>"), ("KEYS", "KEYS <tag>"),
+                ("VERSION", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
+                ("VERSION BUMP docs GRACE", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
+                ("LEASES x", "LEASES [<most>]"), ("LEASES -1", "LEASES [<most>]"),
+                ("MODE nonsense", "MODE [normal | bypass | memory]"),
+                ("RELOAD x", "RELOAD"), ("CONFIG", "CONFIG CHECK [<file>]"),
+                ("CONFIG SET x", "CONFIG CHECK [<file>]")):
+            with self.subTest(words):
+                self.assertEqual(self.cli("PANNIER", *words.split()),
+                                 f"(error) ERR pannier: usage: PANNIER {usage}; not executed")
+
+    def test_an_unknown_command_says_where_the_others_are(self):
+        self.assertEqual(self.cli("PANNIER", "NONSENSE"),
+                         "(error) ERR pannier: unknown command 'PANNIER NONSENSE' "
+                         "(PANNIER HELP lists them); not executed")
+
+    def test_command_docs_has_pannier_in_both_protocols(self):
+        for options in (("--no-raw", "-2"), ("--no-raw", "-3")):
+            with self.subTest(options):
+                # -2 is what redis-cli speaks anyway; older ones do not know it.
+                options = options[:1] + tuple(o for o in options[1:] if o == "-3")
+                everything = self.cli("COMMAND", "DOCS", options=options)
+                ours = self.cli("COMMAND", "DOCS", "pannier", options=options)
+                self.assertIn('"pannier"', everything)
+                self.assertIn('"getrange"', everything)
+                for action in ("help", "stats", "explain", "invalidate", "version", "config"):
+                    self.assertIn(f'"pannier|{action}"', everything)
+                    self.assertIn(f'"pannier|{action}"', ours)
+                self.assertNotIn('"getrange"', ours)
+
+    def test_command_docs_counts_one_command_more_than_redis(self):
+        here = len(re.findall(r'(?m)^ *\d+# "', self.cli("COMMAND", "DOCS", options=("--no-raw", "-3"))))
+        self.assertGreater(here, 0)
+        names = [self.cli("COMMAND", "DOCS", options=("--json", "-3"), port=port)
+                 for port in (self.redis.port, self.pannier.port)]
+        self.assertEqual(names[1][:-1].find(names[0][:-1]), 0)
+
+    def test_docs_of_redis_commands_are_those_of_redis(self):
+        for words in (("COMMAND", "DOCS", "get"), ("COMMAND", "COUNT"), ("COMMAND", "INFO", "get"),
+                      ("COMMAND", "GETKEYS", "mget", "a", "b")):
+            self.assertEqual(self.cli(*words), self.cli(*words, port=self.redis.port))
+
+
+class LookTest(AdminCase):
+    def test_stats_counts_hits_and_misses_of_a_tier(self):
+        before = self.stats()
+        self.cli("GET", "page:a:1")
+        self.cli("SET", "page:a:1", "x")
+        self.cli("GET", "page:a:1")
+        after = self.stats()
+        self.assertEqual(after["misses"] - before["misses"], 1)
+        self.assertEqual(after["hits"] - before["hits"], 1)
+
+    def stats(self):
+        """The numbers of tier short."""
+        text = self.cli("PANNIER", "STATS", options=("--json", "-3"))
+        import json
+        return json.loads(text)["tiers"]["short"]
+
+    def test_stats_has_the_state_of_the_sidecar(self):
+        lines = self.raw("PANNIER", "STATS")
+        self.assertIn("upstream", lines)
+        self.assertEqual(lines[lines.index("upstream") + 1], "up")
+        self.assertEqual(lines[lines.index("mode") + 1], "normal")
+
+    def test_explain_tells_rule_age_and_what_a_get_would_do(self):
+        absent = self.fields("PANNIER", "EXPLAIN", "page:a:1")
+        self.assertEqual(absent["rule"], "pages")
+        self.assertEqual(absent["tier"], "short")
+        self.cli("SET", "page:a:1", "x")
+        text = self.cli("PANNIER", "EXPLAIN", "page:a:1", options=("--json", "-3"))
+        for part in ('"state":"fresh"', '"next_get":"hit"', '"site:a":', '"leased":false',
+                     '"stale_window_ms":30000', '"banned":false'):
+            self.assertIn(part, text)
+        fresh = int(re.search(r'"ttl_ms":(\d+)', text)[1])
+        self.assertTrue(54_000 <= fresh <= 60_000, text)
+
+    def test_explain_of_an_absent_key_says_who_would_load_it(self):
+        self.assertIn('"next_get":"nil with the lease"',
+                      self.cli("PANNIER", "EXPLAIN", "page:a:9", options=("--json", "-3")))
+        self.cli("GET", "page:a:9")
+
+    def test_explain_names_the_upstream_key_of_a_version(self):
+        text = self.cli("PANNIER", "EXPLAIN", "doc:1", options=("--json", "-3"))
+        self.assertIn('"upstream_key":"doc:1:v', text)
+
+    def test_explain_of_a_key_without_rule_says_that_it_passes_through(self):
+        self.assertIn("passes through to Redis as it is", self.raw("PANNIER", "EXPLAIN", "other"))
+        self.assertIn("passes through to Redis as it is", self.raw("PANNIER", "EXPLAIN", "live:1"))
+
+    def test_tags_are_those_of_the_rule(self):
+        self.assertEqual(self.raw("PANNIER", "TAGS", "page:a:1"), ["pages", "site:a"])
+        self.assertEqual(self.cli("PANNIER", "TAGS", "other"), "(empty array)")
+
+    def test_keys_lists_what_is_stored_under_a_tag(self):
+        for key in ("page:a:1", "page:a:2", "page:b:1"):
+            self.cli("SET", key, "x")
+        self.assertEqual(sorted(self.raw("PANNIER", "KEYS", "site:a")), ["page:a:1", "page:a:2"])
+        self.assertEqual(len(self.raw("PANNIER", "KEYS", "pages")), 3)
+        self.assertEqual(self.cli("PANNIER", "KEYS", "none"), "(empty array)")
+
+    def test_leases_shows_who_loads(self):
+        self.assertEqual(self.cli("PANNIER", "LEASES"), "(empty array)")
+        with self.pannier.wire() as holder, self.pannier.wire() as waiter:
+            holder.call("GET", "page:a:1")
+            number = int(holder.call("CLIENT", "ID")[1:])
+            lease = self.fields("PANNIER", "LEASES")
+            self.assertEqual((lease["key"], int(lease["holder"])), ("page:a:1", number))
+            holder.call("SET", "page:a:1", "x")
+        wait_until(lambda: self.cli("PANNIER", "LEASES") == "(empty array)", "the lease ends")
+
+    def test_leases_shows_at_most_as_many_as_asked(self):
+        with self.pannier.wire() as holder:
+            for i in range(5):
+                holder.call("GET", f"page:many:{i}")
+            self.assertEqual(self.cli("PANNIER", "LEASES", "2").count('"key"'), 2)
+            self.assertEqual(self.cli("PANNIER", "LEASES").count('"key"'), 5)
+
+    def test_info_has_a_section_about_the_sidecar(self):
+        for options in (("--raw",), ("--raw", "-3")):
+            everything = self.cli("INFO", options=options)
+            self.assertIn("# Server", everything)
+            self.assertIn("# Pannier", everything)
+            ours = self.cli("INFO", "pannier", options=options)
+            self.assertTrue(ours.startswith("# Pannier"), ours)
+            self.assertIn("pannier_upstream:up", ours)
+            self.assertIn("pannier_tier_short:hits=", ours)
+            self.assertNotIn("# Server", ours)
+        self.assertNotIn("# Pannier", self.cli("INFO", "server"))
+
+
+if __name__ == "__main__":
+    unittest.main()
