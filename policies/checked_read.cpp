@@ -24,33 +24,48 @@ class ReadAgain final : public Exchange {
 
 }  // namespace
 
-void CheckedRead::start(const SubjectRef& subject, Link link, Ticket ticket, std::string_view wire,
-                        std::string_view after, std::uint32_t after_count, Core& core) {
-  auto exchange = std::make_unique<CheckedRead>(subject, link, ticket, wire);
+void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket,
+                        std::string_view wire, std::string_view after, Core& core) {
+  auto exchange = std::make_unique<CheckedRead>(link, ticket, wire);
   std::string all;
-  const auto asked = exchange->check_.ask(all, core);
+  std::size_t total = 0;
+  for (const auto& subject : subjects) {
+    auto& part = exchange->parts_.emplace_back(Part{total, ValidityCheck(subject, link)});
+    total += part.check.ask(all, core);
+  }
+  exchange->total_ = total;
   all += wire;
   all += after;
-  core.send(link, all, asked + 1 + after_count, std::move(exchange));
+  const auto replies = static_cast<std::uint32_t>(total + (after.empty() ? 1 : 2));
+  core.send(link, all, replies, std::move(exchange));
 }
 
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part < check_.parts()) return check_.settle(part, reply, core);
-  if (part > check_.parts()) return;
-  const auto& subject = check_.subject();
-  const auto standing = check_.judge(core);
-  if (check_.absent() || standing.state != Standing::State::invalid) {
-    return core.reply_from(link_, ticket_, reply);
+  if (part == total_) return conclude(reply, core);
+  if (part > total_) return;
+  while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
+  parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
+}
+
+void CheckedRead::conclude(std::string_view reply, Core& core) {
+  std::vector<std::string_view> invalid;
+  for (auto& part : parts_) {
+    const auto standing = part.check.judge(core);
+    if (part.check.absent() || standing.state != Standing::State::invalid) continue;
+    ++part.check.subject().counters().invalid_reads;
+    invalid.push_back(part.check.subject().key);
   }
-  ++subject.counters().invalid_reads;
+  if (invalid.empty()) return core.reply_from(link_, ticket_, reply);
   std::string wire;
-  protocol::append_command(wire, {"UNLINK", subject.key});
+  protocol::append_command(wire, invalid.size() + 1);
+  protocol::append_bulk(wire, "UNLINK");
+  for (const auto key : invalid) protocol::append_bulk(wire, key);
   wire += wire_;
   core.send(link_, wire, 2, std::make_unique<ReadAgain>(link_, ticket_));
 }
 
 void CheckedRead::fail(std::string_view error, Core& core) {
-  ++check_.subject().counters().errors;
+  for (const auto& part : parts_) ++part.check.subject().counters().errors;
   core.reply(ticket_, error);
 }
 

@@ -2,32 +2,41 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policies/core.hpp"
 #include "policies/validity.hpp"
 
 namespace pannier::policies {
 
-/// A read of a key under a rule that is not a plain GET (EXISTS, HGETALL, STRLEN, GETEX ...): sent
-/// together with the question whether the key is valid. Where it is not, the key is removed and the
-/// command sent again, so that the client gets Redis's own reply for a key that is not there.
+/// A read of keys under rules that is not a plain GET (EXISTS, HGETALL, SINTER, GETEX ...): sent
+/// together with the question whether the keys are valid. Those that are not are removed and the
+/// command sent again, so that the client gets Redis's own reply for keys that are not there.
 class CheckedRead final : public Exchange {
  public:
-  /// \param after commands to send behind the read (an EXPIRE), each with one reply nobody needs.
-  static void start(const SubjectRef& subject, Link link, Ticket ticket, std::string_view wire,
-                    std::string_view after, std::uint32_t after_count, Core& core);
+  /// \param after a command to send behind the read (an EXPIRE) whose reply nobody needs, or nothing.
+  static void start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket,
+                    std::string_view wire, std::string_view after, Core& core);
 
-  CheckedRead(const SubjectRef& subject, Link link, Ticket ticket, std::string_view wire)
-      : check_(subject, link), link_(link), ticket_(ticket), wire_(wire) {}
+  CheckedRead(Link link, Ticket ticket, std::string_view wire)
+      : link_(link), ticket_(ticket), wire_(wire) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
 
  private:
-  ValidityCheck check_;
+  struct Part {
+    std::size_t begins;  ///< First reply of its check.
+    ValidityCheck check;
+  };
+  void conclude(std::string_view reply, Core& core);
+
   Link link_;
   Ticket ticket_;
   std::string wire_;
+  std::vector<Part> parts_;
+  std::size_t at_ = 0;     ///< The part whose replies are arriving.
+  std::size_t total_ = 0;  ///< Replies of all checks.
 };
 
 /// TTL, PTTL, EXPIRETIME and PEXPIRETIME of a key under a rule: answered with the tier's TTL, which

@@ -58,6 +58,11 @@ void KeyVersions::learn(std::string_view name, std::string_view record) {
     version.grace = milliseconds(take_number(record));
   }
   version.known = true;
+  version.problem.clear();
+}
+
+void KeyVersions::unreadable(std::string_view name, std::string_view error) {
+  if (const auto at = versions_.find(name); at != versions_.end()) at->second.problem = error;
 }
 
 void KeyVersions::outdate(std::string_view name) {

@@ -27,6 +27,7 @@ class KeyVersions {
     milliseconds grace{0};        ///< How long after that the version before stays readable.
     bool known = false;           ///< Upstream has answered, or there is no upstream.
     bool must_read = true;        ///< Something newer may be upstream.
+    std::string problem;          ///< Why upstream refuses to tell; empty when it does not.
     bool configured_later = false;  ///< Upstream's record is missing or older than what is known.
   };
 
@@ -39,6 +40,8 @@ class KeyVersions {
 
   /// Upstream's record of `name` (empty: there is none).
   void learn(std::string_view name, std::string_view record);
+  /// Upstream answered the question with an error.
+  void unreadable(std::string_view name, std::string_view error);
   /// Upstream's key of a version changed or is not tracked any more.
   void outdate(std::string_view name);
   void outdate_all();

@@ -56,6 +56,7 @@ Pipeline::~Pipeline() = default;
 void Pipeline::reload(Settings settings) {
   core_.memory.resize(settings.memory.max_bytes.value);
   core_.versions.configure(settings);
+  if (core_.rules && core_.rules->settings().mode != settings.mode) core_.mode = settings.mode;
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
   if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
 }

@@ -51,8 +51,13 @@ std::optional<Verdict> Pipeline::apply_versions(Request& request) {
     if (!version->known) {
       // To guess a version could serve data from before a bump. Until upstream has said which one
       // it is the request waits, and fails with upstream.
-      if (core_.upstream != Core::UpstreamState::down) return Hold{};
-      return answer(core_.down_error);
+      if (core_.upstream == Core::UpstreamState::down) return answer(core_.down_error);
+      if (version->problem.empty()) return Hold{};
+      std::string refusal;
+      protocol::append_error(refusal, "ERR pannier: the version of '" + version_name(rule) +
+                                          "' cannot be read (" + version->problem +
+                                          "); not executed");
+      return answer(std::move(refusal));
     }
     if (rule.version.mode == VersionMode::transparent) {
       use.upstream = request.client_key(use);
@@ -171,17 +176,17 @@ Verdict Pipeline::read_many(Request& request, Link link) {
 }
 
 Verdict Pipeline::read_other(Request& request, Link link) {
-  const auto& use = request.ruled_key();
-  const bool can_be_invalid = use.match.rule->tagged() || !core_.bans.empty();
   const auto wire = request.wire(wire_);
-  const bool one_key = request.keys.size() == 1;
-  if (one_key && (can_be_invalid || link.kind == Link::Kind::memory)) {
-    core_.begin(request.client, link);
-    CheckedRead::start(request.subject(use, core_), link, request.ticket, wire, {}, 0, core_);
-    return Wait{};
+  const bool in_memory = link.kind == Link::Kind::memory;
+  std::vector<SubjectRef> subjects;
+  for (const auto& use : request.keys) {
+    const bool can_be_invalid = use.match && (use.match.rule->tagged() || !core_.bans.empty());
+    if (can_be_invalid || (in_memory && use.match)) subjects.push_back(request.subject(use, core_));
   }
-  if (link.kind == Link::Kind::memory) return answer_from_memory(request.client, wire);
-  return pass_on_link(request.client, link, wire);
+  if (subjects.empty()) return pass_on_link(request.client, link, wire);
+  core_.begin(request.client, link);
+  CheckedRead::start(subjects, link, request.ticket, wire, {}, core_);
+  return Wait{};
 }
 
 Verdict Pipeline::read_expiry(Request& request, Link link) {

@@ -50,8 +50,12 @@ class VersionRead final : public Exchange {
   void settle(std::size_t part, std::string_view reply, Core& core) override {
     if (part == 0) return;
     protocol::ReplyReader reader(reply);
-    if (reader.next().kind != '*') return;
+    const auto head = reader.next();
     for (const auto& name : names_) {
+      if (head.error()) {
+        core.versions.unreadable(name, head.text);
+        continue;
+      }
       const auto record = reader.next();
       core.versions.learn(name, record.null ? std::string_view() : record.text);
       give_back(core, lane_, name);

@@ -163,7 +163,7 @@ Verdict Pipeline::get_and_expire(Request& request, Link link) {
   }
   core_.close_flight(subject->table_key);
   core_.begin(request.client, link);
-  CheckedRead::start(subject, link, request.ticket, get, after, asked ? 1 : 0, core_);
+  CheckedRead::start({subject}, link, request.ticket, get, after, core_);
   return Wait{};
 }
 

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto head_time = 5s, body_time = 10s, send_time = 10s, idle_time = 30s, linger_time = 1s;
 constexpr auto reply_time = 30s;
 constexpr std::size_t piece = 4096;
+// co_await never stands in a condition: g++ 12.2 then lays out frames wrongly (GCC bug 106188).
 constexpr auto token = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
 std::string joined(const std::vector<std::string>& words) {
@@ -53,7 +54,11 @@ void AdminConnection::check_deadline(policies::TimePoint now) {
 }
 
 AdminConnection::Coroutine<void> AdminConnection::run(std::shared_ptr<AdminConnection> self) {
-  while (co_await self->serve_one()) self->allow(idle_time);
+  bool more = true;
+  while (more) {
+    more = co_await self->serve_one();
+    self->allow(idle_time);
+  }
   co_await self->linger();
   self->close();
 }
@@ -91,7 +96,8 @@ AdminConnection::Coroutine<AdminConnection::Reading> AdminConnection::read_until
     auto progress = reader_.feed(input_);
     if (!progress || *progress == wanted) co_return progress;
     const bool idle = wanted == Progress::head_complete && !reader_.begun();
-    if (!co_await receive()) co_return Refusal{0, {}};
+    const bool received = co_await receive();
+    if (!received) co_return Refusal{0, {}};
     if (idle) allow(head_time);
   }
 }
@@ -147,7 +153,11 @@ AdminConnection::Coroutine<void> AdminConnection::linger() {
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) co_return;
   allow(linger_time);
-  while (co_await receive()) input_.clear();
+  bool received = true;
+  while (received) {
+    received = co_await receive();
+    input_.clear();
+  }
 }
 
 }  // namespace pannier::proxy

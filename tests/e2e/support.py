@@ -183,8 +183,13 @@ class Pannier(Process):
         self.config = None
         if config_text:
             self.config = os.path.join(self.folder.name, "pannier.yaml")
-            with open(self.config, "w") as file:
-                file.write(config_text)
+            self.write_config(config_text)
+
+    def write_config(self, text):
+        """Replaces the configuration file in one step, as ConfigMaps and editors do."""
+        with open(self.config + ".new", "w") as file:
+            file.write(text)
+        os.replace(self.config + ".new", self.config)
 
     def command_line(self):
         line = [self.binary, "run"] + (["--config", self.config] if self.config else [])
