@@ -20,7 +20,7 @@ enum class Access : std::uint8_t {
 
 /// How a command travels.
 enum class Route : std::uint8_t {
-  lane,   ///< Its reply is the same in RESP2 and RESP3 but for nulls: may go through the lane.
+  lane,   ///< append_as_resp2() makes RESP2's reply of RESP3's: may go through the lane.
   plain,  ///< Over a shared connection in the client's own protocol.
   pin,    ///< Leaves state behind in its connection, or blocks it: needs one of its own.
   local,  ///< Answered here: it is about the client's connection (PING, HELLO, SELECT ...).
@@ -78,7 +78,7 @@ bool find_keys(const CommandSpec& spec, std::span<const std::string_view> args,
                std::vector<std::uint32_t>& positions);
 
 /// Whether a command may go by the lane with these arguments: it is of Route::lane and has none of
-/// the options whose replies RESP3 shapes in another way (ZADD ... INCR, LPOP with a count).
+/// the options whose replies RESP3 shapes in another way (ZRANGE ... WITHSCORES, LPOP with a count).
 bool converts(const CommandSpec& spec, std::span<const std::string_view> args);
 
 /// Whether the command may wait with these arguments: XREAD only with BLOCK, WAIT always.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,10 +21,10 @@ inline TierSettings tier_of(milliseconds ttl, milliseconds stale = milliseconds(
 }
 
 /// A rule of tier 0, named after its first pattern.
-inline RuleSettings rule_of(std::initializer_list<std::string_view> patterns,
+inline RuleSettings rule_of(std::vector<std::string_view> patterns,
                             std::vector<std::string> tags = {}) {
   RuleSettings rule;
-  rule.name = std::string(*patterns.begin());
+  rule.name = std::string(patterns.front());
   for (const std::string_view pattern : patterns) {
     rule.match.push_back(protocol::KeyPattern::compile(pattern).value());
   }
