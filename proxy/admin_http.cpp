@@ -29,6 +29,12 @@ std::vector<std::string> values(const http::fields& fields, http::field name) {
   return all;
 }
 
+/// Beast takes `2, 2` and two equal lengths for one.
+bool has_plain_length(const http::fields& fields) {
+  const auto lengths = values(fields, http::field::content_length);
+  return lengths.empty() || (lengths.size() == 1 && lengths[0].find(',') == std::string::npos);
+}
+
 }  // namespace
 
 RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {
@@ -57,7 +63,10 @@ boost::system::result<RequestReader::Progress, Refusal> RequestReader::feed(std:
     if (bytes.size() > most_head_bytes) return refusal_of(http::error::header_limit);
     return Progress::head_incomplete;
   }
-  if (in_head) return Progress::head_complete;
+  if (in_head) {
+    if (!has_plain_length(parser.get())) return Refusal{400, "Content-Length is one number"};
+    return Progress::head_complete;
+  }
   return parser.is_done() ? Progress::complete : Progress::body_incomplete;
 }
 

@@ -9,14 +9,12 @@ import threading
 import time
 import unittest
 
-from support import Pannier, Redis, free_port, wait_until
-
-NO_SIDECAR = Pannier()
+from support import BINARY, Pannier, Redis, free_port, wait_until
 
 
 def health(admin, *words):
     """The exit code and all that was printed."""
-    done = subprocess.run([NO_SIDECAR.binary, "health", "--admin", str(admin), *words],
+    done = subprocess.run([BINARY, "health", "--admin", str(admin), *words],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
     return done.returncode, done.stdout.strip()
 
@@ -27,7 +25,7 @@ def peer(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         def serve():
             connection, _ = server.accept()
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 connection.recv(4096)
                 connection.sendall(answer or b"")
                 if answer is None:

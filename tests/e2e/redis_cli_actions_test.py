@@ -48,6 +48,13 @@ class InvalidateTest(AdminCase):
         self.assertEqual(self.cli("PANNIER", "INVALIDATE", "PATTERN", "page:*"), "(integer) 1")
         self.assertEqual(self.cli("GET", "other"), '"x"')
 
+    def test_what_is_written_after_flushall_is_read_back(self):
+        with self.pannier.wire() as wire:
+            for number in range(20):
+                wire.call("FLUSHALL")
+                wire.call("SET", "page:a:1", number)
+                self.assertEqual(wire.call("GET", "page:a:1").split(b"\r\n")[1], b"%d" % number)
+
     def test_many_keys_of_a_pattern_are_all_counted(self):
         with self.redis.wire(timeout=30) as wire:
             wire.call("EVAL", "for i = 1, 25000 do redis.call('SET', 'many:' .. i, '') end", "0")

@@ -67,7 +67,7 @@ class Wire:
         line = self._line()
         kind, text = line[:1], line[1:-2]
         if kind in b"$!=" and text != b"-1":
-            return line + self._exactly(int(text) + 2)
+            return line + self.exactly(int(text) + 2)
         if kind in b"*~>%|" and text != b"-1":
             elements = int(text) * (2 if kind in b"%|" else 1) + (kind == b"|")
             return line + b"".join(self.reply() for _ in range(elements))
@@ -93,7 +93,7 @@ class Wire:
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         return line + b"\r\n"
 
-    def _exactly(self, size):
+    def exactly(self, size):
         while len(self.buffer) < size:
             self._more()
         data, self.buffer = self.buffer[:size], self.buffer[size:]

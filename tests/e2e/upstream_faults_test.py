@@ -152,6 +152,16 @@ class RedisDies(Faults):
         self.assertEqual(self.wire.call("EXEC"), self.lost)
         self.assertEqual(self.wire.call("GET", "a"), b"$-1\r\n")
 
+    def test_a_multi_that_was_refused_begins_nothing(self):
+        self.start()
+        self.kill_redis()
+        for word in ("MULTI", "WATCH a"):
+            with self.subTest(word):
+                self.assertEqual(self.wire.call(*word.split()), self.refused)
+        self.redis.start()
+        self.await_state("up", seconds=3)
+        wait_until(lambda: self.wire.call("GET", "a") == b"$-1\r\n", "GET works again", 3)
+
     def test_a_subscriber_is_disconnected_so_that_it_subscribes_again(self):
         self.start()
         self.wire.call("SUBSCRIBE", "news")

@@ -132,9 +132,9 @@ void check_same_leases(const LeaseTable& table, const Model& model) {
 }
 
 /// One long random life of a table with few keys, few clients and tight bounds.
-class Life {
+class RandomLife {
  public:
-  explicit Life(unsigned seed) : random_(seed) {}
+  explicit RandomLife(unsigned seed) : random_(seed) {}
 
   void step() {
     const std::string key = "key" + std::to_string(pick(6));
@@ -187,7 +187,7 @@ class Life {
 TEST_CASE("Whatever happens in whatever order, a lease table does what its plain model does") {
   for (unsigned seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
-    Life life(seed);
+    RandomLife life(seed);
     for (int step = 0; step < 1'000; ++step) {
       CAPTURE(step);
       life.step();

@@ -26,7 +26,7 @@ inline RuleSettings rule_of(std::vector<std::string_view> patterns,
   RuleSettings rule;
   rule.name = std::string(patterns.front());
   for (const std::string_view pattern : patterns) {
-    rule.match.push_back(protocol::KeyPattern::compile(pattern).value());
+    rule.match.push_back(*protocol::KeyPattern::compile(pattern));
   }
   rule.tags = std::move(tags);
   return rule;
