@@ -32,6 +32,7 @@ class Bans {
   };
   std::deque<Ban> bans_;                  ///< Oldest first.
   std::optional<ServerTime> everything_;  ///< What the bans dropped for lack of room had said.
+  ServerTime everything_until_{};
 };
 
 }  // namespace pannier::policies

@@ -29,7 +29,8 @@ struct Standing {
 
 /// Judges a value by the one number Redis keeps for it.
 /// \param expiretime what PEXPIRETIME answered: milliseconds, -1 no expiry, -2 no key.
-/// \param newest the newest generation of its tags or bans, if there is any.
+/// \param newest the newest generation of its tags or bans, if there is any; then a foreign value
+/// is invalid, as nobody knows when its load began.
 Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
                std::optional<ServerTime> newest);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
@@ -51,12 +52,10 @@ std::unique_ptr<KeySweep> KeySweep::next() {
 }
 
 void KeySweep::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (!done_) return;  // The SCAN behind an UNLINK that failed.
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
-  if (head.error()) {
-    if (part == 0 && unlinks_ && !last_) return;  // The SCAN behind it goes on.
-    return done_(removed_, reply, core);
-  }
+  if (head.error()) return std::exchange(done_, nullptr)(removed_, reply, core);
   if (part == 0 && unlinks_) {
     removed_ += static_cast<std::uint64_t>(head.number);
     if (last_) done_(removed_, {}, core);
@@ -97,11 +96,12 @@ void TagPurge::list(Core& core) {
 }
 
 bool TagPurge::invalid(const Listed& listed, const Core& core) const {
+  // A transparent version stands behind the name that clients use, and the life is of that name.
+  auto name = std::string_view(listed.key).substr(0, listed.key.rfind(":v"));
   Match match;
-  core.rules->find(listed.key, match);
-  auto name = std::string_view(listed.key);
-  if (!match) {  // A transparent version stands behind the name that clients use.
-    name = name.substr(0, name.rfind(":v"));
+  core.rules->find(name, match);
+  if (!match || match.rule->settings->version.mode != VersionMode::transparent) {
+    name = listed.key;
     core.rules->find(name, match);
   }
   if (!match) return true;

@@ -22,7 +22,9 @@ class KeySweep final : public Exchange {
   static void start(Link link, std::string glob, Wanted wanted, Done done, Core& core);
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
-  void fail(std::string_view error, Core& core) override { done_(removed_, error, core); }
+  void fail(std::string_view error, Core& core) override {
+    if (done_) done_(removed_, error, core);
+  }
 
   static constexpr std::size_t batch = 500;
 
@@ -34,7 +36,7 @@ class KeySweep final : public Exchange {
   Link link_;
   std::string glob_, cursor_ = "0";
   Wanted wanted_;
-  Done done_;
+  Done done_;  ///< Empty once it was told.
   std::uint64_t removed_ = 0;
   bool unlinks_ = false;  ///< The first reply is of an UNLINK.
   bool last_ = false;     ///< No further SCAN is needed.

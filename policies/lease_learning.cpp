@@ -15,8 +15,9 @@ bool LeaseLearning::worth_waiting(std::string_view rule, std::string_view key, T
   const auto at = rules_.find(rule);
   if (at == rules_.end() || !at->second.resting) return true;
   auto& learned = at->second;
-  if (now < learned.rests_until || learned.on_trial) return false;
+  if (now < learned.rests_until) return false;
   learned.on_trial = true;
+  learned.rests_until = now + rest;  // A trial that ends without an outcome is repeated then.
   return true;
 }
 

@@ -34,7 +34,12 @@ bool LeaseTable::wait(const std::string& key, const Waiter& waiter) {
       at->second.waiters.size() >= bounds_.waiters_per_key) {
     return false;
   }
-  at->second.waiters.push_back(waiter);
+  // Mostly at the end; a reader that comes back from a slow flight has waited longer than others.
+  auto& waiters = at->second.waiters;
+  const auto place = std::upper_bound(
+      waiters.begin(), waiters.end(), waiter.until,
+      [](TimePoint until, const Waiter& other) { return until < other.until; });
+  waiters.insert(place, waiter);
   ++waiting_;
   ++involved_[waiter.ticket.client];
   set_alarm(at->first, at->second);

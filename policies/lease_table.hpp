@@ -53,7 +53,8 @@ class LeaseTable {
   /// \returns false when the table is full: the key goes unleased.
   bool grant(const SubjectRef& subject, ClientId holder, TimePoint now, TimePoint deadline);
 
-  /// Puts a reader in the queue of a held key. \returns false when a bound is reached.
+  /// Puts a reader in the queue of a held key, before those that may wait longer.
+  /// \returns false when a bound is reached.
   bool wait(const std::string& key, const Waiter& waiter);
 
   /// A value exists or waiting has no more point: forgets the key.

@@ -1,19 +1,32 @@
 #include "policies/open_misses.hpp"
 
+#include <algorithm>
+
 namespace pannier::policies {
 
 void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now) {
   forget_old(now);
   if (const auto found = index_.find(key); found != index_.end()) {
-    ++found->second->open;
+    entries_.splice(entries_.end(), entries_, found->second);
+  } else {
+    if (entries_.size() == capacity) {
+      drop_front();
+      ++dropped_;
+    }
+    entries_.push_back({std::string(key), {}, 0});
+    index_.emplace(entries_.back().key, std::prev(entries_.end()));
+  }
+  auto& entry = entries_.back();
+  forget_slots(entry, now);
+  ++entry.open;
+  if (entry.slots.empty() || entry.slots.back().oldest.told + width <= now) {
+    entry.slots.push_back({{at, now}, now, 1});
     return;
   }
-  if (entries_.size() == capacity) {
-    drop_front();
-    ++dropped_;
-  }
-  entries_.push_back({std::string(key), {at, now}, 1});
-  index_.emplace(entries_.back().key, std::prev(entries_.end()));
+  auto& slot = entry.slots.back();
+  slot.oldest.at = std::min(slot.oldest.at, at);
+  slot.last_told = now;
+  ++slot.misses;
 }
 
 std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now) {
@@ -21,7 +34,9 @@ std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;
   const auto entry = found->second;
-  const auto miss = entry->miss;
+  forget_slots(*entry, now);
+  auto miss = entry->slots.front().oldest;
+  for (const auto& slot : entry->slots) miss.at = std::min(miss.at, slot.oldest.at);
   if (--entry->open == 0) {
     index_.erase(found);
     entries_.erase(entry);
@@ -29,8 +44,16 @@ std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint
   return miss;
 }
 
+void OpenMisses::forget_slots(Entry& entry, TimePoint now) {
+  std::size_t misses = 0;
+  std::erase_if(entry.slots, [&](const Slot& slot) { return slot.last_told + hold < now; });
+  for (const auto& slot : entry.slots) misses += slot.misses;
+  // It is not known which were answered: of those that are left, as many as there can be.
+  entry.open = std::min(entry.open, misses);
+}
+
 void OpenMisses::forget_old(TimePoint now) {
-  while (!entries_.empty() && entries_.front().miss.told + hold < now) drop_front();
+  while (!entries_.empty() && entries_.front().slots.back().last_told + hold < now) drop_front();
 }
 
 void OpenMisses::drop_front() {

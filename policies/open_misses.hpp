@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "policies/time.hpp"
 
@@ -39,14 +40,22 @@ class OpenMisses {
   std::size_t dropped() const { return dropped_; }  ///< Because the table was full, since start.
 
  private:
+  /// Misses of a key that were told within a second count as one, for as long as the last of them.
+  static constexpr seconds width{1};
+  struct Slot {
+    Miss oldest;
+    TimePoint last_told;
+    std::size_t misses;
+  };
   struct Entry {
     std::string key;
-    Miss miss;
-    std::size_t open;
+    std::vector<Slot> slots;  ///< Oldest first; never empty.
+    std::size_t open = 0;     ///< Misses that no SET has answered.
   };
-  std::list<Entry> entries_;  ///< Oldest first.
+  std::list<Entry> entries_;  ///< By when their last miss was told.
   std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
   std::size_t dropped_ = 0;
+  static void forget_slots(Entry& entry, TimePoint now);
   void drop_front();
 };
 

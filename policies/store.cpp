@@ -47,6 +47,8 @@ std::size_t take_option(std::span<const std::string_view> args, ServerTime now,
 std::optional<StoreRequest> parse_store(std::string_view name,
                                         std::span<const std::string_view> args, ServerTime now) {
   StoreRequest request;
+  const std::size_t least = name == "setex" || name == "psetex" ? 4 : 3;
+  if (args.size() < least || (args.size() > least && name != "set")) return std::nullopt;
   if (name == "setex" || name == "psetex") {
     request.value = args[3];
     request.ttl = to_ttl(args[2], name == "setex", false, now);

@@ -19,9 +19,8 @@ void TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime ge
                            TimePoint now, Source source) {
   auto* known = edit(db, tag);
   if (known == nullptr) {
-    auto& tags = known_[db];
-    if (tags.size() >= capacity) tags.clear();
-    known = &tags.emplace(std::string(tag), Known{generation, false, now}).first->second;
+    if (size() >= capacity) known_.clear();
+    known = &known_[db].emplace(std::string(tag), Known{generation, false, now}).first->second;
   }
   known->generation = std::max(known->generation, generation);
   if (source == Source::tracked_read) known->current = true;

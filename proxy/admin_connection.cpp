@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <exception>
+#include <utility>
 
 #include "proxy/admin_json.hpp"
 #include "proxy/log.hpp"
@@ -20,7 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto head_time = 5s, body_time = 10s, send_time = 10s, idle_time = 30s, linger_time = 1s;
 constexpr auto reply_time = 30s;
 constexpr std::size_t piece = 4096;
-// co_await never stands in a condition: g++ 12.2 then lays out frames wrongly (GCC bug 106188).
 constexpr auto token = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
 std::string joined(const std::vector<std::string>& words) {
@@ -53,6 +53,10 @@ void AdminConnection::check_deadline(policies::TimePoint now) {
   if (now >= deadline_) close();
 }
 
+// What g++ 12.2 makes wrong of coroutines: a co_await in a condition spoils the frame (GCC bug
+// 106188), and temporaries with destructors in a statement with co_await are destroyed twice. So
+// each co_await is a statement of its own without any, and what is complicated is no coroutine.
+
 AdminConnection::Coroutine<void> AdminConnection::run(std::shared_ptr<AdminConnection> self) {
   bool more = true;
   while (more) {
@@ -65,41 +69,25 @@ AdminConnection::Coroutine<void> AdminConnection::run(std::shared_ptr<AdminConne
 
 /// \returns whether there may be another request.
 AdminConnection::Coroutine<bool> AdminConnection::serve_one() {
-  reader_ = RequestReader();
-  const auto head_read = co_await read_until(Progress::head_complete);
-  if (!head_read) co_return co_await send(error_response(head_read.error()));
-  const auto head = reader_.head();
-  auto route = judge(head, routes_->sources().allowed_hosts);
-  if (!route) co_return co_await send(error_response(route.error()));
-  allow(body_time);
-  const auto body_read = co_await read_until(Progress::complete);
-  if (!body_read) co_return co_await send(error_response(body_read.error()));
-  if (!reader_.body().empty() && !is_json_object(reader_.body())) {
-    co_return co_await send(error_response({400, "the body is not a JSON object"}));
-  }
-  const bool head_only = route->head_only;
-  Response response;
-  try {
-    response = co_await answer(std::move(*route));
-  } catch (const std::exception& wrong) {
-    log::error("admin_failed", {{"target", head.target}, {"error", wrong.what()}});
-    response = error_response({500, "internal error"});
-  }
-  response.head_only = head_only;
-  response.keep_alive = head.keep_alive;
-  co_return co_await send(std::move(response));
+  const bool read = co_await read_request();
+  if (!read) co_return false;
+  if (route_) co_await answer();
+  const bool more = co_await send();
+  co_return more;
 }
 
-/// \returns what is wrong with the request, with status 0 when the connection has ended.
-AdminConnection::Coroutine<AdminConnection::Reading> AdminConnection::read_until(Progress wanted) {
-  for (;;) {
-    auto progress = reader_.feed(input_);
-    if (!progress || *progress == wanted) co_return progress;
-    const bool idle = wanted == Progress::head_complete && !reader_.begun();
+/// Afterwards there is a route, or a refusal to be sent. \returns false if the peer is gone.
+AdminConnection::Coroutine<bool> AdminConnection::read_request() {
+  reader_ = RequestReader();
+  route_.reset();
+  bool begun = !input_.empty(), taken = take();
+  while (!taken) {
     const bool received = co_await receive();
-    if (!received) co_return Refusal{0, {}};
-    if (idle) allow(head_time);
+    if (!received) co_return false;
+    if (!std::exchange(begun, true)) allow(head_time);
+    taken = take();
   }
+  co_return true;
 }
 
 AdminConnection::Coroutine<bool> AdminConnection::receive() {
@@ -110,41 +98,26 @@ AdminConnection::Coroutine<bool> AdminConnection::receive() {
   co_return true;
 }
 
-AdminConnection::Coroutine<Response> AdminConnection::answer(Route route) {
-  if (route.to != Route::To::action) co_return routes_->look(route.to);
-  const bool changes = route.changes;
-  const auto line = changes ? joined(route.words) : std::string();
-  auto response = co_await act(std::move(route.words));
-  if (changes) {
-    log::info("admin_action", {{"words", line}, {"status", std::to_string(response.status)}});
-  }
-  co_return response;
-}
-
-AdminConnection::Coroutine<Response> AdminConnection::act(std::vector<std::string> words) {
-  call_ = std::make_unique<ActionCall>(routes_->sources(), [this] { answered_.cancel(); });
-  call_->run(words);
-  if (call_->reply().empty()) {
+AdminConnection::Coroutine<void> AdminConnection::answer() {
+  begin_answer();
+  const bool waits = call_ && call_->reply().empty();
+  if (waits) {
     deadline_ = policies::TimePoint::max();
     answered_.expires_after(reply_time);
     co_await answered_.async_wait(token);
   }
-  const auto call = std::move(call_);
-  if (!call || call->reply().empty()) {
-    co_return error_response({504, "no reply within 30 s; outcome unknown"});
-  }
-  co_return response_of(call->reply());
+  if (call_) end_action();
 }
 
 /// \returns whether there may be another request.
-AdminConnection::Coroutine<bool> AdminConnection::send(Response response) {
-  if (response.status == 0 || !socket_.is_open()) co_return false;
-  if (response.status >= 400) response.keep_alive = false;
-  routes_->count(response.status);
+AdminConnection::Coroutine<bool> AdminConnection::send() {
+  if (!socket_.is_open()) co_return false;
+  if (response_.status >= 400) response_.keep_alive = false;
+  routes_->count(response_.status);
   allow(send_time);
-  const auto bytes = response.bytes();
-  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(bytes), token);
-  co_return !error && response.keep_alive;
+  output_ = response_.bytes();
+  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(output_), token);
+  co_return !error && response_.keep_alive;
 }
 
 /// Closing with unread bytes would reset the connection, and lose the answer with it.
@@ -158,6 +131,63 @@ AdminConnection::Coroutine<void> AdminConnection::linger() {
     received = co_await receive();
     input_.clear();
   }
+}
+
+/// Makes what it can of the input. \returns whether the request is complete or refused.
+bool AdminConnection::take() {
+  using Progress = RequestReader::Progress;
+  for (;;) {
+    const auto progress = reader_.feed(input_);
+    if (!progress) return refuse(progress.error()), true;
+    if (*progress == Progress::complete) break;
+    if (*progress != Progress::head_complete) return false;
+    const auto head = reader_.head();
+    auto route = judge(head, routes_->sources().allowed_hosts);
+    if (!route) return refuse(route.error()), true;
+    route_ = std::move(*route);
+    keep_alive_ = head.keep_alive;
+    allow(body_time);
+  }
+  const auto& body = reader_.body();
+  if (!body.empty() && !is_json_object(body)) refuse({400, "the body is not a JSON object"});
+  return true;
+}
+
+void AdminConnection::refuse(const Refusal& refusal) {
+  route_.reset();
+  response_ = error_response(refusal);
+}
+
+/// Afterwards there is an answer, or an action under way.
+void AdminConnection::begin_answer() {
+  try {
+    if (route_->to == Route::To::action) {
+      call_ = std::make_unique<ActionCall>(routes_->sources(), [this] { answered_.cancel(); });
+      call_->run(route_->words);
+    } else {
+      set_answer(routes_->look(route_->to));
+    }
+  } catch (const std::exception& wrong) {
+    log::error("admin_failed", {{"error", wrong.what()}});
+    call_.reset();
+    set_answer(error_response({500, "internal error"}));
+  }
+}
+
+void AdminConnection::end_action() {
+  const auto call = std::move(call_);
+  const auto& reply = call->reply();
+  set_answer(reply.empty() ? error_response({504, "no reply within 30 s; outcome unknown"})
+                           : response_of(reply));
+  if (!route_->changes) return;
+  log::info("admin_action", {{"words", joined(route_->words)},
+                             {"status", std::to_string(response_.status)}});
+}
+
+void AdminConnection::set_answer(Response response) {
+  response_ = std::move(response);
+  response_.keep_alive = keep_alive_;
+  response_.head_only = route_->head_only;
 }
 
 }  // namespace pannier::proxy

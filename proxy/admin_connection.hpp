@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "policies/time.hpp"
@@ -30,26 +31,35 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
  private:
   template <class T>
   using Coroutine = asio::awaitable<T, Executor>;
-  using Progress = RequestReader::Progress;
-  using Reading = boost::system::result<Progress, Refusal>;
 
   static Coroutine<void> run(std::shared_ptr<AdminConnection> self);
   Coroutine<bool> serve_one();
-  Coroutine<Reading> read_until(Progress wanted);
+  Coroutine<bool> read_request();
   Coroutine<bool> receive();
-  Coroutine<Response> answer(Route route);
-  Coroutine<Response> act(std::vector<std::string> words);
-  Coroutine<bool> send(Response response);
+  Coroutine<void> answer();
+  Coroutine<bool> send();
   Coroutine<void> linger();
+
+  bool take();
+  void refuse(const Refusal& refusal);
+  void begin_answer();
+  void end_action();
+  void set_answer(Response response);
   void allow(policies::milliseconds time);
 
   Socket socket_;
   Timer answered_;  ///< Cancelled when an action's reply has come.
   std::shared_ptr<AdminRoutes> routes_;
-  RequestReader reader_;
-  std::unique_ptr<ActionCall> call_;
-  std::string input_;
   policies::TimePoint deadline_;
+  std::string input_;  ///< Received, and not yet taken.
+
+  // The request that is served.
+  RequestReader reader_;
+  bool keep_alive_ = false;
+  std::optional<Route> route_;  ///< From the end of its head on, unless it is refused.
+  std::unique_ptr<ActionCall> call_;
+  Response response_;
+  std::string output_;
 };
 
 }  // namespace pannier::proxy

@@ -69,7 +69,7 @@ class Program {
   std::size_t most_clients() const;
 
   Options options_;
-  Loop loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
+  Loop loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   Server server_;
   AdminActions actions_;
   std::size_t descriptors_ = descriptor_limit();

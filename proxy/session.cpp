@@ -121,11 +121,11 @@ bool Session::take(const protocol::Command& command) {
 }
 
 void Session::refuse(const protocol::CommandParser::Step& step) {
+  // What came before it is still answered; an attack through another protocol gets no answer itself.
   const auto text = protocol::error_text(step, server_.parser_limits());
   closing_ = true;
-  if (text.empty()) return close("cross_protocol");
-  std::string error = "-" + text + "\r\n";
-  reply(client.next++, 1, error);
+  why_ = text.empty() ? "cross_protocol" : "protocol_error";
+  if (!text.empty()) reply(client.next++, 1, "-" + text + "\r\n");
   server_.visit_later(*this);
 }
 
@@ -171,7 +171,7 @@ void Session::flush() {
     }
     return arm_write();
   }
-  if (closing_ && queue_.head() == client.next) return close("client_quit");
+  if (closing_ && queue_.head() == client.next) return close(why_);
   // Room again: read on where back-pressure had stopped it.
   if (!armed_ && !held_) proceed();
   const bool all_answered = queue_.head() == client.next && !held_ && out_.empty();

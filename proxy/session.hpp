@@ -72,6 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::set<std::uint64_t> muted_;    ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
+  std::string_view why_ = "client_quit";  ///< With closing_: what close() will say.
   bool dirty_ = false, tunnel_ = false, ended_ = false;
 
   friend class Server;

@@ -64,6 +64,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
 
   /// Where commands are appended: behind the handshake while it lasts.
   std::string& pending() { return state_ == State::handshaking ? waiting_ : out_.bytes(); }
+  void connect_next(boost::system::error_code error);
   void on_connected(boost::system::error_code error);
   void shake_hands();
   void settle_handshake(std::string_view reply);
@@ -87,6 +88,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   protocol::Resp resp_;
   Socket socket_;
   State state_ = State::idle;
+  std::vector<asio::generic::stream_protocol::endpoint> endpoints_;  ///< Still to be tried.
   protocol::ReplyScanner scanner_;
   std::deque<Slot> slots_;
   std::size_t inflight_ = 0;

@@ -41,11 +41,29 @@ void Upstream::connect() {
   auto resolver = std::make_shared<asio::ip::basic_resolver<tcp, Executor>>(server_.loop());
   resolver->async_resolve(
       address.host, std::to_string(address.port),
-      [self = shared_from_this(), resolver, done](boost::system::error_code error,
-                                                  const tcp::resolver::results_type& found) {
-        if (error || found.empty()) return done(error ? error : asio::error::host_not_found);
-        self->socket_.async_connect(found.begin()->endpoint(), done);
+      [self = shared_from_this(), resolver, at = generation_](
+          boost::system::error_code error, const tcp::resolver::results_type& found) {
+        if (at != self->generation_) return;
+        if (error) return self->on_connected(error);
+        for (const auto& entry : found) self->endpoints_.emplace_back(entry.endpoint());
+        self->connect_next(asio::error::host_not_found);
       });
+}
+
+/// A name may stand for several addresses; the first that answers is taken.
+void Upstream::connect_next(boost::system::error_code error) {
+  if (endpoints_.empty()) return on_connected(error);
+  const auto endpoint = endpoints_.front();
+  endpoints_.erase(endpoints_.begin());
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  socket_.async_connect(endpoint, [self = shared_from_this(), at = generation_](
+                                      boost::system::error_code result) {
+    if (at != self->generation_) return;
+    if (result) return self->connect_next(result);
+    self->endpoints_.clear();
+    self->on_connected(result);
+  });
 }
 
 void Upstream::on_connected(boost::system::error_code error) {

@@ -83,8 +83,7 @@ class AsDeployed(Pannier):
             os.symlink("..data/pannier.yaml", link)
 
     def command_line(self):
-        return [self.binary, *(os.path.join(self.mounted, os.path.basename(word))
-                               if word.startswith("/etc/pannier/") else word for word in self.words)]
+        return [self.binary, *(word.replace("/etc/pannier", self.mounted) for word in self.words)]
 
     def wire(self, timeout=5.0):
         return UnixWire(self.path, timeout)
@@ -219,8 +218,8 @@ class UnitTest(unittest.TestCase):
             verified = subprocess.run(["systemd-analyze", "verify", "--man=no", unit],
                                       capture_output=True, text=True)
             self.assertEqual((verified.returncode, verified.stderr), (0, ""))
-            subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
-                           check=True, capture_output=True)
+            subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20",
+                            unit], check=True, capture_output=True)
 
 
 class DockerfileTest(unittest.TestCase):
@@ -235,7 +234,8 @@ class DockerfileTest(unittest.TestCase):
         for library in re.findall(r"(/\S+) \(0x", shown):
             # A library is registered under the path that its package has, with /usr or without.
             path = library.removeprefix("/usr")
-            found = subprocess.run(["dpkg", "-S", path, f"/usr{path}"], capture_output=True, text=True)
+            found = subprocess.run(["dpkg", "-S", path, f"/usr{path}"], capture_output=True,
+                                   text=True)
             self.assertTrue(found.stdout, f"no package has {library}")
             owners.add(found.stdout.split(":")[0])
         self.assertEqual(set(listed), owners)
@@ -250,7 +250,7 @@ class DockerfileTest(unittest.TestCase):
         self.assertEqual(entry + words, [INSTALLED, "run", "--config", "/etc/pannier/pannier.yaml"])
 
     def test_what_is_copied_is_there_and_not_ignored(self):
-        rules = [line for line in text_of(".dockerignore").splitlines() if line[:1] not in ("", "#")]
+        rules = [line for line in text_of(".dockerignore").splitlines() if line[:1] not in "#"]
         self.assertEqual(rules[0], "*")
         let_in = [rule.removeprefix("!") for rule in rules[1:]]
         for line in re.findall(r"^COPY (?!--from)(.*)$", self.text, re.MULTILINE):

@@ -21,7 +21,7 @@ def health(admin, *words):
 
 @contextlib.contextmanager
 def peer(answer):
-    """Somebody on a port who takes one connection, sends this and closes; with None: says nothing."""
+    """Somebody who takes one connection, sends this and closes; with None: says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         def serve():
             connection, _ = server.accept()

@@ -119,6 +119,12 @@ class CommandLineTest(unittest.TestCase):
             with redis.wire() as direct:
                 self.assertEqual(direct.call("GET", "a"), b"$1\r\n1\r\n")
 
+    def test_redis_can_be_named_by_its_host_name(self):
+        with Redis("--bind", "127.0.0.1") as redis:  # localhost may be ::1 first.
+            with Pannier(f"upstream: redis://localhost:{redis.port}\n") as pannier:
+                with pannier.wire() as wire:
+                    self.assertEqual(wire.call("LPUSH", "a", "1"), b":1\r\n")
+
     def test_check_counts_and_prints_what_is_in_a_file(self):
         with Pannier(RULES) as pannier:
             self.assertEqual(run("check", pannier.config),

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The README says what is true: its tour runs as printed, its links lead somewhere, its map is whole.
+"""The README says what is true: its tour runs as printed, its links lead somewhere.
 
 A block ```sh after `<!-- run -->` is run, and all of them in one shell, with the sidecar started as
 the tour says and the block ```yaml after `<!-- tour.yaml -->` as its file. Its form:
@@ -8,8 +8,9 @@ the tour says and the block ```yaml after `<!-- tour.yaml -->` as its file. Its 
     # => line of output   all of them, exactly; ... stands for anything, alone for any lines
     # anything else       is for the reader
 
-A command without `# =>` may print what it likes, but must succeed. What is printed in the background
-is expected below its own command, or else below `wait`, in the order in which the jobs were started.
+A command without `# =>` may print what it likes, but must succeed. What is printed in the
+background is expected below its own command, or else below `wait`, in the order in which the jobs
+were started.
 Programs print as into a pipe: redis-cli without types and quotes.
 """
 

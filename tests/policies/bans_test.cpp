@@ -43,6 +43,15 @@ TEST_CASE("The same pattern banned again counts from the second time on") {
   CHECK(bans.newest("user:7") == server(200));
 }
 
+TEST_CASE("The same pattern banned again does not go back where times are told out of order") {
+  Bans bans;
+  bans.add("user:*", server(200), server(1'100));
+  bans.add("user:*", server(190), server(1'090));
+  CHECK(bans.newest("user:7") == server(200));
+  bans.forget_old(server(1'100));
+  CHECK(bans.newest("user:7") == server(200));
+}
+
 TEST_CASE("A ban is forgotten when the last value it concerns has died, not before") {
   Bans bans;
   bans.add("user:*", server(100), server(1'000));
@@ -54,7 +63,7 @@ TEST_CASE("A ban is forgotten when the last value it concerns has died, not befo
   CHECK(bans.size() == 0);
 }
 
-TEST_CASE("A ban that ends early does not wait for one before it that ends late") {
+TEST_CASE("A ban that ends late outlives one after it that ends early") {
   Bans bans;
   bans.add("late:*", server(100), server(9'000));
   bans.add("early:*", server(200), server(1'000));
@@ -88,4 +97,14 @@ TEST_CASE("What a dropped ban said outlives the bans that stayed") {
   bans.forget_old(server(8'500));
   CHECK(bans.newest("a0") >= server(1'000));
   CHECK_FALSE(bans.empty());
+}
+
+TEST_CASE("What a dropped ban said is forgotten when the last value it concerns has died") {
+  Bans bans;
+  for (std::int64_t i = 0; i <= static_cast<std::int64_t>(Bans::capacity); ++i) {
+    bans.add("a" + std::to_string(i), server(1'000 + i), server(9'000));
+  }
+  bans.forget_old(server(9'001));
+  CHECK_FALSE(bans.newest("a0"));
+  CHECK(bans.empty());
 }

@@ -46,7 +46,7 @@ TEST_CASE("Waiting is worth it until something else is known") {
 
 TEST_CASE("A few grants in vain prove nothing yet") {
   Rule rule;
-  rule.fail(static_cast<int>(LeaseLearning::needed) - 1);
+  rule.fail(static_cast<int>(LeaseLearning::sample) - 1);
   CHECK(rule.waits(start));
   rule.fail(1);
   CHECK_FALSE(rule.waits(start));
@@ -92,6 +92,17 @@ TEST_CASE("A trial that was filled makes waiting worth it again") {
   CHECK(rule.waits(rule.now));
   rule.fail(1, rule.now);
   CHECK(rule.waits(rule.now));
+}
+
+TEST_CASE("During a trial nobody else is granted a lease") {
+  RuleOnTrial rule;
+  CHECK_FALSE(rule.waits(rule.now));
+}
+
+TEST_CASE("A trial whose outcome never becomes known is repeated after another rest") {
+  RuleOnTrial rule;
+  CHECK_FALSE(rule.waits(rule.now + LeaseLearning::rest - instant));
+  CHECK(rule.waits(rule.now + LeaseLearning::rest));
 }
 
 TEST_CASE("Grants in vain of one rule say nothing about another") {

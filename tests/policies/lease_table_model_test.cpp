@@ -42,6 +42,8 @@ struct Model {
     auto& waiters = leases.at(key).waiters;
     if (waiters.size() == bounds.waiters_per_key || waiting() == bounds.waiters) return false;
     waiters.push_back(waiter);
+    std::stable_sort(waiters.begin(), waiters.end(),
+                     [](const auto& a, const auto& b) { return a.until < b.until; });
     return true;
   }
 
@@ -166,7 +168,8 @@ class RandomLife {
             model_.grant(key, client, deadline));
       return;
     }
-    const LeaseTable::Waiter waiter{{client, next_++}, now_, now_ + patience};
+    const auto since = now_ - milliseconds(pick(20));
+    const LeaseTable::Waiter waiter{{client, next_++}, since, since + patience};
     CHECK(table_.wait(key, waiter) == model_.wait(key, waiter));
   }
 

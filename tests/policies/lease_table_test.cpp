@@ -134,6 +134,18 @@ TEST_CASE("A reader with less patience than those before it does not wait longer
   CHECK(held.table.waiting() == 1);
 }
 
+TEST_CASE("A reader that comes late, but has waited longest elsewhere, is the next holder") {
+  Held held;
+  held.table.wait("k", reader(2, 0, 200, 2200));
+  held.table.wait("k", reader(3, 0, 100, 2100));
+  held.table.wait("k", reader(4, 0, 100, 2100));
+  const auto expired = held.table.expire(at(1000), extension);
+  REQUIRE(expired.size() == 1);
+  REQUIRE(expired[0].new_holder);
+  CHECK(expired[0].new_holder->ticket == Ticket{3, 0});
+  CHECK(tickets(held.table.close("k")) == std::vector<Ticket>{{4, 0}, {2, 0}});
+}
+
 TEST_CASE("A lease does not pass to a reader whose own time is over") {
   Held held;
   held.table.wait("k", reader(2, 0, 10, 1000));

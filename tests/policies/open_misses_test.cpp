@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 using namespace pannier::policies;
 
 namespace {
@@ -125,4 +129,42 @@ TEST_CASE("A miss that only grew old is not counted as dropped") {
   misses.add("k", server(0), start);
   misses.forget_old(start + seconds(60));
   CHECK(misses.dropped() == 0);
+}
+
+TEST_CASE("A miss is not remembered longer because the key is missed again and again") {
+  OpenMisses misses;
+  for (int ms = 0; ms < 60'000; ms += 100) {
+    misses.add("k", server(ms), start + milliseconds(ms));
+  }
+  const auto miss = misses.take("k", start + seconds(60));
+  REQUIRE(miss);
+  CHECK(miss->at <= server(50'000));
+  CHECK(miss->at >= server(48'500));
+}
+
+TEST_CASE("Whatever misses and SETs come, a SET is never told a later miss than its own") {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    OpenMisses misses;
+    std::vector<std::int64_t> loading;  // When each client that will send a SET missed the key.
+    std::int64_t ms = 0;
+    for (int step = 0; step < 300; ++step) {
+      ms += static_cast<std::int64_t>(random() % 700);
+      const auto now = start + milliseconds(ms);
+      if (random() % 2 == 0) {
+        misses.add("k", server(ms), now);
+        if (random() % 4 > 0) loading.push_back(ms);  // Else it never sends one.
+        continue;
+      }
+      if (loading.empty()) continue;
+      const auto chosen = loading.begin() + static_cast<std::ptrdiff_t>(random() % loading.size());
+      const auto missed = *chosen;
+      loading.erase(chosen);
+      const auto miss = misses.take("k", now);
+      if (ms - missed > 10'000) continue;  // Too late to be told anything.
+      REQUIRE(miss);
+      REQUIRE(miss->at <= server(missed));
+    }
+  }
 }

@@ -150,10 +150,6 @@ TEST_CASE("A TTL that would end beyond Redis's time is left to it") {
          {"setex k 9223372036854775 v", "-"}});
 }
 
-TEST_CASE("Other commands are no stores") {
-  check({{"append k v", "-"}, {"mset k v", "-"}, {"get k", "-"}});
-}
-
 TEST_CASE("A value of any bytes is the client's own, not a copy") {
   const std::string value("\0\r\n$", 4);
   const std::vector<std::string_view> args{"SET", "k", value};

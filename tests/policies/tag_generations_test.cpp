@@ -133,8 +133,9 @@ TEST_CASE("No more tags are known than the table holds; the newest is always one
   TagGenerations tags;
   for (std::size_t i = 0; i < TagGenerations::capacity + 10; ++i) {
     const auto tag = "tag" + std::to_string(i);
-    tags.learn(static_cast<std::uint32_t>(i % 3), tag, server(9), now, Source::tracked_read);
+    const auto db = static_cast<std::uint32_t>(i % 3);
+    tags.learn(db, tag, server(9), now, Source::tracked_read);
     if (tags.size() > TagGenerations::capacity) FAIL("too many tags");
-    if (tags.find(static_cast<std::uint32_t>(i % 3), tag) == nullptr) FAIL("the newest is missing");
+    if (tags.find(db, tag) == nullptr) FAIL("the newest is missing");
   }
 }

@@ -18,11 +18,16 @@ struct Purge {
   Core core{upstream};
   TierSettings tier;
 
-  explicit Purge(double jitter = 0, std::string_view pattern = "user:{id}")
+  explicit Purge(double jitter = 0, std::vector<std::string_view> patterns = {"user:{id}"},
+                 VersionMode mode = VersionMode::none)
       : tier(tier_of(milliseconds(100), milliseconds(20), jitter)) {
     Settings settings;
     settings.tiers.push_back(tier);
-    settings.rules.push_back(rule_of({pattern}, {"t"}));
+    settings.tiers.push_back(tier_of(seconds(10)));
+    settings.rules.push_back(rule_of(std::move(patterns), {"t"}));
+    settings.rules.back().version.mode = mode;
+    settings.rules.push_back(rule_of({"{any}:{id}:{version}"}));
+    settings.rules.back().tier = 1;
     core.rules = std::make_shared<RuleSet>(settings, core.book);
   }
   /// A value of `name`, whose load began then, stored as `key`.
@@ -126,7 +131,7 @@ TEST_CASE("A purge finds every invalid value among valid ones, however their jit
 TEST_CASE("A value under a transparent version is judged by the name that clients use") {
   for (const std::string_view pattern : {"user:{id}", "user:*"}) {
     CAPTURE(pattern);
-    Purge purge(1, pattern);
+    Purge purge(1, {pattern}, VersionMode::transparent);
     for (int i = 0; i < 100; ++i) {
       const auto name = "user:" + std::to_string(i);
       purge.store(name + ":v2", generation + (i % 2), name);

@@ -156,6 +156,12 @@ std::string FakeRedis::ask(std::uint32_t db, std::initializer_list<std::string_v
   return reply;
 }
 
+std::optional<std::string> FakeRedis::value(std::uint32_t db, std::string_view key) {
+  const auto reply = ask(db, {"GET", key});
+  const auto view = protocol::ReplyReader(reply).next();
+  return view.null ? std::nullopt : std::optional(std::string(view.text));
+}
+
 std::string FakeRedis::look(std::uint32_t db, std::string_view key) {
   return ask(db, {"GET", key}) + ask(db, {"PEXPIRETIME", key});
 }

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class FakeRedis {
   void execute(Connection& connection, std::string_view wire);
   /// It closed: nothing is pushed to it any more.
   void forget(Connection& connection);
+
+  /// What a string holds; nothing if there is none.
+  std::optional<std::string> value(std::uint32_t db, std::string_view key);
 
   policies::ServerTime now{policies::milliseconds(1'700'000'000'000)};
   /// Told of every command that ran and its reply, those inside a transaction included.

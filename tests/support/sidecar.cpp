@@ -91,7 +91,7 @@ bool Sidecar::take_one(Session& session, const std::string& wire) {
     if (to.state == State::failed) {
       answer_forward(client.id, number, down);
     } else {
-      to.slots.push_back({client.id, number, 1});
+      to.slots.push_back({client.id, number, 1, now});
       append(to, way->wire);
     }
   }
@@ -117,6 +117,7 @@ bool Sidecar::answered_all(ClientId id) const {
 void Sidecar::tick() {
   pipeline_->tick(now);
   carry_out();
+  break_late_links();
 }
 
 void Sidecar::reload(policies::Settings settings) {
@@ -155,7 +156,7 @@ void Sidecar::send(Link link, std::string_view wire, std::uint32_t replies,
     failures_.emplace_back(exchange, down);
     return;
   }
-  to.slots.push_back({0, exchange, replies});
+  to.slots.push_back({0, exchange, replies, now});
   append(to, wire);
 }
 

@@ -61,6 +61,8 @@ class Sidecar final : public policies::Effects {
   void refused();
   bool connecting() const;
   bool reachable = true;  ///< Whether new links come up.
+  /// A reply that takes longer breaks its link at the next tick.
+  policies::microseconds op_timeout = std::chrono::hours(1);
 
   /// The clock of everything here; moves it, and lets the pipeline know.
   policies::TimePoint now;
@@ -90,6 +92,7 @@ class Sidecar final : public policies::Effects {
     ClientId client;
     std::uint64_t number;  ///< Or the conversation, for client 0.
     std::uint32_t replies;
+    policies::TimePoint sent;
   };
   enum class State { ready, connecting, failed };
   struct Wires {
@@ -115,6 +118,7 @@ class Sidecar final : public policies::Effects {
   void reply(Session& session, std::uint64_t number, std::string_view bytes);
   void answer_forward(ClientId client, std::uint64_t number, std::string_view bytes);
   void fail_slots(std::deque<Slot> slots, const std::string& error);
+  void break_late_links();
   void carry_out();
 
   FakeRedis& redis_;

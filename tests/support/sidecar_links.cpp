@@ -149,6 +149,15 @@ void Sidecar::break_link(Link link) {
   carry_out();
 }
 
+void Sidecar::break_late_links() {
+  for (const auto link : links()) {
+    const auto at = links_.find(link);
+    if (at == links_.end() || at->second.slots.empty() || link.kind == Link::Kind::own) continue;
+    const bool is_late = now - at->second.slots.front().sent > op_timeout;
+    if (is_late && at->second.state == State::ready) break_link(link);
+  }
+}
+
 bool Sidecar::connecting() const { return links_.at(first_lane).state != State::ready; }
 
 void Sidecar::retry() {
@@ -159,7 +168,9 @@ void Sidecar::retry() {
 void Sidecar::connected() {
   reachable = true;
   std::erase_if(links_, [](const auto& link) { return link.second.state == State::failed; });
-  wires(first_lane).state = State::ready;
+  auto& lane = wires(first_lane);
+  lane.state = State::ready;
+  for (auto& slot : lane.slots) slot.sent = now;
   pipeline_->gain_upstream({}, now);
   carry_out();
 }

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace pannier::tests {
+
+/// What Redis came to hold under each key, in the order in which it executed the writes: the truth
+/// that a simulation compares replies with. No value is ever written twice.
+class History {
+ public:
+  using Name = std::pair<std::uint32_t, std::string>;  ///< Database and key.
+  struct Place {
+    Name name;
+    std::size_t rank;  ///< Larger is newer.
+  };
+
+  /// A command touched the key, which now holds `value`, or nothing.
+  void note(const Name& name, const std::optional<std::string>& value) {
+    auto& key = keys_[name];
+    if (key.now == value) return;
+    key.now = value;
+    if (value) places_.emplace(*value, Place{name, key.changes});
+    ++key.changes;
+  }
+
+  /// Where a value was; null when Redis never had it.
+  const Place* find(const std::string& value) const {
+    const auto at = places_.find(value);
+    return at == places_.end() ? nullptr : &at->second;
+  }
+  /// Every value of the key so far has a smaller rank.
+  std::size_t changes(const Name& name) const {
+    const auto at = keys_.find(name);
+    return at == keys_.end() ? 0 : at->second.changes;
+  }
+
+ private:
+  struct Key {
+    std::optional<std::string> now;
+    std::size_t changes = 0;
+  };
+  std::map<Name, Key> keys_;
+  std::unordered_map<std::string, Place> places_;
+};
+
+}  // namespace pannier::tests

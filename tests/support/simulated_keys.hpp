@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string_view>
+
+namespace pannier::tests {
+
+/// The keys of a simulation, and what its configuration makes of them.
+struct SimulatedKey {
+  std::string_view name;
+  enum class Kind {
+    plain,    ///< Without a rule.
+    ruled,    ///< A TTL, and reads in flight are shared.
+    leased,   ///< Readers wait for the one who loads.
+    tagged,   ///< Filled by loads only, and invalidated; leased or not.
+    version,  ///< Under a transparent version.
+    memory,   ///< Served from memory while Redis is away.
+    count,    ///< Only ever incremented.
+  } kind;
+};
+
+inline constexpr SimulatedKey simulated_keys[] = {
+    {"plain:1", SimulatedKey::Kind::plain},   {"plain:2", SimulatedKey::Kind::plain},
+    {"read:1", SimulatedKey::Kind::ruled},    {"read:2", SimulatedKey::Kind::ruled},
+    {"never:1", SimulatedKey::Kind::plain},   {"lease:1", SimulatedKey::Kind::leased},
+    {"lease:2", SimulatedKey::Kind::leased},  {"old:1", SimulatedKey::Kind::leased},
+    {"tag:1", SimulatedKey::Kind::tagged},    {"tag:2", SimulatedKey::Kind::tagged},
+    {"free:1", SimulatedKey::Kind::tagged},   {"soft:1", SimulatedKey::Kind::tagged},
+    {"ver:1", SimulatedKey::Kind::version},   {"ver:2", SimulatedKey::Kind::version},
+    {"kept:1", SimulatedKey::Kind::memory},   {"count:1", SimulatedKey::Kind::count},
+    {"sum:1", SimulatedKey::Kind::count},
+};
+
+inline const SimulatedKey* find_simulated(std::string_view name) {
+  for (const auto& key : simulated_keys) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+}  // namespace pannier::tests

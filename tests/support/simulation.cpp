@@ -1,0 +1,289 @@
+#include "tests/support/simulation.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tests/support/simulated_keys.hpp"
+
+// The world of a simulation: time, links, writers outside.
+
+namespace pannier::tests {
+
+using policies::milliseconds;
+using policies::TimePoint;
+
+namespace {
+
+constexpr milliseconds timeout{1'000};
+/// How long after an answer an invalidation must have reached the other sidecars: max_lag.
+constexpr milliseconds reach{1'050};
+
+policies::TierSettings& tier(policies::Settings& settings, std::string name, milliseconds ttl,
+                             bool coalesces) {
+  auto& tier = settings.tiers.emplace_back();
+  tier.name = std::move(name);
+  tier.ttl = ttl;
+  tier.coalesce.wait = milliseconds(700);
+  if (coalesces) tier.coalesce.scope = policies::CoalesceScope::sidecar;
+  return tier;
+}
+
+policies::RuleSettings& rule(policies::Settings& settings, std::string_view pattern,
+                             std::vector<std::string> tags = {}) {
+  auto& rule = settings.rules.emplace_back();
+  rule.name = std::string(pattern.substr(0, pattern.find(':')));
+  rule.match.push_back(*protocol::KeyPattern::compile(pattern));
+  rule.tags = std::move(tags);
+  rule.tier = settings.tiers.size() - 1;
+  return rule;
+}
+
+}  // namespace
+
+policies::Settings simulated_settings(std::uint64_t variant) {
+  policies::Settings settings;
+  const bool coalesces = variant % 2 == 0;
+  tier(settings, "never", milliseconds(0), false).cache = policies::CacheMode::never;
+  rule(settings, "never:*");
+  tier(settings, "read", milliseconds(60'000), false);
+  rule(settings, "read:*");
+  tier(settings, "lease", milliseconds(60'000), coalesces);
+  rule(settings, "lease:*");
+  tier(settings, "old", milliseconds(1'000), true).stale = milliseconds(3'000);
+  rule(settings, "old:*");
+  tier(settings, "tag", milliseconds(20'000), coalesces);
+  rule(settings, "tag:{id}", {"t", "k:{id}"}).index = variant % 4 < 2;
+  tier(settings, "free", milliseconds(20'000), false).jitter.value = 0.2;
+  rule(settings, "free:*", {"t"});
+  tier(settings, "soft", milliseconds(20'000), coalesces).on_down = policies::OnDown::miss;
+  rule(settings, "soft:*", {"s"});
+  tier(settings, "ver", milliseconds(60'000), coalesces);
+  rule(settings, "ver:*").version.mode = policies::VersionMode::transparent;
+  tier(settings, "kept", milliseconds(60'000), coalesces).on_down = policies::OnDown::memory;
+  rule(settings, "kept:*");
+  tier(settings, "count", milliseconds(3'600'000), false);
+  rule(settings, "count:*");
+  return settings;
+}
+
+Simulation::Simulation(std::uint64_t seed) : random_(seed) {
+  may_fail_ = chance(60);
+  redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
+    note_command(connection, args);
+  };
+  const bool is_there = !may_fail_ || !chance(5);
+  if (!is_there) ++faults_;
+  const TimePoint start(std::chrono::hours(1));
+  const auto count = chance(30) ? 2u : 1u;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto sidecar =
+        std::make_unique<Sidecar>(redis_, simulated_settings(pick(4)), start, is_there);
+    sidecar->op_timeout = timeout;
+    sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
+                       policies::Client& client, const protocol::Command& command)
+        -> std::optional<protocol::Value> {
+      const auto& words = command.args;
+      if (words[1] == "BUMP") pipeline->bump_version(client, words[2], std::nullopt, at->now);
+      if (words[1] == "TAG") pipeline->invalidate_tag(client, words[2], at->now);
+      if (words[1] == "PATTERN") pipeline->invalidate_pattern(client, words[2], at->now);
+      return std::nullopt;
+    };
+    sidecars_.push_back(std::move(sidecar));
+  }
+  least_source_.resize(count);
+  least_version_.resize(count, 1);
+  for (auto clients = 1 + pick(4); clients > 0; --clients) {
+    people_.emplace_back().at = pick(count);
+    reconnect(people_.back());
+  }
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::log(std::string line) {
+  story_.push_back(std::move(line));
+  if (story_.size() > 120) story_.pop_front();
+}
+
+std::string Simulation::story() const {
+  std::string text;
+  for (const auto& line : story_) text += "  " + line + "\n";
+  return text;
+}
+
+void Simulation::note_command(const FakeRedis::Connection& connection,
+                              const FakeRedis::Args& args) {
+  if (args[0] == "INCR") ++counts_run_[{connection.db, args[1]}];
+  for (const auto& word : args) {
+    const auto name = word.substr(0, word.rfind(":v"));
+    const auto* key = find_simulated(name);
+    if (key == nullptr || key->kind == SimulatedKey::Kind::count) continue;
+    history_.note({connection.db, word}, redis_.value(connection.db, word));
+  }
+}
+
+void Simulation::play(int steps) {
+  for (int i = 0; i < steps; ++i) {
+    step();
+    for (auto& person : people_) collect(person);
+  }
+  end_quietly();
+}
+
+void Simulation::step() {
+  const auto what = pick(1'000);
+  auto& sidecar = *sidecars_[pick(sidecars_.size())];
+  const auto links = sidecar.links();
+  const auto link = links[pick(links.size())];
+  if (what < 300) return act(people_[pick(people_.size())]);
+  if (what < 580) return void(sidecar.run_next(link));
+  if (what < 870) return void(sidecar.deliver_next(link));
+  if (what < 940) return pass_time(milliseconds(chance(70) ? pick(4) : pick(400)));
+  if (what < 948) {
+    if (!may_fail_ || chance(60)) sidecar.settle();
+    return pass_time(milliseconds(pick(5'000)));
+  }
+  if (what < 960) return write_outside();
+  if (what < 975) return may_fail_ ? break_something() : void();
+  if (what < 985) return reconnect(people_[pick(people_.size())]);
+  if (what < 990) {
+    log("reload");
+    return sidecar.reload(simulated_settings(pick(4)));
+  }
+  sidecar.settle();
+}
+
+void Simulation::pass_time(milliseconds time) {
+  const auto end = now() + time;
+  while (now() < end) {
+    const auto step = std::min<policies::microseconds>(milliseconds(chance(90) ? 10 : 700),
+                                                       end - now());
+    redis_.now += std::chrono::duration_cast<milliseconds>(step);
+    for (auto& sidecar : sidecars_) {
+      sidecar->now += step;
+      sidecar->tick();
+      // Nothing that may not fail is ever too late.
+      if (!may_fail_) sidecar->settle();
+    }
+  }
+  if (chance(5)) redis_.now += milliseconds(pick(3));  // Its clock runs a little faster.
+  std::erase_if(due_, [&](const Due& due) {
+    if (due.at > now()) return false;
+    for (const auto& [name, source] : due.sources) {
+      auto& least = least_source_[due.sidecar][name];
+      least = std::max(least, source);
+    }
+    least_version_[due.sidecar] = std::max(least_version_[due.sidecar], due.version);
+    return true;
+  });
+}
+
+void Simulation::break_something() {
+  ++faults_;
+  auto& sidecar = *sidecars_[pick(sidecars_.size())];
+  if (sidecar.connecting()) {
+    const auto how = pick(3);
+    log(how == 0 ? "refused" : how == 1 ? "retry" : "connected");
+    return how == 0 ? sidecar.refused() : how == 1 ? sidecar.retry() : sidecar.connected();
+  }
+  const auto links = sidecar.links();
+  const auto link = links[pick(links.size())];
+  log("break link " + std::to_string(int(link.kind)) + " db " + std::to_string(link.db));
+  sidecar.break_link(link);
+}
+
+void Simulation::write_outside() {
+  outside_.db = chance(90) ? 0 : 1;
+  static const Words lost{"pn:g:t", "pn:g:k:1", "pn:g:s", "pn:v:ver"};
+  Words words;
+  if (chance(30)) {
+    words = {"DEL", lost[pick(lost.size())]};
+    if (words[1] == "pn:v:ver") outside_.db = 0;
+  } else if (chance(5)) {
+    words = {"FLUSHALL"};
+    flushed_ = true;
+  } else {
+    const auto& key = simulated_keys[pick(std::size(simulated_keys))];
+    const std::string name(key.name);
+    if (key.kind == SimulatedKey::Kind::count || key.kind == SimulatedKey::Kind::version) return;
+    Person nobody;
+    nobody.db = outside_.db;
+    words = chance(70) ? Words{"SET", name, value(nobody, name)} : Words{"DEL", name};
+  }
+  std::string line = "outside";
+  for (const auto& word : words) line += " " + word;
+  log(line);
+  redis_.execute(outside_, wire_of({words.begin(), words.end()}));
+  outside_.out.clear();
+  if (words[0] == "FLUSHALL") {
+    for (std::uint32_t db = 0; db < 2; ++db) {
+      for (const auto& key : simulated_keys) {
+        history_.note({db, std::string(key.name)}, std::nullopt);
+        for (int version = 1; version < 20; ++version) {
+          const auto name = std::string(key.name) + ":v" + std::to_string(version);
+          if (history_.changes({db, name}) > 0) history_.note({db, name}, std::nullopt);
+        }
+      }
+    }
+  }
+}
+
+void Simulation::reconnect(Person& person) {
+  auto& sidecar = *sidecars_[person.at];
+  if (person.id != 0) {
+    log("client " + std::to_string(person.id) + " closes");
+    sidecar.close(person.id);
+  }
+  const auto at = person.at;
+  person = {};
+  person.at = at;
+  person.id = sidecar.connect();
+  if (chance(50)) send(person, {"HELLO", chance(80) ? "3" : "2"});
+  if (chance(10)) send(person, {"SELECT", "1"});
+}
+
+void Simulation::end_quietly() {
+  log("the end: everything is answered");
+  for (auto& sidecar : sidecars_) {
+    if (sidecar->connecting()) {
+      ++faults_;
+      sidecar->connected();
+    }
+  }
+  for (auto& person : people_) person.loads.clear();
+  for (int i = 0; i < 100; ++i) {
+    for (auto& sidecar : sidecars_) sidecar->settle();
+    for (auto& person : people_) {
+      collect(person);
+      if (!person.queue.empty()) act(person);  // A transaction is ended.
+    }
+    redis_.now += milliseconds(250);
+    for (auto& sidecar : sidecars_) {
+      sidecar->now += milliseconds(250);
+      sidecar->tick();
+    }
+  }
+  for (auto& sidecar : sidecars_) sidecar->settle();
+  const auto demand = [](bool kept, const std::string& promise) {
+    if (!kept) throw std::logic_error(promise);
+  };
+  for (auto& person : people_) {
+    collect(person);
+    demand(sidecars_[person.at]->answered_all(person.id) && person.open.empty(),
+           "client " + std::to_string(person.id) + " is not answered");
+  }
+  for (const auto& sidecar : sidecars_) {
+    const auto& core = sidecar->core();
+    demand(core.leases.size() == 0, "a lease is left");
+    demand(core.leases.waiting() == 0, "a waiter is left");
+    demand(core.flights.empty(), "a flight is left");
+    demand(core.running.empty(), "a conversation is left");
+    demand(core.misses.size() == 0, "an open miss is left");
+  }
+  for (const auto& [name, run] : counts_run_) {
+    demand(run <= counts_sent_[name], name.second + " was incremented more often than asked");
+    demand(run >= counts_answered_[name].size(), name.second + " was not incremented");
+  }
+}
+
+}  // namespace pannier::tests

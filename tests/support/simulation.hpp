@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tests/support/history.hpp"
+#include "tests/support/sidecar.hpp"
+
+namespace pannier::tests {
+
+/// One random schedule, the same for the same seed: clients, Redis, links that break, writers
+/// outside, invalidations and time move in any order, and every reply is checked against what Redis
+/// really executed. See tests/policies/simulation_test.cpp for the promises.
+///
+/// A key with tags is only ever filled as cache-aside clients do: nil, then a look at the source,
+/// then a SET. Its values carry the source's state, so that an old one is seen to be old.
+class Simulation {
+ public:
+  explicit Simulation(std::uint64_t seed);
+  ~Simulation();
+
+  /// Plays the schedule. \throws std::exception at the first promise that is broken.
+  void play(int steps);
+  /// What was done, newest last.
+  std::string story() const;
+
+ private:
+  using Name = History::Name;
+  using Words = std::vector<std::string>;
+
+  /// One command of a client, and what its reply must respect.
+  struct Request {
+    Words words;
+    std::uint32_t db = 0;
+    protocol::Resp resp = protocol::Resp::v2;
+    Words reads;                                      ///< Keys whose values the reply has.
+    std::vector<std::pair<std::string, std::string>> writes;
+    Words removes;
+    bool queued = false;                              ///< Inside MULTI.
+    std::uint64_t faults = 0;                         ///< How many there had been.
+    // As it was when the command was sent:
+    std::map<Name, std::size_t> floors, sizes;
+    std::map<Name, int> least_source;
+    std::uint64_t least_version = 0;
+    std::map<Name, int> invalidates;                  ///< Which keys, and their source's state.
+  };
+  /// A client was told that the key is missing, and has looked at its source.
+  struct Load {
+    Name name;
+    int source;
+    policies::TimePoint due, late;
+  };
+  struct Person {
+    std::size_t at = 0;  ///< Which sidecar.
+    policies::ClientId id = 0;
+    std::uint32_t db = 0;
+    protocol::Resp resp = protocol::Resp::v2;
+    std::deque<Request> open;
+    std::vector<Load> loads;
+    std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
+    std::deque<Words> queue;  ///< The rest of a transaction.
+    std::uint64_t version = 0;
+  };
+  /// What holds for one sidecar from some moment on.
+  struct Due {
+    policies::TimePoint at;
+    std::size_t sidecar;
+    std::map<Name, int> sources;
+    std::uint64_t version;
+  };
+
+  std::uint64_t pick(std::uint64_t below) { return random_() % below; }
+  bool chance(unsigned percent) { return pick(100) < percent; }
+  policies::TimePoint now() const { return sidecars_.front()->now; }
+  void log(std::string line);
+
+  // simulation.cpp: the world.
+  void step();
+  void pass_time(policies::milliseconds time);
+  void break_something();
+  void write_outside();
+  void reconnect(Person& person);
+  void end_quietly();
+  void note_command(const FakeRedis::Connection& connection, const FakeRedis::Args& args);
+
+  // simulation_clients.cpp: what clients do.
+  void act(Person& person);
+  bool fill(Person& person);
+  Words command(Person& person);
+  Words transaction(Person& person);
+  void send(Person& person, Words words);
+  void describe(Person& person, Request& request);
+  std::string value(const Person& person, const std::string& key);
+
+  // simulation_checks.cpp: what they are answered.
+  void collect(Person& person);
+  void check(Person& person, const Request& request, std::string_view reply);
+  void check_protocol(const Request& request, std::string_view reply);
+  void check_read(Person& person, const Request& request, const std::string& key,
+                  const std::optional<std::string>& found);
+  void check_count(const Request& request, std::int64_t count);
+  void acknowledge(Person& person, const Request& request);
+  void invalidated(Person& person, const Request& request, std::uint64_t version);
+
+  std::mt19937_64 random_;
+  FakeRedis redis_;
+  FakeRedis::Connection outside_;
+  std::vector<std::unique_ptr<Sidecar>> sidecars_;
+  std::vector<std::map<Name, int>> least_source_;  ///< By sidecar: older ones are not served.
+  std::vector<std::uint64_t> least_version_;
+  std::vector<Due> due_;
+  std::deque<Person> people_;
+  History history_;
+  std::map<Name, int> source_;
+  std::set<std::string> sent_values_;
+  std::map<Name, std::uint64_t> counts_sent_, counts_run_;
+  std::map<Name, std::set<std::int64_t>> counts_answered_;
+  std::uint64_t serial_ = 0, faults_ = 0;
+  bool may_fail_ = false, flushed_ = false;
+  std::deque<std::string> story_;
+};
+
+/// The configuration that simulations run under; `variant` changes what may change while running.
+policies::Settings simulated_settings(std::uint64_t variant);
+
+}  // namespace pannier::tests

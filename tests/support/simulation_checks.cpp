@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include "protocol/reply.hpp"
+#include "tests/support/simulated_keys.hpp"
+#include "tests/support/simulation.hpp"
+
+// What every reply of a simulation is checked for.
+
+namespace pannier::tests {
+
+using Kind = SimulatedKey::Kind;
+using policies::milliseconds;
+
+namespace {
+
+[[noreturn]] void broken(const std::string& promise) { throw std::logic_error(promise); }
+
+std::string text_of(std::string_view reply) {
+  std::string text(reply.substr(0, reply.find("\r\n")));
+  if (text.starts_with('$') && reply.size() > text.size() + 2) {
+    text = reply.substr(text.size() + 2, reply.size() - text.size() - 4);
+  }
+  return text;
+}
+
+bool own_error(const protocol::ReplyView& view) {
+  return view.error() && view.text.starts_with("ERR pannier: upstream ");
+}
+
+}  // namespace
+
+void Simulation::collect(Person& person) {
+  const auto bytes = sidecars_[person.at]->take(person.id);
+  for (std::string_view rest = bytes; !rest.empty();) {
+    protocol::ReplyReader reader(rest);
+    const auto reply = reader.skip();
+    rest = reader.rest();
+    if (person.open.empty()) broken("a reply without a request");
+    const auto request = std::move(person.open.front());
+    person.open.pop_front();
+    log("client " + std::to_string(person.id) + " < " + text_of(reply));
+    check(person, request, reply);
+  }
+}
+
+void Simulation::check_protocol(const Request& request, std::string_view reply) {
+  const bool is_3 = request.resp == protocol::Resp::v3;
+  for (std::string_view rest = reply; !rest.empty();) {
+    const char kind = rest.front();
+    const bool old_null = rest.starts_with("$-1") || rest.starts_with("*-1");
+    const bool is_new = kind == '_' || kind == '%' || kind == '~' || kind == ',' || kind == '#';
+    if (is_3 ? old_null : is_new) broken("a reply in the other protocol: " + text_of(rest));
+    protocol::ReplyReader reader(rest);
+    reader.next();
+    rest = reader.rest();
+  }
+}
+
+void Simulation::check(Person& person, const Request& request, std::string_view reply) {
+  check_protocol(request, reply);
+  protocol::ReplyReader reader(reply);
+  const auto view = reader.next();
+  const auto& name = request.words[0];
+  if (own_error(view)) {
+    if (faults_ == 0) broken("an error about an upstream that never failed");
+    return;
+  }
+  if (name == "ECHO" && view.text != request.words[1]) broken("another one's reply");
+  if (name == "X.CALL") {
+    const bool is_its = view.text.find("'" + request.words[1] + "'") != std::string_view::npos;
+    if (!is_its && !view.text.starts_with("ERR pannier")) broken("another one's reply");
+    return;
+  }
+  if (request.queued && name != "EXEC" && name != "DISCARD") {
+    if (view.text != "QUEUED" && !view.error()) broken("not queued");
+    return;
+  }
+  if (name == "INCR") return check_count(request, view.number);
+  if (name == "GET") {
+    if (view.kind != '$' && view.kind != '_') broken("GET answered with " + text_of(reply));
+    return check_read(person, request, request.reads[0],
+                      view.null ? std::nullopt : std::optional(std::string(view.text)));
+  }
+  if (name == "MGET") {
+    if (view.number != static_cast<std::int64_t>(request.reads.size())) broken("MGET's size");
+    for (const auto& key : request.reads) {
+      const auto value = reader.next();
+      check_read(person, request, key,
+                 value.null ? std::nullopt : std::optional(std::string(value.text)));
+    }
+    return;
+  }
+  if (view.error() || (name == "EXEC" && view.null)) return;
+  if (name == "PANNIER") {
+    return invalidated(person, request, static_cast<std::uint64_t>(view.number));
+  }
+  acknowledge(person, request);
+}
+
+void Simulation::check_count(const Request& request, std::int64_t count) {
+  const Name name{request.db, request.words[1]};
+  if (!counts_answered_[name].insert(count).second && faults_ == 0 && !flushed_) {
+    broken(name.second + " twice the same");
+  }
+}
+
+void Simulation::acknowledge(Person& person, const Request& request) {
+  for (const auto& [key, value] : request.writes) {
+    const auto* place = history_.find(value);
+    if (place == nullptr) continue;  // The memory store has it.
+    auto& floor = person.write_floor[place->name];
+    floor = std::max(floor, place->rank);
+  }
+  for (const auto& [name, size] : request.sizes) {
+    auto& floor = person.write_floor[name];
+    floor = std::max(floor, size);
+  }
+}
+
+void Simulation::check_read(Person& person, const Request& request, const std::string& key,
+                            const std::optional<std::string>& found) {
+  const Name name{request.db, key};
+  const auto kind = find_simulated(key)->kind;
+  if (!found) {
+    if (kind != Kind::tagged) return;
+    const auto due = now() + milliseconds(chance(50) ? pick(50) : pick(4'000));
+    person.loads.push_back({name, source_[name], due, now() + milliseconds(9'000)});
+    return;
+  }
+  if (!found->starts_with(key + "|") || !sent_values_.contains(*found)) {
+    broken("nobody ever wrote " + *found + " to " + key);
+  }
+  const auto* place = history_.find(*found);
+  if (place == nullptr) {
+    if (kind == Kind::memory || faults_ > 0) return;
+    broken(*found + " is not from Redis");
+  }
+  if (place->name.first != request.db) broken(*found + " is from another database");
+  if (kind == Kind::memory) return;
+  const auto least = [](const auto& map, const auto& at) {
+    const auto one = map.find(at);
+    return one == map.end() ? 0 : one->second;
+  };
+  if (place->rank < least(person.write_floor, place->name)) {
+    broken(*found + " is older than the client's own write");
+  }
+  // Who waits for a load may see what comes after its later requests; else reads go forward.
+  const bool waits = kind == Kind::leased || kind == Kind::tagged || kind == Kind::version;
+  const auto& floors = waits ? request.floors : person.read_floor;
+  if (place->rank < least(floors, place->name)) broken(*found + " is older than one read before");
+  auto& floor = person.read_floor[place->name];
+  floor = std::max(floor, place->rank);
+  if (kind == Kind::tagged) {
+    const auto source = std::stoi(found->substr(found->rfind('|') + 1));
+    if (source < least(request.least_source, name)) broken(*found + " had been invalidated");
+  }
+  if (kind == Kind::version) {
+    const auto version = std::stoull(place->name.second.substr(place->name.second.rfind('v') + 1));
+    if (version < request.least_version) broken(*found + " is of a version before the bump");
+    person.version = std::max<std::uint64_t>(person.version, version);
+  }
+}
+
+void Simulation::invalidated(Person& person, const Request& request, std::uint64_t version) {
+  const bool is_bump = request.words[1] == "BUMP";
+  const auto bumped = is_bump ? version : 0;
+  const bool everywhere = is_bump || request.words[1] == "TAG";
+  for (std::size_t i = 0; i < sidecars_.size(); ++i) {
+    if (i != person.at && !everywhere) continue;
+    const auto at = i == person.at ? now() : now() + milliseconds(2'100);
+    due_.push_back({at, i, request.invalidates, bumped});
+    if (i != person.at) continue;
+    for (const auto& [name, source] : request.invalidates) {
+      auto& least = least_source_[i][name];
+      least = std::max(least, source);
+    }
+    least_version_[i] = std::max(least_version_[i], bumped);
+  }
+}
+
+}  // namespace pannier::tests

@@ -1,0 +1,157 @@
+#include <algorithm>
+
+#include "tests/support/simulated_keys.hpp"
+#include "tests/support/simulation.hpp"
+
+// What the clients of a simulation do.
+
+namespace pannier::tests {
+
+using Kind = SimulatedKey::Kind;
+using policies::milliseconds;
+
+namespace {
+
+constexpr std::size_t most_open = 4;
+
+bool is_tagged(const std::string& name) {
+  const auto* key = find_simulated(name);
+  return key != nullptr && key->kind == Kind::tagged;
+}
+
+std::string any_key(std::uint64_t draw, bool may_be_tagged) {
+  for (;; ++draw) {
+    const auto& key = simulated_keys[draw % std::size(simulated_keys)];
+    if (key.kind == Kind::count || (key.kind == Kind::tagged && !may_be_tagged)) continue;
+    return std::string(key.name);
+  }
+}
+
+}  // namespace
+
+std::string Simulation::value(const Person& person, const std::string& key) {
+  auto text = key + "|" + std::to_string(++serial_);
+  if (is_tagged(key)) text += "|" + std::to_string(source_[{person.db, key}]);
+  sent_values_.insert(text);
+  return text;
+}
+
+void Simulation::act(Person& person) {
+  if (!person.queue.empty()) {
+    auto words = std::move(person.queue.front());
+    person.queue.pop_front();
+    return send(person, std::move(words));
+  }
+  if (person.open.size() >= most_open || fill(person)) return;
+  send(person, command(person));
+}
+
+bool Simulation::fill(Person& person) {
+  const auto time = now();
+  // A load that takes longer than the sidecar remembers its miss is given up.
+  std::erase_if(person.loads, [&](const Load& load) { return load.late <= time; });
+  const auto at = std::find_if(person.loads.begin(), person.loads.end(), [&](const Load& load) {
+    return load.due <= time && load.name.first == person.db;
+  });
+  if (at == person.loads.end()) return false;
+  const auto load = *at;
+  person.loads.erase(at);
+  if (chance(15)) return false;
+  auto text = load.name.second + "|" + std::to_string(++serial_) + "|" +
+              std::to_string(load.source);
+  sent_values_.insert(text);
+  const auto& key = load.name.second;
+  switch (pick(4)) {
+    case 0:
+      send(person, {"SETEX", key, "30", text});
+      break;
+    case 1:
+      send(person, {"SET", key, text, "EX", "5"});
+      break;
+    default:
+      send(person, {"SET", key, text});
+  }
+  return true;
+}
+
+Simulation::Words Simulation::transaction(Person& person) {
+  const auto key = any_key(pick(100), false), other = any_key(pick(100), false);
+  person.queue.push_back({"SET", key, value(person, key)});
+  if (chance(50)) person.queue.push_back({"GET", chance(50) ? key : other});
+  person.queue.push_back({chance(90) ? "EXEC" : "DISCARD"});
+  if (chance(80)) return {"MULTI"};
+  person.queue.push_front({"MULTI"});
+  return {"WATCH", other};
+}
+
+Simulation::Words Simulation::command(Person& person) {
+  const auto what = pick(100);
+  const auto key = any_key(pick(100), true);
+  const auto free_key = any_key(pick(100), false);
+  if (what < 45) return {"GET", key};
+  if (what < 52) return {"MGET", key, any_key(pick(100), true), free_key};
+  if (what < 68) return {"SET", free_key, value(person, free_key)};
+  if (what < 71) return {"MSET", free_key, value(person, free_key)};
+  if (what < 76) return {chance(50) ? "DEL" : "UNLINK", key};
+  if (what < 80) return {"INCR", chance(50) ? "count:1" : "sum:1"};
+  if (what < 83) return {"ECHO", std::to_string(++serial_)};
+  if (what < 86) return {"X.CALL", std::to_string(++serial_)};
+  if (what < 91) return transaction(person);
+  if (what < 93) return {"HELLO", chance(50) ? "3" : "2"};
+  if (what < 94) return {"PANNIER", "BUMP", "ver"};
+  if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "*:1"};
+  static const Words tags{"t", "k:1", "k:2", "s"};
+  return {"PANNIER", "TAG", tags[pick(tags.size())]};
+}
+
+void Simulation::send(Person& person, Words words) {
+  Request request;
+  request.words = words;
+  describe(person, request);
+  std::string line = "client " + std::to_string(person.id) + " >";
+  for (const auto& word : words) line += " " + word;
+  log(line);
+  person.open.push_back(std::move(request));
+  sidecars_[person.at]->send(person.id, wire_of({words.begin(), words.end()}));
+}
+
+void Simulation::describe(Person& person, Request& request) {
+  const auto& words = request.words;
+  const auto& name = words[0];
+  request.queued = !person.queue.empty() && name != "MULTI" && name != "WATCH";
+  if (name == "HELLO") person.resp = words[1] == "3" ? protocol::Resp::v3 : protocol::Resp::v2;
+  if (name == "SELECT") person.db = 1;
+  request.resp = person.resp;
+  request.db = person.db;
+  request.faults = faults_;
+  request.floors = person.read_floor;
+  request.least_source = least_source_[person.at];
+  request.least_version = std::max(least_version_[person.at], person.version);
+  if (name == "GET" || name == "MGET") request.reads.assign(words.begin() + 1, words.end());
+  if (name == "SET" || name == "MSET") request.writes.emplace_back(words[1], words[2]);
+  if (name == "SETEX") request.writes.emplace_back(words[1], words[3]);
+  if (name == "DEL" || name == "UNLINK") request.removes.push_back(words[1]);
+  if (name == "INCR") ++counts_sent_[{person.db, words[1]}];
+  if (name == "EXEC") {  // It answers for all that was queued.
+    for (auto at = person.open.rbegin(); at != person.open.rend() && at->queued; ++at) {
+      request.writes.insert(request.writes.end(), at->writes.begin(), at->writes.end());
+    }
+  }
+  for (const auto& key : request.removes) {
+    request.sizes[{person.db, key}] = history_.changes({person.db, key});
+  }
+  if (name != "PANNIER" || words[1] == "BUMP") return;
+  for (const auto& key : simulated_keys) {
+    if (key.kind != Kind::tagged) continue;
+    const std::string key_name(key.name);
+    const bool hit = words[1] == "PATTERN" ? words[2] == "*:1" ? key_name.ends_with(":1")
+                                                               : key_name.starts_with("tag:")
+                     : words[2] == "t"     ? !key_name.starts_with("soft:")
+                     : words[2] == "s"     ? key_name == "soft:1"
+                                           : key_name == "tag:" + words[2].substr(2);
+    // The source changes, then what was derived from it is invalidated.
+    if (hit) request.invalidates[{person.db, key_name}] = ++source_[{person.db, key_name}];
+  }
+}
+
+}  // namespace pannier::tests
