@@ -142,7 +142,7 @@ TEST_CASE("A miss is not remembered longer because the key is missed again and a
   CHECK(miss->at >= server(48'500));
 }
 
-TEST_CASE("Whatever misses and SETs come, a SET is never told a later miss than its own") {
+TEST_CASE("While loads take ten seconds at most, no SET is told a later miss than its own") {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -157,12 +157,12 @@ TEST_CASE("Whatever misses and SETs come, a SET is never told a later miss than 
         if (random() % 4 > 0) loading.push_back(ms);  // Else it never sends one.
         continue;
       }
+      std::erase_if(loading, [&](std::int64_t missed) { return ms - missed > 10'000; });
       if (loading.empty()) continue;
       const auto chosen = loading.begin() + static_cast<std::ptrdiff_t>(random() % loading.size());
       const auto missed = *chosen;
       loading.erase(chosen);
       const auto miss = misses.take("k", now);
-      if (ms - missed > 10'000) continue;  // Too late to be told anything.
       REQUIRE(miss);
       REQUIRE(miss->at <= server(missed));
     }
