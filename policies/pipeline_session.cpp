@@ -48,6 +48,9 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
                                const protocol::Command& command) {
   const auto& args = command.args;
   std::string reply;
+  // What is on its way is still to be answered in the protocol it was asked in.
+  const bool changes_protocol = spec.verb == Verb::hello || spec.verb == Verb::reset;
+  if (changes_protocol && client.open > 0) return Hold{};
   switch (spec.verb) {
     case Verb::ping:
       if (args.size() > 2) return answer(error("ERR wrong number of arguments for 'ping' command"));

@@ -66,7 +66,7 @@ class RedisIsNotThere(Faults):
         self.assertEqual(self.wire.call("SET", "a", "1"), b"+OK\r\n")
         self.assertEqual(self.wire.call("INCR", "a"), b":2\r\n")
         self.assertEqual(self.wire.call("GET", "a"), b"$1\r\n2\r\n")
-        self.assertIn("serving=absent", self.pannier.log_text())
+        wait_until(lambda: "serving=absent" in self.pannier.log_text(), "the log says so")
 
     def test_what_was_in_memory_is_dropped_when_redis_appears(self):
         self.start(redis_runs=False)
@@ -78,7 +78,7 @@ class RedisIsNotThere(Faults):
         self.assertEqual(self.wire.call("SET", "a", "in Redis"), b"+OK\r\n")
         with self.redis.wire() as direct:
             self.assertEqual(direct.call("GET", "a"), b"$8\r\nin Redis\r\n")
-        self.assertIn("event=upstream_ready", self.pannier.log_text())
+        wait_until(lambda: "event=upstream_ready" in self.pannier.log_text(), "the log says so")
 
     def test_with_embedded_false_unruled_keys_get_an_error(self):
         self.start("upstream: {embedded: false}\n" + RULES, redis_runs=False)

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <regex>
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
 #include <set>
 #include <sstream>
 
@@ -13,32 +16,78 @@ using pannier::policies::microseconds;
 
 namespace {
 
+/// Takes what is at the front of a line of the exposition; remembers whether anything was missing.
+struct Line {
+  std::string_view rest;
+  bool good = true;
+
+  void take(std::string_view text) {
+    good = good && rest.starts_with(text);
+    if (good) rest.remove_prefix(text.size());
+  }
+  std::string_view take_name() {
+    const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; };
+    std::size_t size = 0;
+    while (size < rest.size() && (is_letter(rest[size]) || (size > 0 && std::isdigit(rest[size])))) {
+      ++size;
+    }
+    good = good && size > 0;
+    const auto name = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return name;
+  }
+  void take_quoted() {
+    take("\"");
+    while (good && !rest.starts_with('"')) {
+      const bool escape = rest.starts_with('\\');
+      good = !rest.empty() && (!escape || (rest.size() > 1 && std::strchr("\\\"n", rest[1])));
+      rest.remove_prefix(std::min(rest.size(), std::size_t{escape ? 2u : 1u}));
+    }
+    take("\"");
+  }
+  void take_labels() {
+    if (!rest.starts_with('{')) return;
+    take("{");
+    while (good && !rest.starts_with('}')) {
+      take_name();
+      take("=");
+      take_quoted();
+      if (!rest.starts_with('}')) take(",");
+    }
+    take("}");
+  }
+};
+
 /// Reads the exposition by the rules of the format, and checks each line against them.
 /// \returns how many series there are.
 std::size_t read(const std::string& text) {
-  static const std::regex help(R"(# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) \S.*)");
-  static const std::regex type(R"(# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram))");
-  static const std::regex sample(
-      R"re(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*",?)+\})? (\S+))re");
   std::set<std::string> families, series;
   std::istringstream lines(text);
-  std::string line, family;
-  while (std::getline(lines, line)) {
-    std::smatch match;
-    if (std::regex_match(line, match, help)) {
-      family = match[1];
+  std::string bytes, family;
+  while (std::getline(lines, bytes)) {
+    Line line{bytes};
+    if (bytes.starts_with("# HELP ")) {
+      line.take("# HELP ");
+      family = line.take_name();
+      line.take(" ");
       CHECK_MESSAGE(families.insert(family).second, "twice: ", family);
-    } else if (std::regex_match(line, match, type)) {
-      CHECK(family == match[1]);
-      const bool counts = family.ends_with("_total");
-      CHECK_MESSAGE((match[2] == "counter") == counts, line);
+    } else if (bytes.starts_with("# TYPE ")) {
+      line.take("# TYPE " + family + " ");
+      const bool is_counter = line.rest == "counter";
+      CHECK_MESSAGE((is_counter || line.rest == "gauge" || line.rest == "histogram"), bytes);
+      CHECK_MESSAGE(is_counter == family.ends_with("_total"), bytes);
     } else {
-      const bool fits = std::regex_match(line, match, sample);
-      REQUIRE_MESSAGE(fits, line);
-      CHECK_MESSAGE(match[1].str().starts_with(family), line);
-      const auto name = line.substr(0, line.rfind(' '));
+      CHECK_MESSAGE(line.take_name().starts_with(family), bytes);
+      line.take_labels();
+      line.take(" ");
+      const auto name = bytes.substr(0, bytes.size() - line.rest.size());
       CHECK_MESSAGE(series.insert(name).second, "twice: ", name);
+      const std::string value(line.rest);
+      char* end = nullptr;
+      std::strtod(value.c_str(), &end);
+      CHECK_MESSAGE(end == value.c_str() + value.size(), bytes);
     }
+    CHECK_MESSAGE((line.good && !line.rest.empty()), bytes);
   }
   return series.size();
 }
