@@ -48,6 +48,7 @@ void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
 }
 
 void CheckedRead::conclude(std::string_view reply, Core& core) {
+  concluded_ = true;
   std::vector<std::string_view> invalid;
   for (auto& part : parts_) {
     const auto standing = part.check.judge(core);
@@ -65,6 +66,7 @@ void CheckedRead::conclude(std::string_view reply, Core& core) {
 }
 
 void CheckedRead::fail(std::string_view error, Core& core) {
+  if (concluded_) return;  // Only the reply of what was sent behind the read is missing.
   for (const auto& part : parts_) ++part.check.subject().counters().errors;
   core.reply(ticket_, error);
 }

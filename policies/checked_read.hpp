@@ -37,6 +37,7 @@ class CheckedRead final : public Exchange {
   std::vector<Part> parts_;
   std::size_t at_ = 0;     ///< The part whose replies are arriving.
   std::size_t total_ = 0;  ///< Replies of all checks.
+  bool concluded_ = false;
 };
 
 /// TTL, PTTL, EXPIRETIME and PEXPIRETIME of a key under a rule: answered with the tier's TTL, which

@@ -13,6 +13,8 @@ namespace pannier::policies {
 struct Client {
   ClientId id = 0;
   protocol::Resp resp = protocol::Resp::v2;
+  protocol::Resp resp_before = protocol::Resp::v2;  ///< Of requests whose number is below ...
+  std::uint64_t resp_from = 0;                      ///< ... this: they may still be waiting.
   std::uint32_t db = 0;
   std::uint64_t next = 0;  ///< Number of the request that is decided next; the session counts it up.
 
@@ -29,6 +31,18 @@ struct Client {
   std::string name, library, library_version, address;
 
   bool pinned() const { return in_multi || watching; }
+
+  /// From the request that is being decided on it speaks another protocol.
+  void speak(protocol::Resp other) {
+    if (other == resp) return;
+    resp_before = resp;
+    resp_from = next;
+    resp = other;
+  }
+  /// The protocol of the reply to that request.
+  protocol::Resp resp_of(std::uint64_t number) const {
+    return number < resp_from ? resp_before : resp;
+  }
 };
 
 }  // namespace pannier::policies

@@ -39,7 +39,7 @@ void Core::deliver_null(Ticket to) {
   const auto* client = find(to.client);
   if (client == nullptr) return;
   std::string null;
-  protocol::append_null(null, client->resp);
+  protocol::append_null(null, client->resp_of(to.number));
   effects.deliver(to, null);
 }
 
@@ -51,7 +51,9 @@ void Core::reply_null(Ticket to) {
 void Core::reply_from(Link link, Ticket to, std::string_view bytes) {
   const auto* client = find(to.client);
   const bool converts = link.kind == Link::Kind::lane || link.kind == Link::Kind::memory;
-  if (client == nullptr || !converts || client->resp == protocol::Resp::v3) return reply(to, bytes);
+  if (client == nullptr || !converts || client->resp_of(to.number) == protocol::Resp::v3) {
+    return reply(to, bytes);
+  }
   std::string converted;
   protocol::append_as_resp2(converted, bytes);
   reply(to, converted);

@@ -36,9 +36,9 @@ bool LeaseTable::wait(const std::string& key, const Waiter& waiter) {
   }
   // Mostly at the end; a reader that comes back from a slow flight has waited longer than others.
   auto& waiters = at->second.waiters;
-  const auto place = std::upper_bound(
-      waiters.begin(), waiters.end(), waiter.until,
-      [](TimePoint until, const Waiter& other) { return until < other.until; });
+  const auto place =
+      std::upper_bound(waiters.begin(), waiters.end(), waiter.until,
+                       [](TimePoint until, const Waiter& other) { return until < other.until; });
   waiters.insert(place, waiter);
   ++waiting_;
   ++involved_[waiter.ticket.client];

@@ -72,7 +72,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
       return answer(ok());
     }
     case Verb::reset:
-      client.resp = Resp::v2;
+      client.speak(Resp::v2);
       client.db = 0;
       client.in_multi = client.watching = client.own_lost = false;
       client.reply_off = false;
@@ -113,7 +113,7 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
   if (client.resp != resp) core_.effects.drop_own(client.id);
-  client.resp = resp;
+  client.speak(resp);
   if (name) client.name = *name;
   Value::Map fields{{"server", {"redis"}},
                     {"version", {core_.server_version}},

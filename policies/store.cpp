@@ -144,12 +144,18 @@ void Store::keep(std::string_view value) {
 
 void Store::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > 0) return;
+  answered_ = true;
   protocol::ReplyReader reader(reply);
   const auto answer = reader.next();
   const bool stores = taken(answer.error(), answer.null);
   if (stores) stored(core);
   if (!as_setnx_ || answer.error()) return core.reply_from(link_, ticket_, reply);
   core.reply(ticket_, stores ? ":1\r\n" : ":0\r\n");
+}
+
+void Store::fail(std::string_view error, Core& core) {
+  // The link may be lost between the reply and those behind it.
+  if (!answered_) core.reply(ticket_, error);
 }
 
 bool Store::taken(bool error, bool null) const {
@@ -185,11 +191,13 @@ void Store::stored(Core& core) {
 
 void Write::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > 0) return;
+  answered_ = true;
   for (const auto& subject : subjects_) core.touched(subject->table_key);
   core.reply_from(link_, ticket_, reply);
 }
 
 void Write::fail(std::string_view error, Core& core) {
+  if (answered_) return;
   for (const auto& subject : subjects_) core.close_flight(subject->table_key);
   core.reply(ticket_, error);
 }

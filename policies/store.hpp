@@ -62,7 +62,7 @@ class Store final : public Exchange {
   void answer_as_setnx() { as_setnx_ = true; }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+  void fail(std::string_view error, Core& core) override;
 
  private:
   /// Whether the reply says that the value was stored.
@@ -75,7 +75,7 @@ class Store final : public Exchange {
   Link link_;
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
-  bool as_setnx_ = false;
+  bool as_setnx_ = false, answered_ = false;
   ServerTime born_ = ServerTime::max();
   std::optional<std::string> kept_;  ///< As a bulk reply.
   std::optional<TimePoint> load_began_;
@@ -95,6 +95,7 @@ class Write final : public Exchange {
   Link link_;
   Ticket ticket_;
   std::vector<SubjectRef> subjects_;
+  bool answered_ = false;
 };
 
 }  // namespace pannier::policies

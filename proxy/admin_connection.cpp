@@ -180,8 +180,8 @@ void AdminConnection::end_action() {
   set_answer(reply.empty() ? error_response({504, "no reply within 30 s; outcome unknown"})
                            : response_of(reply));
   if (!route_->changes) return;
-  log::info("admin_action", {{"words", joined(route_->words)},
-                             {"status", std::to_string(response_.status)}});
+  log::info("admin_action",
+            {{"words", joined(route_->words)}, {"status", std::to_string(response_.status)}});
 }
 
 void AdminConnection::set_answer(Response response) {

@@ -114,9 +114,9 @@ Response error_response(const Refusal& refusal) {
 }
 
 Response readiness_response(bool ready, std::string_view reason, std::string_view upstream) {
-  return json_response(ready ? 200 : 503, json::object{{"ready", ready},
-                                                       {"reason", text_of(reason)},
-                                                       {"upstream", text_of(upstream)}});
+  return json_response(
+      ready ? 200 : 503,
+      json::object{{"ready", ready}, {"reason", text_of(reason)}, {"upstream", text_of(upstream)}});
 }
 
 bool is_json_object(std::string_view text) {

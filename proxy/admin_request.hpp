@@ -12,7 +12,8 @@ namespace pannier::proxy {
 /// What the head of an HTTP request says, as far as the admin port looks at it.
 struct RequestHead {
   std::string method, target;
-  std::vector<std::string> hosts, content_types, marks;  ///< Values of Host, Content-Type, X-Pannier.
+  std::vector<std::string> hosts, content_types,
+      marks;  ///< Values of Host, Content-Type, X-Pannier.
   std::uint64_t body_bytes = 0;
   bool has_origin = false;
   bool is_encoded = false;  ///< Has a Transfer-Encoding.
@@ -48,8 +49,8 @@ boost::system::result<Route, Refusal> judge(const RequestHead& head,
 /// or without a port.
 bool is_host_allowed(std::string_view host, std::span<const std::string> allowed_hosts);
 
-/// `/explain/a%2Fb` -> {"explain", "a/b"}: split at slashes, then percent-decoded, so that a word may
-/// hold any byte. \returns the words, or what is wrong with the target.
+/// `/explain/a%2Fb` -> {"explain", "a/b"}: split at slashes, then percent-decoded, so that a word
+/// may hold any byte. \returns the words, or what is wrong with the target.
 boost::system::result<std::vector<std::string>, std::string> words_of(std::string_view target);
 
 /// Whether a piece of a request's head, from the beginning of a line, has a line that begins with a

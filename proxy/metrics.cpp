@@ -103,8 +103,8 @@ std::vector<LabelledTiers> labelled(const CounterBook& book) {
 void add_tiers(Families& families, const std::vector<LabelledTiers>& groups) {
   if (groups.empty()) return;
   const auto add = [&](std::string name, const char* text, std::uint64_t TierCounters::*counter) {
-    auto& family = add_family(families, "pannier_tier_" + name + "_total", text,
-                              MetricType::Counter);
+    auto& family =
+        add_family(families, "pannier_tier_" + name + "_total", text, MetricType::Counter);
     for (const auto& group : groups) {
       add_value(family, {{"tier", group.name}}, as_double(group.sum(counter)));
     }
@@ -112,17 +112,17 @@ void add_tiers(Families& families, const std::vector<LabelledTiers>& groups) {
 #define PANNIER_TIER_COUNTER(name, text) add(#name, text, &TierCounters::name);
 #include "policies/counters.def"
 
-  auto& reads = add_family(families, "pannier_read_seconds",
-                           "From a read's arrival to its reply.", MetricType::Histogram);
+  auto& reads = add_family(families, "pannier_read_seconds", "From a read's arrival to its reply.",
+                           MetricType::Histogram);
   for (const auto& group : groups) {
     add_histogram(reads, {{"tier", group.name}, {"result", "hit"}},
                   group.histograms(&TierCounters::hit_seconds));
     add_histogram(reads, {{"tier", group.name}, {"result", "miss"}},
                   group.histograms(&TierCounters::miss_seconds));
   }
-  auto& loads = add_family(families, "pannier_load_seconds",
-                           "From the nil of a miss to the SET that fills it.",
-                           MetricType::Histogram);
+  auto& loads =
+      add_family(families, "pannier_load_seconds",
+                 "From the nil of a miss to the SET that fills it.", MetricType::Histogram);
   for (const auto& group : groups) {
     add_histogram(loads, {{"tier", group.name}}, group.histograms(&TierCounters::load_seconds));
   }
@@ -176,10 +176,9 @@ void add_gauges(Families& families, const Gauges& gauges) {
   add_gauge(families, "pannier_memory_keys", "Keys in the memory store.", gauges.memory_keys);
   add_gauge(families, "process_resident_memory_bytes", "Resident memory of the process.",
             gauges.resident_bytes);
-  add_gauge(families, "process_open_fds", "Open file descriptors of the process.",
-            gauges.open_fds);
-  auto& info = add_family(families, "pannier_info", "Always 1; the release as a label.",
-                          MetricType::Gauge);
+  add_gauge(families, "process_open_fds", "Open file descriptors of the process.", gauges.open_fds);
+  auto& info =
+      add_family(families, "pannier_info", "Always 1; the release as a label.", MetricType::Gauge);
   add_value(info, {{"version", PANNIER_RELEASE}}, 1);
 }
 

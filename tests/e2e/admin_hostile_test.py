@@ -9,7 +9,7 @@ import time
 import unittest
 
 from admin_client import MARK, ask, get, post, raw, samples, status_of
-from support import Pannier, encode, free_port
+from support import Pannier, encode, free_port, wait_until
 
 HOST = b"Host: localhost\r\n"
 MUTATIONS = int(os.environ.get("PANNIER_MUTATIONS", "2000"))
@@ -33,8 +33,10 @@ class HostileCase(unittest.TestCase):
 class BrowserTest(HostileCase):
     def test_a_name_that_dns_leads_here_is_refused(self):
         for host in ("evil.example", f"evil.example:{self.port}", "localhost.evil.example",
-                     "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0", "[::2]:80", "[::ffff:7f00:1]"):
-            for method, target in (("GET", "/metrics"), ("GET", "/stats"), ("POST", "/mode/bypass")):
+                     "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0", "[::2]:80",
+                     "[::ffff:7f00:1]"):
+            for method, target in (("GET", "/metrics"), ("GET", "/stats"),
+                                   ("POST", "/mode/bypass")):
                 answer = ask(self.port, method, target, MARK | {"Host": host})
                 self.assertEqual((answer.status, answer.error), (403, "host not allowed"), host)
 
@@ -179,7 +181,11 @@ class FuzzTest(HostileCase):
                 data[at:at] = data[:rng.randrange(len(data) + 1)]
         return bytes(data)
 
+    def open_descriptors(self):
+        return samples(get(self.port, "/metrics").body.decode())["process_open_fds"]
+
     def test_no_mutation_of_a_request_harms_the_port(self):
+        before = self.open_descriptors()
         seed = int(os.environ.get("PANNIER_SEED", random.SystemRandom().randrange(2**32)))
         rng = random.Random(seed)
         for i in range(MUTATIONS):
@@ -197,14 +203,15 @@ class FuzzTest(HostileCase):
                 context = f"seed {seed}, mutation {i}: {data!r}"
                 self.assertIn(status_of(answer), (200, 400, 403, 404, 405, 413, 415, 417, 431, 503),
                               context)
+        wait_until(lambda: self.open_descriptors() == before, "no connection is left behind")
 
     def test_odd_targets_are_answered_with_4xx(self):
         for target in (b"/..", b"/../livez", b"/%2e%2e/livez", b"/./livez", b"//livez", b"/livez/",
                        b"/livez/..", b"/%", b"/%g1", b"/explain/%", b"/explain/a?b", b"/metrics%00",
                        b"/" + b"a" * 7_000, b"/" * 7_000, b"/%41" * 1_500, b"/\xff", b"/explain/",
                        b"/keys/..%2f..?", b"/config/check", b"/LIVEZ"):
-            data, _ = raw(self.port, b"GET " + target + b" HTTP/1.1\r\nConnection: close\r\n" + HOST +
-                          b"\r\n")
+            data, _ = raw(self.port, b"GET " + target + b" HTTP/1.1\r\n" + HOST +
+                          b"Connection: close\r\n\r\n")
             self.assertIn(status_of(data), (400, 404, 405), target[:40])
 
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from admin_client import ask, get, path, post, samples
+from admin_client import MARK, ask, get, path, post, samples
 from support import BINARY, Pannier, Redis, encode, free_port, wait_until
 
 CONFIG = """
@@ -165,7 +165,7 @@ class ChangeTest(PortCase):
             self.call("SET", "page:i:1", "x")
             answer = self.post(path("invalidate", *words))
             self.assertEqual((answer.status, answer.json), (200, 1), words)
-            self.assertIn(self.call("GET", "page:i:1"), (b"$-1\r\n",), words)
+            self.assertEqual(self.call("GET", "page:i:1"), b"$-1\r\n", words)
 
     def test_a_version_is_bumped(self):
         before = self.get("/version/list").json["docs"]["current"]
@@ -235,6 +235,21 @@ class UpstreamTest(unittest.TestCase):
                 redis.process.send_signal(signal.SIGCONT)
             wait_until(lambda: get(pannier.admin_port, "/readyz").json["upstream"] == "up",
                        "up again")
+
+    def test_an_action_without_reply_is_given_up_after_30_seconds(self):
+        slow = "upstream: {op_timeout: 120s, max_lag: 60s}\n" + CONFIG
+        with Redis() as redis, Pannier(slow, redis.port) as pannier:
+            wait_until(lambda: get(pannier.admin_port, "/readyz").json["upstream"] == "up", "up")
+            redis.process.send_signal(signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                answer = ask(pannier.admin_port, "POST", "/invalidate/key/a", MARK, timeout=40)
+                self.assertEqual(answer.status, 504)
+                self.assertTrue(answer.error.endswith("outcome unknown"), answer.error)
+                self.assertLess(abs(time.monotonic() - began - 30), 2)
+            finally:
+                redis.process.send_signal(signal.SIGCONT)
+            self.assertEqual(post(pannier.admin_port, "/invalidate/key/a").status, 200)
 
     def test_what_redis_refuses_is_a_bad_gateway(self):
         with Redis() as redis, Pannier(CONFIG, redis.port) as pannier:

@@ -153,13 +153,13 @@ TEST_CASE("The expiry of a new value counts from when its load began") {
   };
   // Under a TTL of 100 ms and a stale window of 20 ms.
   const Row rows[] = {
-      {TtlMode::tier, {}, false, 120},       {TtlMode::tier, 30, false, 120},
-      {TtlMode::tier, 500, false, 120},      {TtlMode::tier, 500, true, 120},
-      {TtlMode::cap, {}, false, 120},        {TtlMode::cap, 30, false, 50},
-      {TtlMode::cap, 100, false, 120},       {TtlMode::cap, 500, false, 120},
-      {TtlMode::cap, 30, true, 50},          {TtlMode::cap, 500, true, 120},
-      {TtlMode::by_default, {}, false, 120}, {TtlMode::by_default, 30, false, 50},
-      {TtlMode::by_default, 30, true, 50},   {TtlMode::by_default, 500, true, 120},
+      {TtlMode::tier, {}, false, 120},        {TtlMode::tier, 30, false, 120},
+      {TtlMode::tier, 500, false, 120},       {TtlMode::tier, 500, true, 120},
+      {TtlMode::cap, {}, false, 120},         {TtlMode::cap, 30, false, 50},
+      {TtlMode::cap, 100, false, 120},        {TtlMode::cap, 500, false, 120},
+      {TtlMode::cap, 30, true, 50},           {TtlMode::cap, 500, true, 120},
+      {TtlMode::by_default, {}, false, 120},  {TtlMode::by_default, 30, false, 50},
+      {TtlMode::by_default, 30, true, 50},    {TtlMode::by_default, 500, true, 120},
       {TtlMode::by_default, 500, false, 520},
   };
   auto tier = tier_of(milliseconds(100), milliseconds(20));
@@ -250,8 +250,8 @@ TEST_CASE("A value that the tier gave its life is served until that is over") {
     const auto expected = age < value.lives.fresh   ? State::fresh
                           : age < value.lives.total ? State::stale
                                                     : State::invalid;
-    const bool right = value.state({}) == expected &&
-                       value.state(value.born - milliseconds(1)) == expected;
+    const bool right =
+        value.state({}) == expected && value.state(value.born - milliseconds(1)) == expected;
     CAPTURE(seed);
     if (!right) FAIL("judged otherwise");
   }

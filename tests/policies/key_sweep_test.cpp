@@ -20,14 +20,16 @@ struct Sweep {
   explicit Sweep(std::initializer_list<const char*> keys = {}) {
     for (const auto* const key : keys) upstream.keys[key] = -1;
   }
-  void start(std::string glob, KeySweep::Wanted wanted = [](std::string_view) { return true; }) {
-    KeySweep::start({Link::Kind::lane, 3, 0}, std::move(glob), std::move(wanted),
-                    [this](std::uint64_t count, std::string_view text, Core&) {
-                      ++told;
-                      removed = count;
-                      error = text;
-                    },
-                    core);
+  void start(
+      std::string glob, KeySweep::Wanted wanted = [](std::string_view) { return true; }) {
+    KeySweep::start(
+        {Link::Kind::lane, 3, 0}, std::move(glob), std::move(wanted),
+        [this](std::uint64_t count, std::string_view text, Core&) {
+          ++told;
+          removed = count;
+          error = text;
+        },
+        core);
   }
   std::string keys() const {
     std::string text;

@@ -216,7 +216,7 @@ TEST_CASE("The version before stays readable for its grace, and is retired after
   const auto bumped = version(7, 1'000, 500);
   CHECK(KeyVersions::standing(bumped, 6, server(1'000)) == KeyVersions::Standing::grace);
   CHECK(KeyVersions::standing(bumped, 6, server(1'499)) == KeyVersions::Standing::grace);
-  CHECK(KeyVersions::standing(bumped, 6, server(1'501)) == KeyVersions::Standing::retired);
+  CHECK(KeyVersions::standing(bumped, 6, server(1'500)) == KeyVersions::Standing::retired);
 }
 
 TEST_CASE("Versions before the last one are retired at once") {

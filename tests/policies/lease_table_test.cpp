@@ -58,8 +58,7 @@ TEST_CASE("Closing a key gives back those who waited, the oldest first") {
     CHECK(held.table.wait("k", reader(client, 7, 10, 2000)));
   }
   CHECK(held.table.waiting() == 4);
-  CHECK(tickets(held.table.close("k")) ==
-        std::vector<Ticket>{{5, 7}, {4, 7}, {3, 7}, {2, 7}});
+  CHECK(tickets(held.table.close("k")) == std::vector<Ticket>{{5, 7}, {4, 7}, {3, 7}, {2, 7}});
   CHECK(held.table.waiting() == 0);
 }
 
@@ -278,8 +277,7 @@ TEST_CASE("The list shows one line for each held key, and no more than asked for
   CHECK(held.table.list(1).size() == 1);
   auto lines = held.table.list(10);
   REQUIRE(lines.size() == 2);
-  std::sort(lines.begin(), lines.end(),
-            [](const auto& a, const auto& b) { return a.key < b.key; });
+  std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   CHECK(lines[0].key == "k");
   CHECK(lines[0].holder == 1);
   CHECK(lines[0].waiting == 1);

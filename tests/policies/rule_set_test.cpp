@@ -140,12 +140,11 @@ TEST_CASE("A key of any bytes is looked up") {
 }
 
 TEST_CASE("Tags come from the captures, sorted and none twice") {
-  Rules rules({rule_of({"{tenant}:user:{id}"},
-                       {"users", "user:{id}", "tenant:{tenant}", "user:{tenant}", "{tenant}-{id}"})});
+  Rules rules({rule_of({"{tenant}:user:{id}"}, {"users", "user:{id}", "tenant:{tenant}",
+                                                "user:{tenant}", "{tenant}-{id}"})});
   CHECK(rules.tags("acme:user:7") ==
         std::vector<std::string>{"acme-7", "tenant:acme", "user:7", "user:acme", "users"});
-  CHECK(rules.tags("7:user:7") ==
-        std::vector<std::string>{"7-7", "tenant:7", "user:7", "users"});
+  CHECK(rules.tags("7:user:7") == std::vector<std::string>{"7-7", "tenant:7", "user:7", "users"});
 }
 
 TEST_CASE("A rule without tags gives none") {
@@ -162,8 +161,8 @@ TEST_CASE("A captured text that looks like a template stays as it is") {
 }
 
 TEST_CASE("The longest life is of the rules with tags only") {
-  auto settings = Rules::settings_of(
-      {rule_of({"a"}), rule_of({"b"}, {"t"}), rule_of({"c"}, {"t"})});
+  auto settings =
+      Rules::settings_of({rule_of({"a"}), rule_of({"b"}, {"t"}), rule_of({"c"}, {"t"})});
   settings.tiers = {tier_of(seconds(1'000)), tier_of(seconds(60), seconds(5)),
                     tier_of(seconds(62))};
   for (std::size_t i = 0; i < 3; ++i) settings.rules[i].tier = i;
@@ -173,7 +172,8 @@ TEST_CASE("The longest life is of the rules with tags only") {
 
 TEST_CASE("A rule set does not need the settings it was made from") {
   CounterBook book;
-  auto settings = std::make_unique<Settings>(Rules::settings_of({rule_of({"user:{id}"}, {"t:{id}"})}));
+  auto settings =
+      std::make_unique<Settings>(Rules::settings_of({rule_of({"user:{id}"}, {"t:{id}"})}));
   const RuleSet set(*settings, book);
   settings.reset();
   Match match;

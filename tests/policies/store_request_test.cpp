@@ -138,7 +138,8 @@ TEST_CASE("A TTL that Redis would refuse is left to it") {
       }
       check({{"set k v " + std::string(option) + ' ' + ttl, "-"}});
     }
-    check({{"setex k " + std::string(ttl) + " v", "-"}, {"psetex k " + std::string(ttl) + " v", "-"}});
+    check({{"setex k " + std::string(ttl) + " v", "-"},
+           {"psetex k " + std::string(ttl) + " v", "-"}});
   }
 }
 

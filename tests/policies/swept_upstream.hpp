@@ -28,10 +28,10 @@ class SweptUpstream final : public Effects {
  public:
   static constexpr std::size_t scan_step = 7;  ///< Keys that one SCAN looks at.
 
-  std::map<std::string, std::int64_t> keys;                   ///< With their expiry.
+  std::map<std::string, std::int64_t> keys;                    ///< With their expiry.
   std::map<std::string, std::map<std::string, double>> lists;  ///< Of tags: key -> score.
-  std::map<std::string, std::string> errors;                  ///< By command name.
-  std::vector<std::size_t> unlinked;                          ///< Keys of each removal.
+  std::map<std::string, std::string> errors;                   ///< By command name.
+  std::vector<std::size_t> unlinked;                           ///< Keys of each removal.
 
   void deliver(Ticket, std::string_view) override {}
   void resume(ClientId) override {}

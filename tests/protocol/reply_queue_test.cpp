@@ -133,8 +133,8 @@ struct Sent {
 std::vector<Sent> random_replies(std::mt19937& random, std::uint64_t requests) {
   std::vector<Sent> all;
   for (std::uint64_t number = 0; number < requests;) {
-    const auto count = std::min<std::uint64_t>(random() % 3 == 0 ? 1 + random() % 5 : 1,
-                                               requests - number);
+    const auto count =
+        std::min<std::uint64_t>(random() % 3 == 0 ? 1 + random() % 5 : 1, requests - number);
     Sent sent{number, count, {}};
     const auto pieces = count == 1 && random() % 2 == 0 ? 1 + random() % 4 : 1;
     for (std::uint64_t piece = 0; piece < pieces; ++piece) {

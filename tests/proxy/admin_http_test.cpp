@@ -75,7 +75,8 @@ TEST_CASE("A request whose end two parsers could see in different places is refu
   // Two lengths, or one that is not a plain number.
   CHECK(reading(post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ") == "400");
   CHECK(reading(post + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}") == "400");
-  for (const std::string length : {"2, 2", "+2", "-2", "0x2", "2 2", "", " ", "2;", "99999999999999999999"}) {
+  for (const std::string length :
+       {"2, 2", "+2", "-2", "0x2", "2 2", "", " ", "2;", "99999999999999999999"}) {
     CHECK_MESSAGE(reading(post + "Content-Length: " + length + "\r\n\r\n{}") == "400", length);
   }
   // A length and chunks, in either order, and chunks at all.
@@ -113,10 +114,11 @@ TEST_CASE("A folded line is found however its bytes arrive") {
 
 TEST_CASE("What is not HTTP/1 is refused at its first line") {
   for (const std::string bytes :
-       {"*1\r\n$4\r\nPING\r\n", "PING\r\n", "GET /\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/0.9\r\n\r\n",
-        "GET / HTTP/1.1 \r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n",
-        "GET / http/1.1\r\n\r\n", "\x16\x03\x01\x02", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "GET /\x7f HTTP/1.1\r\n\r\n", "GET /\t HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+       {"*1\r\n$4\r\nPING\r\n", "PING\r\n", "GET /\r\n", "GET / HTTP/2.0\r\n\r\n",
+        "GET / HTTP/0.9\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+        "GET /a b HTTP/1.1\r\n\r\n", "GET / http/1.1\r\n\r\n", "\x16\x03\x01\x02",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /\x7f HTTP/1.1\r\n\r\n",
+        "GET /\t HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
         "GET / HTTP/1.1\r\n: empty\r\n\r\n", "GET / HTTP/1.1\r\nX: \x01\r\n\r\n",
         "GET / HTTP/1.1\r\nX: a\rb\r\n\r\n"}) {
     CHECK_MESSAGE(reading(bytes) == "400", bytes);

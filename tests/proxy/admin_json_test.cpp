@@ -50,12 +50,13 @@ TEST_CASE("Every kind of reply has its JSON") {
 }
 
 TEST_CASE("An answer of the sidecar has the same form in JSON") {
-  CHECK(shown(Value{Value::Map{{"hits", {std::int64_t{3}}},
-                               {"rate", {0.25}},
-                               {"on", {true}},
-                               {"none", {}},
-                               {"tags", {Value::List{{std::string("a")}, {Value::Status{"b"}}}}}}}) ==
-        R"(200 {"hits":3,"rate":2.5E-1,"on":true,"none":null,"tags":["a","b"]})");
+  CHECK(
+      shown(Value{Value::Map{{"hits", {std::int64_t{3}}},
+                             {"rate", {0.25}},
+                             {"on", {true}},
+                             {"none", {}},
+                             {"tags", {Value::List{{std::string("a")}, {Value::Status{"b"}}}}}}}) ==
+      R"(200 {"hits":3,"rate":2.5E-1,"on":true,"none":null,"tags":["a","b"]})");
 }
 
 TEST_CASE("Bytes that are not UTF-8 do not make JSON invalid") {
@@ -70,8 +71,10 @@ TEST_CASE("An error says by its status who is at fault") {
   CHECK(shown("-ERR pannier: usage: PANNIER TAGS <key>; not executed\r\n").starts_with("400 "));
   CHECK(shown("-ERR pannier: unknown command 'PANNIER X'; not executed\r\n").starts_with("400 "));
   CHECK(shown("-ERR pannier: pannier.yaml:3: unknown setting\r\n").starts_with("400 "));
-  CHECK(shown("-ERR pannier: upstream a:1 unavailable (refused); not executed\r\n").starts_with("503 "));
-  CHECK(shown("-ERR pannier: upstream a:1 no reply within 5 ms; outcome unknown\r\n").starts_with("503 "));
+  CHECK(shown("-ERR pannier: upstream a:1 unavailable (refused); not executed\r\n")
+            .starts_with("503 "));
+  CHECK(shown("-ERR pannier: upstream a:1 no reply within 5 ms; outcome unknown\r\n")
+            .starts_with("503 "));
   CHECK(shown("-ERR pannier: overloaded (max_inflight=1); not executed\r\n").starts_with("503 "));
   CHECK(shown("-ERR pannier: shutting down; not executed\r\n").starts_with("503 "));
   CHECK(shown("-WRONGTYPE Operation against a key\r\n") ==
@@ -103,5 +106,6 @@ TEST_CASE("A body is one JSON object") {
                                  "{\"a\":1,}", "{\"a\":\xff}", "// x\n{}"}) {
     CHECK_MESSAGE(!is_json_object(text), text);
   }
-  CHECK_FALSE(is_json_object("{\"a\":" + std::string(60'000, '[') + std::string(60'000, ']') + "}"));
+  CHECK_FALSE(
+      is_json_object("{\"a\":" + std::string(60'000, '[') + std::string(60'000, ']') + "}"));
 }

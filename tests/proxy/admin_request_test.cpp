@@ -55,13 +55,36 @@ TEST_CASE("A loopback host is allowed under any port") {
 
 TEST_CASE("Any other host is refused, however much it looks like one") {
   using namespace std::string_view_literals;
-  for (const auto host :
-       {"evil.example:9180"sv, "evil.example"sv, "localhost.evil.example"sv, "127.0.0.1.evil.example"sv,
-        "128.0.0.1"sv, "10.0.0.1:9180"sv, "0.0.0.0"sv, "127.1"sv, "2130706433"sv, "0x7f.0.0.1"sv,
-        "127.0.0.1@evil.example"sv, "evil.example@127.0.0.1"sv, "127.0.0.1:9180:80"sv,
-        "127.0.0.1:port"sv, "127.0.0.1:123456"sv, "127.0.0.1 evil"sv, "127.0.0.1\0.evil"sv, "::1"sv,
-        "[::1"sv, "[::1]evil"sv, "[::2]"sv, "[127.0.0.1]"sv, "[localhost]"sv, "[]"sv, "[::1%25lo]"sv,
-        "[::ffff:127.0.0.1]"sv, ""sv, ":9180"sv, "localhost."sv, "http://localhost"sv}) {
+  for (const auto host : {"evil.example:9180"sv,
+                          "evil.example"sv,
+                          "localhost.evil.example"sv,
+                          "127.0.0.1.evil.example"sv,
+                          "128.0.0.1"sv,
+                          "10.0.0.1:9180"sv,
+                          "0.0.0.0"sv,
+                          "127.1"sv,
+                          "2130706433"sv,
+                          "0x7f.0.0.1"sv,
+                          "127.0.0.1@evil.example"sv,
+                          "evil.example@127.0.0.1"sv,
+                          "127.0.0.1:9180:80"sv,
+                          "127.0.0.1:port"sv,
+                          "127.0.0.1:123456"sv,
+                          "127.0.0.1 evil"sv,
+                          "127.0.0.1\0.evil"sv,
+                          "::1"sv,
+                          "[::1"sv,
+                          "[::1]evil"sv,
+                          "[::2]"sv,
+                          "[127.0.0.1]"sv,
+                          "[localhost]"sv,
+                          "[]"sv,
+                          "[::1%25lo]"sv,
+                          "[::ffff:127.0.0.1]"sv,
+                          ""sv,
+                          ":9180"sv,
+                          "localhost."sv,
+                          "http://localhost"sv}) {
     CHECK_MESSAGE(!is_allowed(host), host);
   }
 }
@@ -85,7 +108,8 @@ TEST_CASE("A target is split at its slashes and then decoded, so that a word may
 }
 
 TEST_CASE("A target that is no path of words is refused") {
-  for (const std::string_view target : {"", "*", "metrics", "http://127.0.0.1/metrics", "127.0.0.1:80"}) {
+  for (const std::string_view target :
+       {"", "*", "metrics", "http://127.0.0.1/metrics", "127.0.0.1:80"}) {
     CHECK_MESSAGE(words(target) == "wrong: the target is a path that begins with /", target);
   }
   for (const std::string_view target : {"/", "//", "/explain/", "/explain//a", "//explain/a"}) {
@@ -143,7 +167,8 @@ TEST_CASE("A HEAD is a GET without body; no other method is for anything") {
 }
 
 TEST_CASE("An unknown path is not found, and an action takes no query") {
-  for (const std::string target : {"/nope", "/metricsx", "/metrics/x", "/Metrics", "/..", "/%2e%2e/livez"}) {
+  for (const std::string target :
+       {"/nope", "/metricsx", "/metrics/x", "/Metrics", "/..", "/%2e%2e/livez"}) {
     CHECK_MESSAGE(judged(get(target)) == "404 no such path; GET /help lists the actions", target);
     CHECK_MESSAGE(judged(post(target)) == "404 no such path; GET /help lists the actions", target);
   }
@@ -186,12 +211,14 @@ TEST_CASE("A POST says what a form cannot: X-Pannier: 1, and JSON if it has a bo
   head = post("/reload");
   head.body_bytes = 2;
   CHECK(judged(head) == "415 the Content-Type of a body is application/json");
-  for (const std::string type : {"application/json", "Application/JSON; charset=utf-8", "application/json ;x"}) {
+  for (const std::string type :
+       {"application/json", "Application/JSON; charset=utf-8", "application/json ;x"}) {
     head.content_types = {type};
     CHECK_MESSAGE(judged(head) == "do|reload", type);
   }
-  for (const std::string type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data",
-                                 "application/jsonp", "text/plain; application/json", ""}) {
+  for (const std::string type :
+       {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data",
+        "application/jsonp", "text/plain; application/json", ""}) {
     head.content_types = {type};
     CHECK_MESSAGE(judged(head) == "415 the Content-Type of a body is application/json", type);
   }

@@ -22,8 +22,7 @@ struct SilentUpstream {
 
   pannier::policies::Settings settings() {
     pannier::policies::Settings settings;
-    settings.upstream.url =
-        "redis://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+    settings.upstream.url = "redis://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
     return settings;
   }
 };
@@ -61,9 +60,7 @@ class Peer {
     port_.loop.poll();
   }
 
-  void send(const std::string& bytes) {
-    boost::asio::write(socket_, boost::asio::buffer(bytes));
-  }
+  void send(const std::string& bytes) { boost::asio::write(socket_, boost::asio::buffer(bytes)); }
   /// What arrives until the port closes or has no more to say.
   std::string receive() {
     std::string all;
@@ -120,7 +117,8 @@ TEST_CASE("Readiness is asked for each time") {
   port.readiness = {false, "draining"};
   const auto answer = Peer(port).ask(get("/readyz"));
   CHECK(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
-  CHECK(answer.ends_with("{\"ready\":false,\"reason\":\"draining\",\"upstream\":\"connecting\"}\n"));
+  CHECK(
+      answer.ends_with("{\"ready\":false,\"reason\":\"draining\",\"upstream\":\"connecting\"}\n"));
 }
 
 TEST_CASE("A connection serves one request after the other, also when they come together") {

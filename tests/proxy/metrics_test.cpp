@@ -10,8 +10,8 @@
 #include <sstream>
 
 using namespace pannier::proxy;
-using pannier::policies::CounterBook;
 using pannier::policies::Core;
+using pannier::policies::CounterBook;
 using pannier::policies::microseconds;
 
 namespace {
@@ -26,9 +26,12 @@ struct Line {
     if (good) rest.remove_prefix(text.size());
   }
   std::string_view take_name() {
-    const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; };
+    const auto is_letter = [](char c) {
+      return std::isalpha(static_cast<unsigned char>(c)) || c == '_';
+    };
     std::size_t size = 0;
-    while (size < rest.size() && (is_letter(rest[size]) || (size > 0 && std::isdigit(rest[size])))) {
+    while (size < rest.size() &&
+           (is_letter(rest[size]) || (size > 0 && std::isdigit(rest[size])))) {
       ++size;
     }
     good = good && size > 0;
@@ -104,11 +107,11 @@ TEST_CASE("Every counter is shown with its text and value") {
   book.tier("users").hits = 5;
   const auto text = metrics_text(book, {}, {});
   read(text);
-#define PANNIER_COUNTER(name, help) \
+#define PANNIER_COUNTER(name, help)                         \
   CHECK(has(text, "# HELP pannier_" #name "_total " help)); \
   CHECK(has(text, "pannier_" #name "_total " + std::to_string(book.name)));
-#define PANNIER_TIER_COUNTER(name, help) \
-  CHECK(has(text, "# HELP pannier_tier_" #name "_total " help)); \
+#define PANNIER_TIER_COUNTER(name, help)                            \
+  CHECK(has(text, "# HELP pannier_tier_" #name "_total " help));    \
   CHECK(has(text, "pannier_tier_" #name "_total{tier=\"users\"} " + \
                       std::to_string(book.tiers.find("users")->second.name)));
 #include "policies/counters.def"
@@ -220,8 +223,10 @@ TEST_CASE("The number of series stays bounded whatever tiers and reasons there h
   book.tier("other").hits = 10;
   const auto text = metrics_text(book, counters, {});
   CHECK(read(text) < 2'000);
-  CHECK(has(text, "pannier_tier_hits_total{tier=\"other\"} " + std::to_string(1'000 - most_labels + 10)));
+  CHECK(has(text,
+            "pannier_tier_hits_total{tier=\"other\"} " + std::to_string(1'000 - most_labels + 10)));
   CHECK(has(text, "pannier_read_seconds_count{tier=\"other\",result=\"hit\"} " +
                       std::to_string(1'000 - most_labels)));
-  CHECK(has(text, "pannier_client_closed_total{why=\"other\"} " + std::to_string(1'000 - most_labels)));
+  CHECK(has(text,
+            "pannier_client_closed_total{why=\"other\"} " + std::to_string(1'000 - most_labels)));
 }

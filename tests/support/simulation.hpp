@@ -124,7 +124,7 @@ class Simulation {
   std::map<Name, std::uint64_t> counts_sent_, counts_run_;
   std::map<Name, std::set<std::int64_t>> counts_answered_;
   std::uint64_t serial_ = 0, faults_ = 0;
-  bool may_fail_ = false, flushed_ = false;
+  bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };
 

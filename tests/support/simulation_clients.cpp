@@ -99,7 +99,7 @@ Simulation::Words Simulation::command(Person& person) {
   if (what < 91) return transaction(person);
   if (what < 93) return {"HELLO", chance(50) ? "3" : "2"};
   if (what < 94) return {"PANNIER", "BUMP", "ver"};
-  if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "*:1"};
+  if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
   static const Words tags{"t", "k:1", "k:2", "s"};
   return {"PANNIER", "TAG", tags[pick(tags.size())]};
 }
@@ -144,8 +144,7 @@ void Simulation::describe(Person& person, Request& request) {
   for (const auto& key : simulated_keys) {
     if (key.kind != Kind::tagged) continue;
     const std::string key_name(key.name);
-    const bool hit = words[1] == "PATTERN" ? words[2] == "*:1" ? key_name.ends_with(":1")
-                                                               : key_name.starts_with("tag:")
+    const bool hit = words[1] == "PATTERN" ? key_name.starts_with(words[2] == "tag:*" ? "tag:" : "soft:")
                      : words[2] == "t"     ? !key_name.starts_with("soft:")
                      : words[2] == "s"     ? key_name == "soft:1"
                                            : key_name == "tag:" + words[2].substr(2);
