@@ -46,7 +46,7 @@ void Sidecar::close(ClientId id) {
   const auto session = std::move(sessions_.at(id));
   sessions_.erase(id);
   pipeline_->close(session->client, now);
-  dropped_.push_back(id);
+  drop_own(id);
   carry_out();
 }
 
@@ -132,11 +132,7 @@ void Sidecar::carry_out() {
     for (auto& [exchange, error] : std::exchange(failures_, {})) {
       pipeline_->fail(exchange, error, now);
     }
-    for (const auto id : std::exchange(dropped_, {})) {
-      for (const auto link : links()) {
-        if (link.kind == Link::Kind::own && link.client == id) break_link(link);
-      }
-    }
+    for (auto& slots : std::exchange(dropped_, {})) fail_slots(std::move(slots), lost);
     for (const auto id : std::exchange(resumed_, {})) {
       const auto at = sessions_.find(id);
       if (at != sessions_.end() && at->second->is_held) proceed(*at->second);
@@ -163,6 +159,13 @@ void Sidecar::send(Link link, std::string_view wire, std::uint32_t replies,
 
 void Sidecar::resume(ClientId client) { resumed_.push_back(client); }
 
-void Sidecar::drop_own(ClientId client) { dropped_.push_back(client); }
+void Sidecar::drop_own(ClientId client) {
+  for (const auto link : links()) {
+    if (link.kind != Link::Kind::own || link.client != client) continue;
+    redis_.forget(*links_.at(link).connection);
+    dropped_.push_back(std::move(links_.at(link).slots));
+    links_.erase(link);
+  }
+}
 
 }  // namespace pannier::tests

@@ -130,7 +130,8 @@ class Sidecar final : public policies::Effects {
   bool carrying_out_ = false;
 
   std::deque<std::pair<policies::ExchangeId, std::string>> failures_;
-  std::deque<ClientId> resumed_, dropped_;
+  std::deque<ClientId> resumed_;
+  std::vector<std::deque<Slot>> dropped_;
 };
 
 }  // namespace pannier::tests

@@ -69,6 +69,7 @@ policies::Settings simulated_settings(std::uint64_t variant) {
 Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   may_fail_ = chance(60);
   loses_generations_ = chance(50);
+  is_coarse_ = chance(30);
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
     note_command(connection, args);
   };
@@ -101,8 +102,10 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
 
 Simulation::~Simulation() = default;
 
-void Simulation::log(std::string line) {
-  story_.push_back(std::move(line));
+void Simulation::log(const std::string& line) {
+  const auto time = std::chrono::duration_cast<milliseconds>(now().time_since_epoch()) -
+                    std::chrono::hours(1);
+  story_.push_back(std::to_string(time.count()) + " " + line);
   if (story_.size() > 120) story_.pop_front();
 }
 
@@ -114,8 +117,11 @@ std::string Simulation::story() const {
 
 void Simulation::note_command(const FakeRedis::Connection& connection,
                               const FakeRedis::Args& args) {
+  const bool counts_time = args[0] == "TIME" || args[0] == "EVAL";
+  if (counts_time && !is_coarse_) redis_.now += milliseconds(1);
   if (args[0] == "INCR") ++counts_run_[{connection.db, args[1]}];
   for (const auto& word : args) {
+    if (word.find('|') != word.npos) run_values_.insert(word);
     const auto name = word.substr(0, word.rfind(":v"));
     const auto* key = find_simulated(name);
     if (key == nullptr || key->kind == SimulatedKey::Kind::count) continue;
@@ -163,6 +169,7 @@ void Simulation::pass_time(milliseconds time) {
     for (auto& sidecar : sidecars_) {
       sidecar->now += step;
       sidecar->tick();
+      if (!may_fail_ && time > timeout) sidecar->settle();  // Links do not stand still that long.
     }
   }
   if (chance(5)) redis_.now += milliseconds(pick(3));  // Its clock runs a little faster.
@@ -178,7 +185,6 @@ void Simulation::pass_time(milliseconds time) {
 }
 
 void Simulation::break_something() {
-  ++faults_;
   auto& sidecar = *sidecars_[pick(sidecars_.size())];
   if (sidecar.connecting()) {
     const auto how = pick(3);
@@ -233,7 +239,7 @@ void Simulation::write_outside() {
 void Simulation::reconnect(Person& person) {
   auto& sidecar = *sidecars_[person.at];
   if (person.id != 0) {
-    log("client " + std::to_string(person.id) + " closes");
+    log(person.name() + " closes");
     sidecar.close(person.id);
   }
   const auto at = person.at;
@@ -248,7 +254,6 @@ void Simulation::end_quietly() {
   log("the end: everything is answered");
   for (auto& sidecar : sidecars_) {
     if (sidecar->connecting()) {
-      ++faults_;
       sidecar->connected();
     }
   }
@@ -272,7 +277,7 @@ void Simulation::end_quietly() {
   for (auto& person : people_) {
     collect(person);
     demand(sidecars_[person.at]->answered_all(person.id) && person.open.empty(),
-           "client " + std::to_string(person.id) + " is not answered");
+           person.name() + " is not answered");
   }
   for (const auto& sidecar : sidecars_) {
     const auto& core = sidecar->core();

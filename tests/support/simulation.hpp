@@ -45,7 +45,6 @@ class Simulation {
     std::vector<std::pair<std::string, std::string>> writes;
     Words removes;
     bool queued = false;                              ///< Inside MULTI.
-    std::uint64_t faults = 0;                         ///< How many there had been.
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes;
     std::map<Name, int> least_source;
@@ -68,6 +67,10 @@ class Simulation {
     std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
     std::deque<Words> queue;  ///< The rest of a transaction.
     std::uint64_t version = 0;
+
+    std::string name() const {
+      return "client " + std::to_string(id) + "@" + std::to_string(at + 1);
+    }
   };
   /// What holds for one sidecar from some moment on.
   struct Due {
@@ -80,7 +83,7 @@ class Simulation {
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
   bool chance(unsigned percent) { return pick(100) < percent; }
   policies::TimePoint now() const { return sidecars_.front()->now; }
-  void log(std::string line);
+  void log(const std::string& line);
 
   // simulation.cpp: the world.
   void step();
@@ -120,10 +123,12 @@ class Simulation {
   std::deque<Person> people_;
   History history_;
   std::map<Name, int> source_;
-  std::set<std::string> sent_values_;
+  std::set<std::string> sent_values_, run_values_;  ///< By clients, and by Redis.
   std::map<Name, std::uint64_t> counts_sent_, counts_run_;
   std::map<Name, std::set<std::int64_t>> counts_answered_;
-  std::uint64_t serial_ = 0, faults_ = 0;
+  std::uint64_t serial_ = 0;
+  /// Much happens in the same millisecond of Redis's clock: then only one tag is invalidated.
+  bool is_coarse_ = false;
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };

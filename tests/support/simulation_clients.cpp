@@ -99,6 +99,7 @@ Simulation::Words Simulation::command(Person& person) {
   if (what < 91) return transaction(person);
   if (what < 93) return {"HELLO", chance(50) ? "3" : "2"};
   if (what < 94) return {"PANNIER", "BUMP", "ver"};
+  if (is_coarse_) return {"PANNIER", "TAG", "s"};
   if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
   static const Words tags{"t", "k:1", "k:2", "s"};
   return {"PANNIER", "TAG", tags[pick(tags.size())]};
@@ -108,7 +109,7 @@ void Simulation::send(Person& person, Words words) {
   Request request;
   request.words = words;
   describe(person, request);
-  std::string line = "client " + std::to_string(person.id) + " >";
+  std::string line = person.name() + " >";
   for (const auto& word : words) line += " " + word;
   log(line);
   person.open.push_back(std::move(request));
@@ -123,7 +124,6 @@ void Simulation::describe(Person& person, Request& request) {
   if (name == "SELECT") person.db = 1;
   request.resp = person.resp;
   request.db = person.db;
-  request.faults = faults_;
   request.floors = person.read_floor;
   request.least_source = least_source_[person.at];
   request.least_version = std::max(least_version_[person.at], person.version);
