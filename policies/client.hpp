@@ -24,13 +24,18 @@ struct Client {
   bool fence_due = false;       ///< Something with unknown effects was sent: raise `fence` next.
 
   bool in_multi = false, watching = false;  ///< Why it needs an upstream connection of its own.
-  bool own_lost = false;  ///< ... which died: say so until the transaction is over.
+  bool confirmed = false;   ///< Upstream has said OK to its MULTI or WATCH.
+  bool may_block = false;   ///< Its last command on its own connection may wait for data.
+  std::string own_error;    ///< That connection died with a transaction: said until it is over.
   bool bypass = false;    ///< Rules are ignored for this connection.
   bool reply_off = false;  ///< CLIENT REPLY OFF.
   std::uint8_t reply_skip = 0;  ///< CLIENT REPLY SKIP: 2 the command itself, 1 the next one.
   std::string name, library, library_version, address;
 
-  bool pinned() const { return in_multi || watching; }
+  void forget_transaction() {
+    in_multi = watching = confirmed = false;
+    own_error.clear();
+  }
 
   /// From the request that is being decided on it speaks another protocol.
   void speak(protocol::Resp other) {

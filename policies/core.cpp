@@ -135,7 +135,8 @@ bool Core::generations_current(const Subject& subject) const {
 
 bool Core::lacks_generation(const Subject& subject) const {
   return std::any_of(subject.tags.begin(), subject.tags.end(), [&](const std::string& tag) {
-    return generations.find(subject.db, tag) == nullptr;
+    const auto* known = generations.find(subject.db, tag);
+    return known == nullptr || !known->current;
   });
 }
 

@@ -75,7 +75,7 @@ class Core {
   /// invalidation known here.
   ServerTime born_now(const Subject& subject) const;
   bool generations_current(const Subject& subject) const;
-  /// Whether a value that begins now may be older than a generation nobody knows of here.
+  /// Whether upstream may lack a generation of its tags, or have a newer one than is known here.
   bool lacks_generation(const Subject& subject) const;
   milliseconds generation_life() const;
   /// How long any value of any rule may live: after that a ban has nothing left to do.
@@ -105,6 +105,7 @@ class Core {
   MemoryStore memory;
   Mode mode = Mode::normal;
   UpstreamState upstream = UpstreamState::connecting;
+  bool reconnecting = false;  ///< It was lost just now, and the first attempt to reconnect goes on.
   std::string down_error;  ///< The whole error reply for commands while upstream is away.
   std::uint32_t databases = 16;         ///< How many upstream has.
   bool tracks = true;                   ///< Whether upstream pushes invalidations.

@@ -73,6 +73,13 @@ void KeyVersions::outdate_all() {
   for (auto& [name, version] : versions_) version.must_read = true;
 }
 
+void KeyVersions::forget_all() {
+  for (auto& [name, version] : versions_) {
+    version.must_read = true;
+    version.known = false;
+  }
+}
+
 void KeyVersions::reading(std::string_view name) {
   if (const auto at = versions_.find(name); at != versions_.end()) at->second.must_read = false;
 }

@@ -45,6 +45,9 @@ class KeyVersions {
   /// Upstream's key of a version changed or is not tracked any more.
   void outdate(std::string_view name);
   void outdate_all();
+  /// Upstream was lost: others may bump without our hearing of it, so each is unknown until it was
+  /// read again.
+  void forget_all();
   /// It is being read: not to be asked for again until it is outdated.
   void reading(std::string_view name);
   /// There is no upstream: what is known here is all there is.

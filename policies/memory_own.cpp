@@ -85,14 +85,21 @@ bool purge_unchanged(MemoryCall& call, const Script& script) {
   return true;
 }
 
-/// Creates the generations that are missing, just before now.
-void create_generations(MemoryCall& call, std::span<const std::string_view> keys,
-                        std::int64_t life) {
+/// Creates the generations that are missing, just before now. \returns the first moment that is
+/// neither before now nor before any of them.
+std::int64_t after_generations(MemoryCall& call, std::span<const std::string_view> keys,
+                               std::int64_t life) {
+  std::int64_t born = call.now;
   for (const auto key : keys) {
-    auto text = std::to_string(call.now - 1);
     MemoryCall::Entry* const entry = call.find(key);
-    if (!entry) call.store(nullptr, key, std::move(text), call.now + life);
+    const auto generation = entry ? protocol::to_integer(entry->value) : std::nullopt;
+    if (generation) {
+      born = std::max(born, *generation + 1);
+    } else {
+      call.store(entry, key, std::to_string(call.now - 1), call.now + life);
+    }
   }
+  return born;
 }
 
 /// Runs one of the listed commands with other words.
@@ -106,8 +113,8 @@ bool store_now(MemoryCall& call, const Script& script) {
   const auto life = protocol::to_integer(script.args[1]);
   const auto their_life = protocol::to_integer(script.args[2]);
   if (!life || !their_life) return false;
-  create_generations(call, script.keys.subspan(1), *their_life);
-  const auto expiry = std::to_string(call.now + *life);
+  const auto born = after_generations(call, script.keys.subspan(1), *their_life);
+  const auto expiry = std::to_string(born + *life);
   std::vector<std::string_view> words{"SET", script.keys[0], script.args[0], "PXAT", expiry};
   words.insert(words.end(), script.args.begin() + 3, script.args.end());
   run_listed(call, std::move(words), "set");
@@ -119,8 +126,8 @@ bool expire_now(MemoryCall& call, const Script& script) {
   const auto life = protocol::to_integer(script.args[0]);
   const auto their_life = protocol::to_integer(script.args[1]);
   if (!life || !their_life) return false;
-  create_generations(call, script.keys.subspan(1), *their_life);
-  const auto expiry = std::to_string(call.now + *life);
+  const auto born = after_generations(call, script.keys.subspan(1), *their_life);
+  const auto expiry = std::to_string(born + *life);
   run_listed(call, {"PEXPIREAT", script.keys[0], expiry, "NX"}, "pexpireat");
   return true;
 }

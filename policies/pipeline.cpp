@@ -88,7 +88,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
       return Hold{};
     }
-    if (client.pinned()) return pass_on_link(client, {Link::Kind::own, client.db, client.id},
+    if (client.in_multi) return pass_on_link(client, {Link::Kind::own, client.db, client.id},
                                              command.wire);
     return pass(client, nullptr, command, command.wire);
   }
@@ -98,10 +98,10 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return Act{};
   }
   const bool well_formed = spec->accepts(command.args.size());
-  const bool needs_own_link = client.pinned() || (well_formed && needs_own(*spec, command));
+  const bool needs_own_link = client.in_multi || (well_formed && needs_own(*spec, command));
   const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
   const bool is_local = well_formed && spec->route == Route::local;
-  if (is_local && (leaves || !client.pinned())) return decide_local(client, *spec, command);
+  if (is_local && (leaves || !client.in_multi)) return decide_local(client, *spec, command);
   // Whether there is an upstream is known within the time of one attempt to connect.
   if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
     return Hold{};

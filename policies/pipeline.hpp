@@ -56,8 +56,9 @@ class Pipeline {
   /// the whole error reply for commands that need it.
   void lose_upstream(std::string_view error, TimePoint now);
 
-  /// The client's own upstream connection is gone; a transaction on it is void.
-  void lose_own(Client& client);
+  /// The client's own upstream connection is gone; a transaction on it is void. `error` is the whole
+  /// error reply that its further commands get until the client ends it.
+  void lose_own(Client& client, std::string_view error);
 
   /// Time passed. Call at least every tick_interval.
   void tick(TimePoint now);
@@ -118,6 +119,7 @@ class Pipeline {
   // pipeline_rules.cpp: commands with keys under a rule.
   bool find_rules(Request& request);
   std::optional<Verdict> apply_versions(Request& request);
+  Verdict answer_down(Request& request, const KeyUse& use);
   Verdict decide_ruled(Request& request);
   Verdict read(Request& request);
   Verdict read_many(Request& request, Link link);
@@ -126,6 +128,10 @@ class Pipeline {
 
   // pipeline_transactions.cpp
   Verdict queue(Client& client, const protocol::CommandSpec& spec,
+                const protocol::Command& command);
+  Verdict begin_transaction(Client& client, const protocol::CommandSpec& spec,
+                            const protocol::Command& command);
+  Verdict block(Client& client, const protocol::CommandSpec& spec,
                 const protocol::Command& command);
   Verdict execute(Client& client, Link own, std::string_view wire);
 

@@ -35,6 +35,17 @@ std::string info_section(const Core& core) {
   return text;
 }
 
+/// A text as INFO gives it: verbatim in RESP3.
+std::string as_text(const std::string& text, Resp resp) {
+  std::string out;
+  if (resp == Resp::v3) {
+    out = "=" + std::to_string(text.size() + 4) + "\r\ntxt:" + text + "\r\n";
+  } else {
+    protocol::append_bulk(out, text);
+  }
+  return out;
+}
+
 class Info final : public Exchange {
  public:
   Info(Ticket ticket, Resp resp) : ticket_(ticket), resp_(resp) {}
@@ -46,13 +57,7 @@ class Info final : public Exchange {
     std::string text(info.text);
     if (info.kind == '=' && text.starts_with("txt:")) text.erase(0, 4);
     text += "\r\n" + info_section(core);
-    std::string out;
-    if (resp_ == Resp::v3) {
-      out = "=" + std::to_string(text.size() + 4) + "\r\ntxt:" + text + "\r\n";
-    } else {
-      protocol::append_bulk(out, text);
-    }
-    core.reply(ticket_, out);
+    core.reply(ticket_, as_text(text, resp_));
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 
@@ -116,18 +121,15 @@ Verdict Pipeline::decide_decorated(Client& client, const protocol::CommandSpec& 
   std::unique_ptr<Exchange> exchange;
   if (spec.verb == Verb::info) {
     if (args.size() == 2 && equals_nocase(args[1], "pannier")) {
-      std::string reply;
-      protocol::append_bulk(reply, info_section(core_));
-      return answer(std::move(reply));
+      return answer(as_text(info_section(core_), client.resp));
     }
     const bool whole = args.size() == 1 || equals_nocase(args[1], "everything") ||
                        equals_nocase(args[1], "all") || equals_nocase(args[1], "default");
     if (core_.from_memory(nullptr)) {
-      std::string reply;
-      protocol::append_bulk(reply, "# Server\r\nredis_version:" + core_.server_version +
+      return answer(as_text("# Server\r\nredis_version:" + core_.server_version +
                                        "\r\nredis_mode:standalone\r\nloading:0\r\n\r\n" +
-                                       info_section(core_));
-      return answer(std::move(reply));
+                                info_section(core_),
+                            client.resp));
     }
     if (whole) exchange = std::make_unique<Info>(ticket, client.resp);
   } else if (args.size() >= 2 && equals_nocase(args[1], "docs")) {

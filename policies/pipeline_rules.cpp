@@ -48,10 +48,11 @@ std::optional<Verdict> Pipeline::apply_versions(Request& request) {
     if (rule.version.mode == VersionMode::none) continue;
     const auto* version = core_.versions.find(version_name(rule));
     if (version == nullptr) continue;
-    if (!version->known) {
+    if (!version->known && !core_.from_memory(use.match.rule)) {
       // To guess a version could serve data from before a bump. Until upstream has said which one
       // it is the request waits, and fails with upstream.
-      if (core_.upstream == Core::UpstreamState::down) return answer(core_.down_error);
+      const bool is_down = core_.upstream == Core::UpstreamState::down && !core_.reconnecting;
+      if (is_down) return answer_down(request, use);
       if (version->problem.empty()) return Hold{};
       std::string refusal;
       protocol::append_error(refusal, "ERR pannier: the version of '" + version_name(rule) +
@@ -82,6 +83,16 @@ std::optional<Verdict> Pipeline::apply_versions(Request& request) {
     return answer(std::move(refusal));
   }
   return std::nullopt;
+}
+
+Verdict Pipeline::answer_down(Request& request, const KeyUse& use) {
+  if (use.match.rule->tier->on_down != OnDown::miss || request.spec.verb != Verb::get) {
+    return answer(core_.down_error);
+  }
+  core_.count_miss(*request.subject(use, core_), core_.server_floor(), core_.now);
+  std::string null;
+  protocol::append_null(null, request.client.resp);
+  return answer(std::move(null));
 }
 
 Verdict Pipeline::begin(Request& request, Link link, std::string_view wire, std::uint32_t replies,

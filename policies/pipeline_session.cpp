@@ -32,6 +32,8 @@ bool valid_name(std::string_view name) {
 
 constexpr std::string_view bad_name =
     "ERR Client names cannot contain spaces, newlines or special characters.";
+constexpr std::string_view wrong_password =
+    "WRONGPASS invalid username-password pair or user is disabled.";
 constexpr std::string_view no_password =
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?";
@@ -63,7 +65,10 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
     case Verb::hello:
       return decide_hello(client, command);
     case Verb::auth:
-      return answer(error(args.size() > 3 ? "ERR syntax error" : no_password));
+      if (args.size() > 3) return answer(error("ERR syntax error"));
+      // As a Redis without a password: its default user takes any.
+      if (args.size() == 3 && args[1] == "default") return answer(ok());
+      return answer(error(args.size() == 3 ? wrong_password : no_password));
     case Verb::select: {
       const auto db = protocol::to_integer(args[1]);
       if (!db) return answer(error("ERR value is not an integer or out of range"));
@@ -74,7 +79,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
     case Verb::reset:
       client.speak(Resp::v2);
       client.db = 0;
-      client.in_multi = client.watching = client.own_lost = false;
+      client.forget_transaction();
       client.reply_off = false;
       client.name.clear();
       transactions_.erase(client.id);
@@ -103,7 +108,11 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
   }
   std::optional<std::string_view> name;
   while (at < args.size()) {
-    if (equals_nocase(args[at], "auth") && at + 2 < args.size()) return answer(error(no_password));
+    if (equals_nocase(args[at], "auth") && at + 2 < args.size()) {
+      if (args[at + 1] != "default") return answer(error(wrong_password));
+      at += 3;
+      continue;
+    }
     if (equals_nocase(args[at], "setname") && at + 1 < args.size()) {
       name = args[at + 1];
       if (!valid_name(*name)) return answer(error(bad_name));
@@ -202,23 +211,25 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
   }
   if (client.open > 0 && client.link != own) return Hold{};
   const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
-  if (client.own_lost) {
-    if (ends || spec.verb == Verb::unwatch) {
-      client.own_lost = client.in_multi = client.watching = false;
-    }
-    const auto& url = core_.rules->settings().upstream.url;
-    return answer(error("ERR pannier: upstream " + url.substr(url.find("//") + 2) +
-                        " connection lost; outcome unknown"));
+  const bool forgets = ends || spec.verb == Verb::unwatch;
+  if (!client.own_error.empty()) {
+    auto lost = client.own_error;
+    if (forgets) client.forget_transaction();
+    return answer(std::move(lost));
   }
-  if (spec.verb == Verb::multi) client.in_multi = true;
-  if (spec.verb == Verb::watch) client.watching = true;
-  if (spec.verb == Verb::unwatch && !client.in_multi) client.watching = false;
-  const bool executes = spec.verb == Verb::exec && client.in_multi;
-  if (ends && client.in_multi) client.in_multi = client.watching = false;
   client.fence_due = true;
+  client.may_block = spec.may_block && !client.in_multi;
+  const bool executes = spec.verb == Verb::exec && client.in_multi;
+  const bool begins = !client.in_multi && (spec.verb == Verb::multi || spec.verb == Verb::watch);
+  if (begins) return begin_transaction(client, spec, command);
+  const bool leaves_multi = ends && client.in_multi;
+  if (leaves_multi || (spec.verb == Verb::unwatch && !client.in_multi)) {
+    client.forget_transaction();
+  }
   if (executes) return execute(client, own, command.wire);
   if (spec.verb == Verb::discard) transactions_.erase(client.id);
   if (client.in_multi && spec.accepts(command.args.size())) return queue(client, spec, command);
+  if (client.may_block && spec.accepts(command.args.size())) return block(client, spec, command);
   return pass_on_link(client, own, command.wire);
 }
 

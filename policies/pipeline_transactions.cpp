@@ -50,11 +50,65 @@ class Execution final : public Exchange {
   Written written_;
 };
 
+/// MULTI or WATCH: there is a transaction only when upstream has said OK.
+class Beginning final : public Exchange {
+ public:
+  explicit Beginning(Ticket ticket) : ticket_(ticket) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    auto* client = core.find(ticket_.client);
+    const bool lasts = client != nullptr && (client->in_multi || client->watching);
+    if (lasts && reply.front() == '+') client->confirmed = true;
+    if (client != nullptr && reply.front() == '-') forget(*client);
+    core.reply(ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override {
+    auto* client = core.find(ticket_.client);
+    if (client != nullptr && client->own_error.empty()) forget(*client);
+    core.reply(ticket_, error);
+  }
+
+ private:
+  static void forget(Client& client) {
+    if (!client.confirmed) client.forget_transaction();
+  }
+  Ticket ticket_;
+};
+
 bool stores(Verb verb) {
   return verb == Verb::set || verb == Verb::setex || verb == Verb::psetex || verb == Verb::getset;
 }
 
 }  // namespace
+
+Verdict Pipeline::begin_transaction(Client& client, const protocol::CommandSpec& spec,
+                                    const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  Request request{client, {client.id, client.next}, command, spec, {}};
+  auto wire = command.wire;
+  if (spec.verb == Verb::watch && core_.mode != Mode::bypass && !client.bypass &&
+      find_rules(request)) {
+    if (auto verdict = apply_versions(request)) return std::move(*verdict);
+    wire = request.wire(wire_);
+  }
+  (spec.verb == Verb::multi ? client.in_multi : client.watching) = true;
+  core_.begin(client, own);
+  core_.send(own, wire, 1, std::make_unique<Beginning>(request.ticket));
+  return Wait{};
+}
+
+Verdict Pipeline::block(Client& client, const protocol::CommandSpec& spec,
+                        const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  Request request{client, {client.id, client.next}, command, spec, {}};
+  auto wire = command.wire;
+  if (core_.mode != Mode::bypass && !client.bypass && find_rules(request)) {
+    if (auto verdict = apply_versions(request)) return std::move(*verdict);
+    wire = request.wire(wire_);
+  }
+  auto verdict = pass_on_link(client, own, wire);
+  if (auto* way = std::get_if<Forward>(&verdict)) way->may_block = true;
+  return verdict;
+}
 
 Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
                         const protocol::Command& command) {

@@ -122,8 +122,9 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
   using State = Core::UpstreamState;
   core_.down_error = error;
   core_.generations.outdate_all();
-  core_.versions.outdate_all();
+  core_.versions.forget_all();
   core_.flights.clear();
+  core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
   const bool never_there = core_.upstream == State::connecting || core_.upstream == State::absent;
   core_.upstream = never_there && core_.rules->settings().upstream.embedded ? State::absent
@@ -132,8 +133,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 
-void Pipeline::lose_own(Client& client) {
-  client.own_lost = client.in_multi || client.watching;
+void Pipeline::lose_own(Client& client, std::string_view error) {
+  if (client.confirmed && (client.in_multi || client.watching)) client.own_error = error;
   transactions_.erase(client.id);
 }
 

@@ -64,8 +64,10 @@ Verdict Pipeline::store(Request& request, Link link) {
   const auto miss = asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key,
                                                                           core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
-  auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl,
-                           !subject->tags.empty());
+  // Its age must stay visible where an invalidation may still have to be held against it.
+  const auto newest = core_.newest(*subject).at;
+  const bool dated = !subject->tags.empty() || (newest && *newest >= born);
+  auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, dated);
   if (lock) expiry = now + *asked->ttl;
   std::string wire;
   if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {

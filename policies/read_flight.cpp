@@ -181,7 +181,7 @@ void ReadFlight::fail(std::string_view error, Core& core) {
   if (open != core.flights.end() && open->second == this) core.flights.erase(open);
   if (subject.rule->tier->on_down == OnDown::miss) {
     for (const auto& reader : readers_) {
-      ++subject.counters().misses;
+      core.count_miss(subject, core.server_floor(), reader.since);
       reader.counted ? core.reply_null(reader.ticket) : core.deliver_null(reader.ticket);
     }
     return;

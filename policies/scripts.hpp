@@ -32,17 +32,21 @@ inline constexpr std::string_view raise_version =
     "redis.call('SET', KEYS[1], record) "
     "return record";
 
-/// Stores a value whose tags have no generation that is known here: as of this very moment, with
-/// missing generations just before it, so that the value is valid and nothing older is.
+/// Stores a value whose tags' generations are not known here: as of this very moment and after all
+/// of them, with missing ones created just before it, so that the value is valid and nothing older.
 /// KEYS[1] the key, KEYS[2...] the generations, ARGV[1] the value, ARGV[2] its life, ARGV[3] theirs,
 /// ARGV[4...] further options of SET. Returns what SET returns.
 inline constexpr std::string_view store_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local born = now "
     "for i = 2, #KEYS do "
-    "  redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'NX', 'PX', ARGV[3]) "
+    "  local generation = tonumber(redis.call('GET', KEYS[i]) or '') "
+    "  if generation then born = math.max(born, generation + 1) else "
+    "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[3]) "
+    "  end "
     "end "
-    "return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', string.format('%.0f', now + ARGV[2]), "
+    "return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', string.format('%.0f', born + ARGV[2]), "
     "  unpack(ARGV, 4))";
 
 /// The same for a key that was just written by another command: it gets its life if it has none.
@@ -50,10 +54,14 @@ inline constexpr std::string_view store_now =
 inline constexpr std::string_view expire_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local born = now "
     "for i = 2, #KEYS do "
-    "  redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'NX', 'PX', ARGV[2]) "
+    "  local generation = tonumber(redis.call('GET', KEYS[i]) or '') "
+    "  if generation then born = math.max(born, generation + 1) else "
+    "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[2]) "
+    "  end "
     "end "
-    "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', now + ARGV[1]), 'NX')";
+    "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
 /// Removes keys whose expiry is still the one that was looked at. KEYS[1] the tag's index,
 /// KEYS[2...] the keys, ARGV[i] the expiry of KEYS[i + 1]. Returns how many were removed.

@@ -47,6 +47,7 @@ struct Answer {
 struct Forward {
   Link link;
   std::string_view wire;
+  bool may_block = false;  ///< Its reply may take as long as it likes (BLPOP).
 };
 
 /// Send nothing: a later call delivers the reply.

@@ -74,14 +74,9 @@ bool Server::carry_out() {
     any = true;
     pipeline_.fail(failure.exchange, failure.error, turn_.now);
   }
-  for (const auto client : std::exchange(dropped_owns_, {})) {
+  for (const auto& upstream : std::exchange(dropped_, {})) {
     any = true;
-    for (auto at = links_.begin(); at != links_.end();) {
-      const auto upstream = at->second;
-      const bool its_own = at->first.client == client;
-      ++at;
-      if (its_own) drop_link(upstream->link());
-    }
+    upstream->close("no longer needed");
   }
   for (const auto& session : std::exchange(resumed_, {})) {
     any = true;
@@ -159,7 +154,7 @@ void Server::closed(Session& session, std::string_view why) {
   ++counters_.closed[std::string(why)];
   --connected_;
   pipeline_.close(session.client, turn_.now);
-  dropped_owns_.push_back(session.client.id);
+  drop_own(session.client.id);
   const auto kept = std::move(sessions_[place]);  // Alive until its own call returns.
   free_places_.push_back(static_cast<std::uint32_t>(place));
   asio::post(loop_, [kept] {});
@@ -178,7 +173,7 @@ void Server::forward(const policies::Forward& way, ClientId client, std::uint64_
   if (last_link_.second == nullptr || last_link_.first != way.link) {
     last_link_ = {way.link, &link(way.link)};
   }
-  last_link_.second->forward(client, number, way.wire, alone);
+  last_link_.second->forward(client, number, way, alone);
 }
 
 void Server::tunnel_from(Session& session, const policies::Tunnel& way) {
@@ -212,15 +207,6 @@ Upstream& Server::link(Link name) {
   return *upstream;
 }
 
-void Server::drop_link(Link name) {
-  const auto at = links_.find(name);
-  if (at == links_.end()) return;
-  const auto upstream = at->second;
-  links_.erase(at);
-  last_link_ = {};
-  upstream->close("no longer needed");
-}
-
 void Server::answer_run(ClientId client, std::uint64_t number, std::uint64_t count,
                         std::string_view replies) {
   auto* session = find(client);
@@ -237,6 +223,13 @@ void Server::answer_part(ClientId client, std::uint64_t number, std::string_view
 
 void Server::tunnel_to(ClientId client, std::string_view bytes) {
   if (auto* session = find(client)) session->tunnel(bytes);
+}
+
+void Server::unsubscribed(ClientId client, bool last) {
+  auto* session = find(client);
+  if (session == nullptr) return;
+  if (last) session->tunnel_ = false;
+  resume(client);
 }
 
 bool Server::speaks_resp2(ClientId client) const {
@@ -260,7 +253,9 @@ void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
 void Server::link_lost(Upstream& upstream, const std::string& error, std::string_view reason) {
   begin_turn();
   if (upstream.link().kind == Link::Kind::own) {
-    if (auto* session = find(upstream.link().client)) pipeline_.lose_own(session->client);
+    if (auto* session = find(upstream.link().client)) {
+      pipeline_.lose_own(session->client, errors::lost(upstream_name()));
+    }
     return;
   }
   if (upstream.state() == Upstream::State::failed) ++counters_.connect_failures;
@@ -296,7 +291,18 @@ void Server::resume(ClientId client) {
   }
 }
 
-void Server::drop_own(ClientId client) { dropped_owns_.push_back(client); }
+void Server::drop_own(ClientId client) {
+  // Out of the map at once, so that the next transaction gets a new one; closed after this call.
+  for (auto at = links_.begin(); at != links_.end();) {
+    if (at->first.client != client) {
+      ++at;
+      continue;
+    }
+    dropped_.push_back(std::move(at->second));
+    at = links_.erase(at);
+    last_link_ = {};
+  }
+}
 
 policies::Client& Server::open_caller(Receive receive) {
   auto caller = std::make_unique<Caller>();

@@ -67,6 +67,8 @@ class Server final : public policies::Effects {
                   std::string_view replies);
   void answer_part(policies::ClientId client, std::uint64_t number, std::string_view piece);
   void tunnel_to(policies::ClientId client, std::string_view bytes);
+  /// A subscription of a tunnel ended; with the last one the tunnel does.
+  void unsubscribed(policies::ClientId client, bool last);
   bool speaks_resp2(policies::ClientId client) const;
   void settle(policies::ExchangeId exchange, std::string_view reply);
   void invalidate(std::string_view push);
@@ -121,8 +123,6 @@ class Server final : public policies::Effects {
   void end_turn();
   bool carry_out();
   void tick();
-  void drop_link(policies::Link link);
-
 
   Loop& loop_;
   Turn turn_;
@@ -149,7 +149,7 @@ class Server final : public policies::Effects {
   std::vector<std::shared_ptr<Upstream>> written_links_;
   std::vector<Failure> failures_;
   std::vector<std::pair<std::shared_ptr<Upstream>, std::string>> broken_;
-  std::vector<policies::ClientId> dropped_owns_;
+  std::vector<std::shared_ptr<Upstream>> dropped_;
 };
 
 }  // namespace pannier::proxy

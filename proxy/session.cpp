@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <variant>
 
+#include "protocol/command_table.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
@@ -12,6 +13,19 @@ using policies::Forward;
 using policies::Hold;
 using policies::Tunnel;
 using Status = protocol::CommandParser::Status;
+
+namespace {
+
+/// Whether what follows this command may belong behind the tunnel: its reply will say.
+bool may_end_tunnel(const protocol::Command& command) {
+  using protocol::Verb;
+  const auto* spec = protocol::find_command(command.name());
+  if (spec == nullptr) return false;
+  return spec->verb == Verb::unsubscribe || spec->verb == Verb::punsubscribe ||
+         spec->verb == Verb::sunsubscribe;
+}
+
+}  // namespace
 
 Session::Session(Server& server, Socket socket, policies::ClientId id, std::string address)
     : server_(server), socket_(std::move(socket)), parser_(server.parser_limits()) {
@@ -42,7 +56,9 @@ void Session::on_readable() {
   if (received.got == 0) {
     // Half closed: what it asked for is still answered.
     ended_ = true;
-    if (idle() || tunnel_) return close("client_closed");
+    const bool waits_for_data = client.may_block && client.open > 0 &&
+                                client.link.kind == policies::Link::Kind::own;
+    if (idle() || tunnel_ || waits_for_data) return close("client_closed");
     return server_.visit_later(*this);
   }
   keep(take_commands(received.bytes));
@@ -69,7 +85,7 @@ bool Session::too_much_open() const {
 }
 
 std::string_view Session::take_commands(std::string_view bytes) {
-  while (!bytes.empty() && !closing_ && !closed_) {
+  while (!bytes.empty() && !closing_ && !closed_ && !held_) {
     if (too_much_open()) break;
     protocol::Command command;
     const auto step = parser_.parse(bytes, command);
@@ -88,10 +104,7 @@ std::string_view Session::take_commands(std::string_view bytes) {
 }
 
 bool Session::take(const protocol::Command& command) {
-  if (tunnel_) {
-    server_.tunnel_on(*this, command.wire);
-    return true;
-  }
+  if (tunnel_) return take_in_tunnel(command);
   const auto number = client.next;
   const bool skipped = client.reply_skip == 1;
   auto verdict = server_.pipeline().decide(client, command, server_.turn().now);
@@ -100,6 +113,7 @@ bool Session::take(const protocol::Command& command) {
     if (queue_.head() != number) return false;
     tunnel_ = true;
     server_.tunnel_from(*this, *way);
+    held_ = may_end_tunnel(command);
     return true;
   }
   if (client.reply_skip > 0) --client.reply_skip;
@@ -117,6 +131,20 @@ bool Session::take(const protocol::Command& command) {
   } else if (const auto* way = std::get_if<Forward>(&verdict)) {
     server_.forward(*way, client.id, number, muted);
   }
+  return true;
+}
+
+bool Session::take_in_tunnel(const protocol::Command& command) {
+  const auto* spec = protocol::find_command(command.name());
+  using protocol::Verb;
+  const auto verb = spec == nullptr ? Verb::other : spec->verb;
+  if (verb == Verb::reset || verb == Verb::quit) {
+    tunnel_ = false;
+    server_.drop_own(client.id);
+    return take(command);
+  }
+  server_.tunnel_on(*this, command.wire);
+  held_ = may_end_tunnel(command);
   return true;
 }
 

@@ -58,6 +58,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string_view take_commands(std::string_view bytes);
   /// \returns false when the command must wait.
   bool take(const protocol::Command& command);
+  bool take_in_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
   bool too_much_open() const;
   void keep(std::string_view rest);

@@ -34,15 +34,15 @@ Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t num
   return slots_.back();
 }
 
-void Upstream::forward(policies::ClientId client, std::uint64_t number, std::string_view wire,
-                       bool alone) {
+void Upstream::forward(policies::ClientId client, std::uint64_t number,
+                       const policies::Forward& way, bool alone) {
   const auto limit = server_.settings().limits.max_inflight.value;
   if (state_ == State::failed || inflight_ >= limit) {
     const auto error = state_ == State::failed ? last_error_ : errors::busy(std::to_string(limit));
     return server_.answer_run(client, number, 1, error);
   }
-  push_slot(client, number, 1, !alone);
-  pending() += wire;
+  push_slot(client, number, 1, !alone && !way.may_block).may_block = way.may_block;
+  pending() += way.wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::idle) connect();
 }
@@ -111,11 +111,7 @@ void Upstream::on_readable() {
     return broken(std::strerror(errno));
   }
   const auto at = generation_;
-  if (tunnel_ != 0 && state_ == State::ready) {
-    server_.tunnel_to(tunnel_, received.bytes);
-  } else {
-    take_replies(received.bytes);
-  }
+  take_replies(received.bytes);
   if (at == generation_) arm_read();
 }
 
@@ -132,10 +128,6 @@ void Upstream::take_replies(std::string_view bytes) {
     take_whole(bytes.substr(begin, at - begin));
     if (generation != generation_) return;
     begin = at;
-    if (tunnel_ != 0 && state_ == State::ready) {
-      if (at < bytes.size()) server_.tunnel_to(tunnel_, bytes.substr(at));
-      return;
-    }
   }
   flush_run();
   if (at - begin >= stream_from || streaming_) {
@@ -156,6 +148,7 @@ bool Upstream::stream(std::string_view piece) {
 
 void Upstream::take_whole(std::string_view reply) {
   if (state_ == State::handshaking) return settle_handshake(reply);
+  if (tunnel_ != 0) return pass_through_tunnel(reply);
   const char kind = scanner_.kind();
   if (kind == '>') {
     flush_run();
@@ -180,6 +173,20 @@ void Upstream::take_whole(std::string_view reply) {
   }
   run_ = run_.empty() ? reply : std::string_view(run_.data(), run_.size() + reply.size());
   if (++run_count_ == slot.count) flush_run();
+}
+
+void Upstream::pass_through_tunnel(std::string_view reply) {
+  server_.tunnel_to(tunnel_, reply);
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  if ((head.kind != '>' && head.kind != '*') || head.number != 3) return;
+  const auto what = reader.next().text;
+  if (what != "unsubscribe" && what != "punsubscribe" && what != "sunsubscribe") return;
+  reader.skip();
+  const bool was_last = reader.next().number == 0;
+  const auto client = tunnel_;
+  if (was_last) tunnel_ = 0;
+  server_.unsubscribed(client, was_last);
 }
 
 void Upstream::flush_run() {
@@ -256,8 +263,7 @@ void Upstream::tick(policies::TimePoint now) {
     if (link_ == server_.first_lane()) connect();
     return;
   }
-  const bool may_wait = link_.kind == policies::Link::Kind::own;
-  if (state_ == State::ready && !slots_.empty() && !may_wait &&
+  if (state_ == State::ready && !slots_.empty() && !slots_.front().may_block &&
       now - slots_.front().sent > settings.op_timeout) {
     broken("timeout");
   }

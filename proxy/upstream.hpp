@@ -32,11 +32,12 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   Upstream(Server& server, policies::Link link, protocol::Resp resp);
 
   /// Appends a command whose one reply goes to request `number` of session `client`.
-  void forward(policies::ClientId client, std::uint64_t number, std::string_view wire,
+  /// `may_block`: its reply may take as long as it likes. `alone`: not to be one run with others.
+  void forward(policies::ClientId client, std::uint64_t number, const policies::Forward& way,
                bool alone);
   /// Appends commands with `replies` replies for a conversation of the pipeline.
   void send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire);
-  /// From here on all bytes that come are `client`'s.
+  /// From here on all replies that come are `client`'s, until its last subscription ends.
   void tunnel(policies::ClientId client, std::string_view wire);
   void tunnel_on(std::string_view wire);
 
@@ -60,6 +61,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
     std::uint32_t count = 0;        ///< Replies still to come.
     policies::TimePoint sent;
+    bool may_block = false;         ///< Not subject to op_timeout.
   };
 
   /// Where commands are appended: behind the handshake while it lasts.
@@ -76,6 +78,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void on_readable();
   void take_replies(std::string_view bytes);
   void take_whole(std::string_view reply);
+  void pass_through_tunnel(std::string_view reply);
   bool stream(std::string_view piece);
   void flush_run();
   void finish_front(std::uint32_t replies);

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <algorithm>
+#include <cctype>
 
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
@@ -149,7 +150,12 @@ void Upstream::ready() {
   server_.link_ready(*this, server_info_);
 }
 
-void Upstream::fail(std::string_view reason) {
+void Upstream::fail(std::string_view why) {
+  std::string reason(why);
+  // "Connection refused" reads better in the middle of a sentence; "LOADING Redis ..." stays.
+  if (reason.size() > 1 && std::islower(static_cast<unsigned char>(reason[1]))) {
+    reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
+  }
   ++generation_;
   boost::system::error_code ignored;
   socket_.close(ignored);

@@ -88,7 +88,7 @@ TEST_CASE("commands travel the way their nature asks") {
        {"get", "set", "mget", "del", "hget", "lpush", "sadd", "zadd", "flushall"}) {
     CHECK(spec_of(name).route == Route::lane);
   }
-  for (const char* name : {"hgetall", "smembers", "zscore", "eval", "info", "command", "config"}) {
+  for (const char* name : {"lmpop", "geopos", "eval", "info", "command", "config"}) {
     CHECK(spec_of(name).route == Route::plain);
   }
   for (const char* name :

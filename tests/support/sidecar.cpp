@@ -90,7 +90,7 @@ bool Sidecar::take_one(Session& session, const std::string& wire) {
     auto& to = wires(way->link);
     if (to.state == State::failed) {
       answer_forward(client.id, number, down);
-      if (way->link.kind == Link::Kind::own) pipeline_->lose_own(client);
+      if (way->link.kind == Link::Kind::own) pipeline_->lose_own(client, down);
     } else {
       to.slots.push_back({client.id, number, 1, now});
       append(to, way->wire);

@@ -143,7 +143,7 @@ void Sidecar::break_link(Link link) {
   fail_slots(std::move(wires.slots), lost);
   if (link.kind == Link::Kind::own) {
     const auto at = sessions_.find(link.client);
-    if (at != sessions_.end()) pipeline_->lose_own(at->second->client);
+    if (at != sessions_.end()) pipeline_->lose_own(at->second->client, lost);
   }
   if (link == first_lane) pipeline_->lose_upstream(down, now);
   carry_out();

@@ -67,6 +67,7 @@ class Simulation {
     std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
     std::deque<Words> queue;  ///< The rest of a transaction.
     std::uint64_t version = 0;
+    bool in_multi = false;  ///< Redis has said OK to its MULTI.
 
     std::string name() const {
       return "client " + std::to_string(id) + "@" + std::to_string(at + 1);

@@ -63,6 +63,7 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
   const auto view = reader.next();
   const auto& name = request.words[0];
   if (own_error(view)) {
+    if (name == "MULTI") person.in_multi = false;
     if (!may_fail_) broken("an error about an upstream that never failed");
     return;
   }
@@ -72,7 +73,10 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
     if (!is_its && !view.text.starts_with("ERR pannier")) broken("another one's reply");
     return;
   }
-  if (request.queued && name != "EXEC" && name != "DISCARD") {
+  if (name == "MULTI") person.in_multi = !view.error();
+  const bool ends = name == "EXEC" || name == "DISCARD";
+  const bool was_in_multi = ends ? std::exchange(person.in_multi, false) : person.in_multi;
+  if (request.queued && was_in_multi && !ends) {
     if (view.text != "QUEUED" && !view.error()) broken("not queued");
     return;
   }
