@@ -95,7 +95,7 @@ void TagPurge::list(Core& core) {
   core.send(link_, wire, 1, std::move(purge));
 }
 
-bool TagPurge::invalid(const Listed& listed, const Core& core) const {
+std::int64_t TagPurge::latest(const Listed& listed, const Core& core) const {
   // A transparent version stands behind the name that clients use, and the life is of that name.
   auto name = std::string_view(listed.key).substr(0, listed.key.rfind(":v"));
   Match match;
@@ -104,9 +104,9 @@ bool TagPurge::invalid(const Listed& listed, const Core& core) const {
     name = listed.key;
     core.rules->find(name, match);
   }
-  if (!match) return true;
-  const auto born = ServerTime(milliseconds(listed.expiry)) - life_of(*match.rule->tier, name).total;
-  return born <= generation_;
+  if (!match) return listed.expiry;
+  const auto last = generation_ + life_of(*match.rule->tier, name).total;
+  return last.time_since_epoch().count();
 }
 
 void TagPurge::read_list(std::string_view reply, Core& core) {
@@ -121,7 +121,9 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     double at = 0;
     std::from_chars(score.data(), score.data() + score.size(), at);
     listed.expiry = static_cast<std::int64_t>(at);
-    if (invalid(listed, core)) {
+    const auto limit = latest(listed, core);
+    if (listed.expiry <= limit) {
+      listed.expiry = limit;
       doomed.push_back(std::move(listed));
     } else {
       ++kept_;
@@ -135,7 +137,7 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
   std::string wire;
   protocol::append_command(wire, 3 + 1 + 2 * doomed.size());
   protocol::append_bulk(wire, "EVAL");
-  protocol::append_bulk(wire, scripts::purge_unchanged);
+  protocol::append_bulk(wire, scripts::purge_older);
   protocol::append_bulk(wire, std::to_string(doomed.size() + 1));
   protocol::append_bulk(wire, "pn:t:" + tag_);
   for (const auto& listed : doomed) protocol::append_bulk(wire, listed.key);

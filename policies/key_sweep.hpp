@@ -43,7 +43,7 @@ class KeySweep final : public Exchange {
 };
 
 /// Removes what a tag's invalidation made invalid, in the background: walks the tag's list and
-/// unlinks each key whose expiry has not changed since, so that new values stay.
+/// unlinks each key whose expiry says that it began before, so that new values stay.
 class TagPurge final : public Exchange {
  public:
   static void start(Link link, const std::string& tag, ServerTime generation, Core& core);
@@ -56,10 +56,11 @@ class TagPurge final : public Exchange {
  private:
   struct Listed {
     std::string key;
-    std::int64_t expiry;
+    std::int64_t expiry;  ///< As the list has it: not later than the key's own.
   };
   void read_list(std::string_view reply, Core& core);
-  bool invalid(const Listed& listed, const Core& core) const;
+  /// The latest expiry that a value of the key can have if it began before the invalidation.
+  std::int64_t latest(const Listed& listed, const Core& core) const;
   void list(Core& core);
 
   Link link_;

@@ -72,12 +72,13 @@ bool raise_version(MemoryCall& call, const Script& script) {
   return true;
 }
 
-bool purge_unchanged(MemoryCall& call, const Script& script) {
+bool purge_older(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() != script.keys.size() - 1) return false;
   std::int64_t removed = 0;
   for (std::size_t i = 0; i < script.args.size(); ++i) {
     MemoryCall::Entry* const entry = call.find(script.keys[i + 1]);
-    if (!entry || std::to_string(entry->expires_at) != script.args[i]) continue;
+    const auto latest = protocol::to_integer(script.args[i]);
+    if (!entry || !latest || entry->expires_at < 0 || entry->expires_at > *latest) continue;
     call.remove(*entry);
     ++removed;
   }
@@ -139,7 +140,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
-  return call.arg(1) == scripts::purge_unchanged && purge_unchanged(call, *script);
+  return call.arg(1) == scripts::purge_older && purge_older(call, *script);
 }
 
 /// The sorted set of a tag's keys is always empty, and stays so.

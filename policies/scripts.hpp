@@ -63,19 +63,19 @@ inline constexpr std::string_view expire_now =
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
-/// Removes keys whose expiry is still the one that was looked at. KEYS[1] the tag's index,
-/// KEYS[2...] the keys, ARGV[i] the expiry of KEYS[i + 1]. Returns how many were removed.
-inline constexpr std::string_view purge_unchanged =
+/// Removes keys that expire no later than given: their values began before an invalidation. What was
+/// written since expires later and stays. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the
+/// latest expiry of KEYS[i + 1]. Returns how many were removed.
+inline constexpr std::string_view purge_older =
     "local removed = 0 "
     "for i = 2, #KEYS do "
+    "  local latest = tonumber(ARGV[i - 1]) "
     "  local expiry = redis.call('PEXPIRETIME', KEYS[i]) "
-    "  if string.format('%.0f', expiry) == ARGV[i - 1] then "
+    "  if expiry >= 0 and expiry <= latest then "
     "    removed = removed + redis.call('UNLINK', KEYS[i]) "
     "  end "
     "  local score = redis.call('ZSCORE', KEYS[1], KEYS[i]) "
-    "  if score and tonumber(score) == tonumber(ARGV[i - 1]) then "
-    "    redis.call('ZREM', KEYS[1], KEYS[i]) "
-    "  end "
+    "  if score and tonumber(score) <= latest then redis.call('ZREM', KEYS[1], KEYS[i]) end "
     "end "
     "return removed";
 

@@ -180,8 +180,10 @@ void Server::tunnel_from(Session& session, const policies::Tunnel& way) {
   link(way.link).tunnel(session.client.id, way.wire);
 }
 
-void Server::tunnel_on(Session& session, std::string_view wire) {
-  link({Link::Kind::own, session.client.db, session.client.id}).tunnel_on(wire);
+void Server::tunnel_on(Session& session, std::string_view wire, bool may_end) {
+  auto& upstream = link({Link::Kind::own, session.client.db, session.client.id});
+  if (!wire.empty()) upstream.tunnel_on(wire);
+  if (may_end) upstream.tunnel_mark();
 }
 
 void Server::act(Session& session, std::uint64_t number, const protocol::Command& command) {
@@ -225,10 +227,10 @@ void Server::tunnel_to(ClientId client, std::string_view bytes) {
   if (auto* session = find(client)) session->tunnel(bytes);
 }
 
-void Server::unsubscribed(ClientId client, bool last) {
+void Server::tunnel_answered(ClientId client, bool ended) {
   auto* session = find(client);
   if (session == nullptr) return;
-  if (last) session->tunnel_ = false;
+  if (ended) session->tunnel_ = false;
   resume(client);
 }
 
@@ -298,6 +300,7 @@ void Server::drop_own(ClientId client) {
       ++at;
       continue;
     }
+    at->second->end_tunnel();
     dropped_.push_back(std::move(at->second));
     at = links_.erase(at);
     last_link_ = {};

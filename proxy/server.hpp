@@ -53,7 +53,7 @@ class Server final : public policies::Effects {
   void forward(const policies::Forward& way, policies::ClientId client, std::uint64_t number,
                bool alone);
   void tunnel_from(Session& session, const policies::Tunnel& way);
-  void tunnel_on(Session& session, std::string_view wire);
+  void tunnel_on(Session& session, std::string_view wire, bool may_end);
   void act(Session& session, std::uint64_t number, const protocol::Command& command);
   void closed(Session& session, std::string_view why);
   /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
@@ -67,8 +67,8 @@ class Server final : public policies::Effects {
                   std::string_view replies);
   void answer_part(policies::ClientId client, std::uint64_t number, std::string_view piece);
   void tunnel_to(policies::ClientId client, std::string_view bytes);
-  /// A subscription of a tunnel ended; with the last one the tunnel does.
-  void unsubscribed(policies::ClientId client, bool last);
+  /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
+  void tunnel_answered(policies::ClientId client, bool ended);
   bool speaks_resp2(policies::ClientId client) const;
   void settle(policies::ExchangeId exchange, std::string_view reply);
   void invalidate(std::string_view push);

@@ -114,6 +114,7 @@ bool Session::take(const protocol::Command& command) {
     tunnel_ = true;
     server_.tunnel_from(*this, *way);
     held_ = may_end_tunnel(command);
+    if (held_) server_.tunnel_on(*this, {}, true);
     return true;
   }
   if (client.reply_skip > 0) --client.reply_skip;
@@ -143,8 +144,8 @@ bool Session::take_in_tunnel(const protocol::Command& command) {
     server_.drop_own(client.id);
     return take(command);
   }
-  server_.tunnel_on(*this, command.wire);
   held_ = may_end_tunnel(command);
+  server_.tunnel_on(*this, command.wire, held_);
   return true;
 }
 

@@ -12,6 +12,8 @@ namespace pannier::proxy {
 
 namespace {
 
+/// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
+constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
 constexpr std::size_t stream_from = 16 * 1024;   ///< Larger replies are passed on in pieces.
 
 }  // namespace
@@ -175,18 +177,28 @@ void Upstream::take_whole(std::string_view reply) {
   if (++run_count_ == slot.count) flush_run();
 }
 
+void Upstream::tunnel_mark() {
+  std::string ping;
+  protocol::append_command(ping, {"PING", tunnel_marker});
+  tunnel_on(ping);
+}
+
 void Upstream::pass_through_tunnel(std::string_view reply) {
-  server_.tunnel_to(tunnel_, reply);
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
-  if ((head.kind != '>' && head.kind != '*') || head.number != 3) return;
-  const auto what = reader.next().text;
-  if (what != "unsubscribe" && what != "punsubscribe" && what != "sunsubscribe") return;
-  reader.skip();
-  const bool was_last = reader.next().number == 0;
-  const auto client = tunnel_;
-  if (was_last) tunnel_ = 0;
-  server_.unsubscribed(client, was_last);
+  const bool is_list = (head.kind == '>' || head.kind == '*') && head.number > 0;
+  const auto what = is_list ? reader.next().text : head.text;
+  const bool is_pong = is_list && what == "pong" && head.number == 2;
+  if ((is_pong ? reader.next().text : what) == tunnel_marker) {
+    const auto client = tunnel_;
+    if (subscriptions_ == 0) tunnel_ = 0;
+    return server_.tunnel_answered(client, subscriptions_ == 0);
+  }
+  if (is_list && head.number == 3 && what.ends_with("subscribe")) {
+    reader.skip();
+    subscriptions_ = reader.next().number;
+  }
+  server_.tunnel_to(tunnel_, reply);
 }
 
 void Upstream::flush_run() {

@@ -40,6 +40,9 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   /// From here on all replies that come are `client`'s, until its last subscription ends.
   void tunnel(policies::ClientId client, std::string_view wire);
   void tunnel_on(std::string_view wire);
+  /// Asks whether a subscription is left; Server::tunnel_answered gets the answer.
+  void tunnel_mark();
+  void end_tunnel() { tunnel_ = 0; }
 
   void connect();
   /// Sends what has been collected. Called at the end of a turn.
@@ -107,6 +110,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   bool streaming_ = false;        ///< The front reply is passed on in pieces.
   bool read_armed_ = false, write_armed_ = false, dirty_ = false;
   policies::ClientId tunnel_ = 0;
+  std::int64_t subscriptions_ = 0;  ///< Of the tunnel, as its last reply said.
   policies::TimePoint deadline_{};  ///< While connecting.
   policies::TimePoint retry_at_{};  ///< After a failure.
   policies::milliseconds pause_{0};

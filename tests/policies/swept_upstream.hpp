@@ -84,7 +84,7 @@ class SweptUpstream final : public Effects {
     if (words[0] == "ZRANGEBYSCORE") return range(words);
     if (words[0] == "UNLINK") {
       protocol::append_integer(out, remove({words.begin() + 1, words.end()}));
-    } else if (words[0] == "EVAL" && words[1] == scripts::purge_unchanged) {
+    } else if (words[0] == "EVAL" && words[1] == scripts::purge_older) {
       protocol::append_integer(out, purge(words));
     } else {
       protocol::append_error(out, "ERR unknown command '" + words[0] + "'");
@@ -142,8 +142,8 @@ class SweptUpstream final : public Effects {
     for (std::size_t i = 1; i < count; ++i) {
       const auto& key = words.at(3 + i);
       const auto expiry = std::stoll(words.at(2 + count + i));
-      if (keys.contains(key) && keys[key] == expiry) doomed.push_back(key);
-      if (list.contains(key) && list[key] == static_cast<double>(expiry)) list.erase(key);
+      if (keys.contains(key) && keys[key] <= expiry) doomed.push_back(key);
+      if (list.contains(key) && list[key] <= static_cast<double>(expiry)) list.erase(key);
     }
     return remove(doomed);
   }

@@ -61,7 +61,7 @@ class Sidecar final : public policies::Effects {
   void refused();
   bool connecting() const;
   bool reachable = true;  ///< Whether new links come up.
-  /// A reply that takes longer breaks its link at the next tick.
+  /// A reply that takes longer breaks its link at the next tick; so does half of it to connect.
   policies::microseconds op_timeout = std::chrono::hours(1);
 
   /// The clock of everything here; moves it, and lets the pipeline know.
@@ -97,6 +97,7 @@ class Sidecar final : public policies::Effects {
   enum class State { ready, connecting, failed };
   struct Wires {
     State state = State::ready;
+    policies::TimePoint connects_since;
     std::unique_ptr<FakeRedis::Connection> connection;
     std::deque<std::string> unrun;
     std::deque<std::uint64_t> order;  ///< When each of them was sent.

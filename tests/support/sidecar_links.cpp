@@ -139,7 +139,10 @@ void Sidecar::break_link(Link link) {
   auto wires = std::move(links_.at(link));
   links_.erase(link);
   redis_.forget(*wires.connection);
-  if (link == first_lane) this->wires(link).state = State::connecting;
+  if (link == first_lane) {
+    this->wires(link).state = State::connecting;
+    this->wires(link).connects_since = now;
+  }
   fail_slots(std::move(wires.slots), lost);
   if (link.kind == Link::Kind::own) {
     const auto at = sessions_.find(link.client);
@@ -150,6 +153,8 @@ void Sidecar::break_link(Link link) {
 }
 
 void Sidecar::break_late_links() {
+  const auto& lane = links_.at(first_lane);
+  if (lane.state == State::connecting && now - lane.connects_since > op_timeout / 2) refused();
   for (const auto link : links()) {
     const auto at = links_.find(link);
     if (at == links_.end() || at->second.slots.empty() || link.kind == Link::Kind::own) continue;
@@ -161,8 +166,10 @@ void Sidecar::break_late_links() {
 bool Sidecar::connecting() const { return links_.at(first_lane).state != State::ready; }
 
 void Sidecar::retry() {
-  auto& state = links_.at(first_lane).state;
-  if (state == State::failed) state = State::connecting;
+  auto& lane = links_.at(first_lane);
+  if (lane.state != State::failed) return;
+  lane.state = State::connecting;
+  lane.connects_since = now;
 }
 
 void Sidecar::connected() {

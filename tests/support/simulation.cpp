@@ -106,7 +106,7 @@ void Simulation::log(const std::string& line) {
   const auto time = std::chrono::duration_cast<milliseconds>(now().time_since_epoch()) -
                     std::chrono::hours(1);
   story_.push_back(std::to_string(time.count()) + " " + line);
-  if (story_.size() > 120) story_.pop_front();
+  if (story_.size() > 1500) story_.pop_front();
 }
 
 std::string Simulation::story() const {
@@ -117,6 +117,9 @@ std::string Simulation::story() const {
 
 void Simulation::note_command(const FakeRedis::Connection& connection,
                               const FakeRedis::Args& args) {
+  std::string line = "redis db " + std::to_string(connection.db) + ":";
+  for (const auto& word : args) line += " " + (word.size() < 60 ? word : word.substr(0, 20) + "~");
+  log(line);
   const bool counts_time = args[0] == "TIME" || args[0] == "EVAL";
   if (counts_time && !is_coarse_) redis_.now += milliseconds(1);
   if (args[0] == "INCR") ++counts_run_[{connection.db, args[1]}];

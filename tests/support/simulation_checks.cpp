@@ -117,6 +117,7 @@ void Simulation::acknowledge(Person& person, const Request& request) {
     floor = std::max(floor, place->rank);
   }
   for (const auto& [name, size] : request.sizes) {
+    if (is_absent_) break;
     auto& floor = person.write_floor[name];
     floor = std::max(floor, size);
   }
@@ -129,7 +130,7 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   if (!found) {
     if (kind != Kind::tagged) return;
     const auto due = now() + milliseconds(chance(50) ? pick(50) : pick(4'000));
-    person.loads.push_back({name, source_[name], due, now() + milliseconds(9'000)});
+    person.loads.push_back({name, source_[name], due, now() + milliseconds(4'500)});
     return;
   }
   if (!found->starts_with(key + "|") || !sent_values_.contains(*found)) {
