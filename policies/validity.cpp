@@ -64,6 +64,7 @@ std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
   parts_ = 2;
   newest_before_ = core.newest(*subject_).at;
+  knew_generation_ = newest_before_.has_value();  // Upstream may have lost it since.
   if (asks_generations_) {
     protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
     protocol::append_command(wire, subject_->tags.size() + 1);
@@ -114,7 +115,7 @@ ServerTime ValidityCheck::load_begins() const {
 
 Standing ValidityCheck::judge(Core& core) {
   const auto& subject = *subject_;
-  const bool none_known = asks_generations_ && !had_generation_;
+  const bool none_known = asks_generations_ && !had_generation_ && !knew_generation_;
   const auto lane = core.lane(subject.db, subject.rule.get());
   for (const auto& tag : missing_) {
     create_generation(core, lane, tag, asked_at_ - milliseconds(1));

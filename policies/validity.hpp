@@ -49,7 +49,7 @@ class ValidityCheck {
   std::uint32_t parts_ = 0;
   bool asks_generations_ = false, tracked_ = false;
   std::vector<std::string> missing_;  ///< Tags without a generation upstream.
-  bool had_generation_ = false;
+  bool had_generation_ = false, knew_generation_ = false;
   std::int64_t expiretime_ = -2;
   ServerTime asked_at_{};
   std::optional<ServerTime> newest_before_;  ///< Of the invalidations known before the question.

@@ -230,7 +230,9 @@ void Server::tunnel_to(ClientId client, std::string_view bytes) {
 void Server::tunnel_answered(ClientId client, bool ended) {
   auto* session = find(client);
   if (session == nullptr) return;
-  if (ended) session->tunnel_ = false;
+  session->awaiting_ = false;
+  if (session->leaving_) drop_own(client);
+  if (ended || session->leaving_) session->tunnel_ = session->leaving_ = false;
   resume(client);
 }
 

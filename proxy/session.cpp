@@ -113,8 +113,7 @@ bool Session::take(const protocol::Command& command) {
     if (queue_.head() != number) return false;
     tunnel_ = true;
     server_.tunnel_from(*this, *way);
-    held_ = may_end_tunnel(command);
-    if (held_) server_.tunnel_on(*this, {}, true);
+    if (may_end_tunnel(command)) await_tunnel();
     return true;
   }
   if (client.reply_skip > 0) --client.reply_skip;
@@ -135,17 +134,24 @@ bool Session::take(const protocol::Command& command) {
   return true;
 }
 
+void Session::await_tunnel() {
+  held_ = awaiting_ = true;
+  server_.tunnel_on(*this, {}, true);
+}
+
 bool Session::take_in_tunnel(const protocol::Command& command) {
+  if (awaiting_) return false;
   const auto* spec = protocol::find_command(command.name());
   using protocol::Verb;
   const auto verb = spec == nullptr ? Verb::other : spec->verb;
   if (verb == Verb::reset || verb == Verb::quit) {
-    tunnel_ = false;
-    server_.drop_own(client.id);
-    return take(command);
+    // First what was asked before it is answered; then it is decided without the tunnel.
+    leaving_ = true;
+    await_tunnel();
+    return false;
   }
-  held_ = may_end_tunnel(command);
-  server_.tunnel_on(*this, command.wire, held_);
+  server_.tunnel_on(*this, command.wire, false);
+  if (may_end_tunnel(command)) await_tunnel();
   return true;
 }
 

@@ -58,6 +58,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string_view take_commands(std::string_view bytes);
   /// \returns false when the command must wait.
   bool take(const protocol::Command& command);
+  /// Holds everything back until the tunnel has answered what it was asked so far.
+  void await_tunnel();
   bool take_in_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
   bool too_much_open() const;
@@ -73,6 +75,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::set<std::uint64_t> muted_;    ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
+  bool leaving_ = false;   ///< The tunnel ends with its next answer, subscriptions or not.
+  bool awaiting_ = false;  ///< That answer is on its way.
   std::string_view why_ = "client_quit";  ///< With closing_: what close() will say.
   bool dirty_ = false, tunnel_ = false, ended_ = false;
 

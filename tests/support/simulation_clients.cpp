@@ -97,7 +97,10 @@ Simulation::Words Simulation::command(Person& person) {
   if (what < 83) return {"ECHO", std::to_string(++serial_)};
   if (what < 86) return {"X.CALL", std::to_string(++serial_)};
   if (what < 91) return transaction(person);
-  if (what < 93) return {"HELLO", chance(50) ? "3" : "2"};
+  const bool changes = std::any_of(person.open.begin(), person.open.end(), [](const auto& request) {
+    return request.words[0] == "HELLO";
+  });
+  if (what < 93) return changes ? Words{"PING"} : Words{"HELLO", chance(50) ? "3" : "2"};
   if (what < 94) return {"PANNIER", "BUMP", "ver"};
   if (is_coarse_) return {"PANNIER", "TAG", "s"};
   if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
