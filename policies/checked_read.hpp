@@ -14,7 +14,8 @@ namespace pannier::policies {
 /// command sent again, so that the client gets Redis's own reply for keys that are not there.
 class CheckedRead final : public Exchange {
  public:
-  /// \param after a command to send behind the read (an EXPIRE) whose reply nobody needs, or nothing.
+  /// \param after a command to send behind the read (an EXPIRE) whose reply nobody needs, or
+  /// nothing.
   static void start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket,
                     std::string_view wire, std::string_view after, Core& core);
 

@@ -62,8 +62,7 @@ void Core::reply_from(Link link, Ticket to, std::string_view bytes) {
 ExchangeId Core::send(Link link, std::string_view wire, std::uint32_t replies,
                       std::unique_ptr<Exchange> exchange) {
   const auto id = next_exchange++;
-  running.emplace(id, Running{std::move(exchange), replies, 0, now,
-                              link.kind == Link::Kind::lane});
+  running.emplace(id, Running{std::move(exchange), replies, 0, now, link.kind == Link::Kind::lane});
   if (link.kind == Link::Kind::memory) {
     for_memory.push_back({id, link.db, std::string(wire)});
   } else {
@@ -113,7 +112,8 @@ Core::Newest Core::newest(const Subject& subject) const {
     }
   }
   if (!bans.empty()) {
-    if (const auto ban = bans.newest(subject.client_key)) newest.at = std::max(newest.at.value_or(*ban), *ban);
+    if (const auto ban = bans.newest(subject.client_key))
+      newest.at = std::max(newest.at.value_or(*ban), *ban);
   }
   return newest;
 }
@@ -146,7 +146,8 @@ milliseconds Core::generation_life() const {
 
 milliseconds Core::longest_life() const {
   milliseconds longest{0};
-  for (const auto& tier : rules->settings().tiers) longest = std::max(longest, tier.ttl + tier.stale);
+  for (const auto& tier : rules->settings().tiers)
+    longest = std::max(longest, tier.ttl + tier.stale);
   return longest;
 }
 

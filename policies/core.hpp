@@ -106,9 +106,9 @@ class Core {
   Mode mode = Mode::normal;
   UpstreamState upstream = UpstreamState::connecting;
   bool reconnecting = false;  ///< It was lost just now, and the first attempt to reconnect goes on.
-  std::string down_error;  ///< The whole error reply for commands while upstream is away.
-  std::uint32_t databases = 16;         ///< How many upstream has.
-  bool tracks = true;                   ///< Whether upstream pushes invalidations.
+  std::string down_error;     ///< The whole error reply for commands while upstream is away.
+  std::uint32_t databases = 16;          ///< How many upstream has.
+  bool tracks = true;                    ///< Whether upstream pushes invalidations.
   std::string server_version = "7.0.0";  ///< Upstream's.
   TimePoint lane_acked{};  ///< When the newest command that the lane has answered was sent.
   ServerTime server_seen{};

@@ -1,7 +1,8 @@
 #include "policies/expiry.hpp"
 
-#include <algorithm>
 #include <xxhash.h>
+
+#include <algorithm>
 
 namespace pannier::policies {
 

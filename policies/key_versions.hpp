@@ -23,11 +23,11 @@ class KeyVersions {
 
   struct Version {
     std::uint64_t current = 1;
-    ServerTime bumped_at{};       ///< When it became current; the epoch when never.
-    milliseconds grace{0};        ///< How long after that the version before stays readable.
-    bool known = false;           ///< Upstream has answered, or there is no upstream.
-    bool must_read = true;        ///< Something newer may be upstream.
-    std::string problem;          ///< Why upstream refuses to tell; empty when it does not.
+    ServerTime bumped_at{};         ///< When it became current; the epoch when never.
+    milliseconds grace{0};          ///< How long after that the version before stays readable.
+    bool known = false;             ///< Upstream has answered, or there is no upstream.
+    bool must_read = true;          ///< Something newer may be upstream.
+    std::string problem;            ///< Why upstream refuses to tell; empty when it does not.
     bool configured_later = false;  ///< Upstream's record is missing or older than what is known.
   };
 

@@ -23,8 +23,7 @@ bool LeaseLearning::worth_waiting(std::string_view rule, std::string_view key, T
 
 void LeaseLearning::filled(std::string_view rule, std::string_view key, microseconds load) {
   auto& learned = rules_[std::string(rule)];
-  learned.usual_load =
-      learned.usual_load.count() == 0 ? load : (learned.usual_load * 7 + load) / 8;
+  learned.usual_load = learned.usual_load.count() == 0 ? load : (learned.usual_load * 7 + load) / 8;
   if (!keys_.empty()) keys_.erase(std::string(key));
   note(learned, true, {});
 }

@@ -100,7 +100,7 @@ class LeaseTable {
   Bounds bounds_;
   Leases leases_;
   std::set<std::pair<TimePoint, std::string_view>> alarms_;  ///< Next event of each lease.
-  std::unordered_map<ClientId, std::size_t> involved_;  ///< Leases and waits of each client.
+  std::unordered_map<ClientId, std::size_t> involved_;       ///< Leases and waits of each client.
   std::size_t waiting_ = 0;
 };
 

@@ -12,8 +12,8 @@ void MultiRead::start(Link link, Ticket ticket, std::string_view wire, std::vect
   std::size_t total = 0;
   for (auto& [place, subject] : ruled) {
     ++subject->counters().reads;
-    auto& part = exchange->parts_.emplace_back(
-        Part{place, total, ValidityCheck(std::move(subject), link)});
+    auto& part =
+        exchange->parts_.emplace_back(Part{place, total, ValidityCheck(std::move(subject), link)});
     total += part.check.ask(all, core);
   }
   exchange->total_ = total;

@@ -88,8 +88,8 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
       return Hold{};
     }
-    if (client.in_multi) return pass_on_link(client, {Link::Kind::own, client.db, client.id},
-                                             command.wire);
+    if (client.in_multi)
+      return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
     return pass(client, nullptr, command, command.wire);
   }
   if (spec->verb == Verb::pannier) {
@@ -112,10 +112,12 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return decide_decorated(client, *spec, command);
   }
   const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
-  if (without_rules || spec->access == Access::none) return pass(client, spec, command, command.wire);
+  if (without_rules || spec->access == Access::none)
+    return pass(client, spec, command, command.wire);
 
   Request request{client, {client.id, client.next}, command, *spec, std::move(spare_keys_)};
-  auto verdict = find_rules(request) ? decide_ruled(request) : pass(client, spec, command, command.wire);
+  auto verdict =
+      find_rules(request) ? decide_ruled(request) : pass(client, spec, command, command.wire);
   spare_keys_ = std::move(request.keys);
   return verdict;
 }
@@ -170,9 +172,9 @@ Verdict Pipeline::answer_from_memory(Client& client, std::string_view wire) {
   protocol::Command command;
   std::string reply;
   const auto step = parser.parse(wire, command);
-  const bool known = step.status == protocol::CommandParser::Status::complete &&
-                     core_.memory.execute(command, client.db, client.resp, core_.server_floor(),
-                                          reply);
+  const bool known =
+      step.status == protocol::CommandParser::Status::complete &&
+      core_.memory.execute(command, client.db, client.resp, core_.server_floor(), reply);
   if (known) {
     ++core_.book.memory_commands;
   } else {

@@ -56,8 +56,8 @@ class Pipeline {
   /// the whole error reply for commands that need it.
   void lose_upstream(std::string_view error, TimePoint now);
 
-  /// The client's own upstream connection is gone; a transaction on it is void. `error` is the whole
-  /// error reply that its further commands get until the client ends it.
+  /// The client's own upstream connection is gone; a transaction on it is void. `error` is the
+  /// whole error reply that its further commands get until the client ends it.
   void lose_own(Client& client, std::string_view error);
 
   /// Time passed. Call at least every tick_interval.

@@ -104,8 +104,8 @@ void sweep_versions(const Rule& rule, std::uint64_t current, Link lane, Core& co
         lane, pattern.as_glob() + (is_transparent ? ":v*" : ""),
         [current](std::string_view key) {
           const auto at = key.rfind(":v");
-          const auto version = at == key.npos ? std::nullopt
-                                              : protocol::to_integer(key.substr(at + 2));
+          const auto version =
+              at == key.npos ? std::nullopt : protocol::to_integer(key.substr(at + 2));
           return version && *version >= 0 && static_cast<std::uint64_t>(*version) < current;
         },
         [](std::uint64_t removed, std::string_view, Core& at_end) {
@@ -126,8 +126,7 @@ class Bump final : public Exchange {
     core.versions.learn(name_, record.text);
     std::string out;
     const auto* version = core.versions.find(name_);
-    protocol::append_integer(out,
-                             version ? static_cast<std::int64_t>(version->current) : 0);
+    protocol::append_integer(out, version ? static_cast<std::int64_t>(version->current) : 0);
     core.reply(ticket_, out);
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
@@ -157,16 +156,15 @@ void Pipeline::invalidate_tag(Client& client, std::string_view tag, TimePoint no
   const Call call(*this, now);
   const auto lane = core_.lane(client.db, nullptr);
   std::string wire;
-  protocol::append_command(
-      wire, {"EVAL", scripts::raise_generation, "1",
-             TagGenerations::key(tag),
-             std::to_string(core_.generation_life().count())});
+  protocol::append_command(wire, {"EVAL", scripts::raise_generation, "1", TagGenerations::key(tag),
+                                  std::to_string(core_.generation_life().count())});
   protocol::append_command(
       wire, {"ZCOUNT", "pn:t:" + std::string(tag),
              std::to_string(core_.server_floor().time_since_epoch().count()), "+inf"});
   core_.begin(client, lane);
-  core_.send(lane, wire, 2, std::make_unique<TagInvalidation>(Ticket{client.id, client.next}, lane,
-                                                              std::string(tag)));
+  core_.send(
+      lane, wire, 2,
+      std::make_unique<TagInvalidation>(Ticket{client.id, client.next}, lane, std::string(tag)));
 }
 
 void Pipeline::invalidate_pattern(Client& client, std::string_view pattern, TimePoint now) {
@@ -175,18 +173,18 @@ void Pipeline::invalidate_pattern(Client& client, std::string_view pattern, Time
   std::string wire;
   protocol::append_command(wire, {"TIME"});
   core_.begin(client, lane);
-  core_.send(lane, wire, 1, std::make_unique<PatternInvalidation>(Ticket{client.id, client.next},
-                                                                  lane, std::string(pattern)));
+  core_.send(lane, wire, 1,
+             std::make_unique<PatternInvalidation>(Ticket{client.id, client.next}, lane,
+                                                   std::string(pattern)));
 }
 
 void Pipeline::list_keys(Client& client, std::string_view tag, TimePoint now) {
   const Call call(*this, now);
   const auto lane = core_.lane(client.db, nullptr);
   std::string wire;
-  protocol::append_command(
-      wire, {"ZRANGEBYSCORE", "pn:t:" + std::string(tag),
-             std::to_string(core_.server_floor().time_since_epoch().count()), "+inf", "LIMIT", "0",
-             "10000"});
+  protocol::append_command(wire, {"ZRANGEBYSCORE", "pn:t:" + std::string(tag),
+                                  std::to_string(core_.server_floor().time_since_epoch().count()),
+                                  "+inf", "LIMIT", "0", "10000"});
   core_.begin(client, lane);
   core_.send(lane, wire, 1, std::make_unique<Relay>(Ticket{client.id, client.next}, lane));
 }

@@ -27,10 +27,10 @@ std::string info_section(const Core& core) {
 #define PANNIER_COUNTER(name, text) line(#name, std::to_string(core.book.name));
 #include "policies/counters.def"
   for (const auto& [name, tier] : core.book.tiers) {
-    line("tier_" + name, "hits=" + std::to_string(tier.hits) + ",misses=" +
-                             std::to_string(tier.misses) + ",coalesced=" +
-                             std::to_string(tier.coalesced) + ",loads_avoided=" +
-                             std::to_string(tier.loads_avoided));
+    line("tier_" + name, "hits=" + std::to_string(tier.hits) +
+                             ",misses=" + std::to_string(tier.misses) +
+                             ",coalesced=" + std::to_string(tier.coalesced) +
+                             ",loads_avoided=" + std::to_string(tier.loads_avoided));
   }
   return text;
 }
@@ -69,13 +69,11 @@ class Info final : public Exchange {
 Value docs() {
   Value::Map subcommands;
   const auto add = [&](std::string name, std::string summary, const char* argument) {
-    Value::Map entry{{"summary", {std::move(summary)}},
-                     {"since", {"0.1.0"}},
-                     {"group", {"pannier"}}};
+    Value::Map entry{
+        {"summary", {std::move(summary)}}, {"since", {"0.1.0"}}, {"group", {"pannier"}}};
     if (argument != nullptr) {
-      Value::List arguments{{Value::Map{{"name", {argument}},
-                                        {"type", {"string"}},
-                                        {"display_text", {argument}}}}};
+      Value::List arguments{
+          {Value::Map{{"name", {argument}}, {"type", {"string"}}, {"display_text", {argument}}}}};
       entry.push_back({"arguments", {std::move(arguments)}});
     }
     subcommands.push_back({"pannier|" + std::move(name), {std::move(entry)}});
@@ -127,7 +125,7 @@ Verdict Pipeline::decide_decorated(Client& client, const protocol::CommandSpec& 
                        equals_nocase(args[1], "all") || equals_nocase(args[1], "default");
     if (core_.from_memory(nullptr)) {
       return answer(as_text("# Server\r\nredis_version:" + core_.server_version +
-                                       "\r\nredis_mode:standalone\r\nloading:0\r\n\r\n" +
+                                "\r\nredis_mode:standalone\r\nloading:0\r\n\r\n" +
                                 info_section(core_),
                             client.resp));
     }

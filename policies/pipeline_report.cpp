@@ -61,8 +61,8 @@ void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
   const auto window = life.total - life.fresh;
   if (standing.state == Standing::State::foreign) return;
   fields.push_back({"age_ms", {standing.age.count()}});
-  fields.push_back({"fresh_left_ms",
-                    {std::max(std::int64_t{0}, (standing.remaining - window).count())}});
+  fields.push_back(
+      {"fresh_left_ms", {std::max(std::int64_t{0}, (standing.remaining - window).count())}});
   fields.push_back({"stale_left_ms", {std::min(standing.remaining, window).count()}});
 }
 
@@ -93,8 +93,7 @@ Value::Map Explanation::describe(Core& core) {
   fields.push_back({"state", {std::string(there ? state_name(standing.state) : "absent")}});
   if (there) describe_value(fields, standing);
   using State = Standing::State;
-  const bool foreign_miss = standing.state == State::foreign &&
-                            rule.tier->foreign == Foreign::miss;
+  const bool foreign_miss = standing.state == State::foreign && rule.tier->foreign == Foreign::miss;
   std::string next = "hit";
   if (!there || standing.state == State::invalid || foreign_miss) {
     next = "nil";
@@ -112,9 +111,9 @@ Value::Map tier_stats(const TierCounters& counters) {
   fields.push_back({#name, {static_cast<std::int64_t>(counters.name)}});
 #include "policies/counters.def"
   const auto asked = counters.hits + counters.misses;
-  fields.push_back({"hit_rate", {asked == 0 ? 0.0
-                                            : static_cast<double>(counters.hits) /
-                                                  static_cast<double>(asked)}});
+  fields.push_back(
+      {"hit_rate",
+       {asked == 0 ? 0.0 : static_cast<double>(counters.hits) / static_cast<double>(asked)}});
   fields.push_back({"hit_p50_us", {counters.hit_seconds.quantile(.5).count()}});
   fields.push_back({"hit_p99_us", {counters.hit_seconds.quantile(.99).count()}});
   fields.push_back({"load_p50_us", {counters.load_seconds.quantile(.5).count()}});
@@ -179,9 +178,10 @@ Value Pipeline::versions() const {
     const auto since_bump = core_.server_floor() - version.bumped_at;
     const auto left = std::max(milliseconds(0), version.grace - since_bump);
     const bool bumped = version.bumped_at != ServerTime{};
-    all.push_back({name, {Value::Map{{"current", {static_cast<std::int64_t>(version.current)}},
-                                     {"known", {version.known}},
-                                     {"grace_left_ms", {bumped ? left.count() : 0}}}}});
+    all.push_back({name,
+                   {Value::Map{{"current", {static_cast<std::int64_t>(version.current)}},
+                               {"known", {version.known}},
+                               {"grace_left_ms", {bumped ? left.count() : 0}}}}});
   }
   return {std::move(all)};
 }

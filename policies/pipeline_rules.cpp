@@ -157,8 +157,7 @@ Verdict Pipeline::read(Request& request) {
   ++counters.reads;
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
-  const bool may_wait =
-      subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
+  const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
   if (may_wait && core_.leases.held(subject->table_key)) {
     const auto until = core_.now + tier.coalesce.wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {

@@ -103,7 +103,8 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     if (!version) {
       return answer(error("ERR Protocol version is not an integer or out of range"));
     }
-    if (*version != 2 && *version != 3) return answer(error("NOPROTO unsupported protocol version"));
+    if (*version != 2 && *version != 3)
+      return answer(error("NOPROTO unsupported protocol version"));
     resp = *version == 3 ? Resp::v3 : Resp::v2;
   }
   std::optional<std::string_view> name;
@@ -124,12 +125,9 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
   if (client.resp != resp) core_.effects.drop_own(client.id);
   client.speak(resp);
   if (name) client.name = *name;
-  Value::Map fields{{"server", {"redis"}},
-                    {"version", {core_.server_version}},
-                    {"proto", {std::int64_t(resp)}},
-                    {"id", {static_cast<std::int64_t>(client.id)}},
-                    {"mode", {"standalone"}},
-                    {"role", {"master"}},
+  Value::Map fields{{"server", {"redis"}},           {"version", {core_.server_version}},
+                    {"proto", {std::int64_t(resp)}}, {"id", {static_cast<std::int64_t>(client.id)}},
+                    {"mode", {"standalone"}},        {"role", {"master"}},
                     {"modules", {Value::List{}}}};
   std::string reply;
   Value{std::move(fields)}.append_to(reply, resp);
@@ -166,8 +164,8 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
              equals_nocase(args[1], "trackinginfo") || equals_nocase(args[1], "getredir")) {
     std::string name = "client ";
     for (const char byte : args[1]) name += static_cast<char>(byte | 0x20);
-    return answer(error("ERR pannier: '" + name +
-                        "' is not available through the sidecar; not executed"));
+    return answer(
+        error("ERR pannier: '" + name + "' is not available through the sidecar; not executed"));
   } else if ((is("no-evict", 3) || is("no-touch", 3)) &&
              (equals_nocase(args[2], "on") || equals_nocase(args[2], "off"))) {
     reply = ok();

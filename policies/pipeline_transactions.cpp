@@ -131,8 +131,8 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   if (!rewrites) return pass_on_link(client, own, request.wire(wire_));
   const auto subject = request.subject(request.ruled_key(), core_);
   const auto born = core_.born_now(*subject);
-  const auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl,
-                                 !subject->tags.empty());
+  const auto expiry =
+      expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, !subject->tags.empty());
   wire_.clear();
   if (!asked->keep_ttl && core_.lacks_generation(*subject)) {
     append_store_now(wire_, *subject, *asked, expiry - born, core_.generation_life());

@@ -35,17 +35,16 @@ void give_back(Core& core, Link lane, const std::string& name) {
   if (version == nullptr || !version->configured_later) return;
   const auto current = std::to_string(version->current);
   std::string wire;
-  protocol::append_command(wire, {"EVAL", scripts::raise_version, "1",
-                                  std::string(KeyVersions::key_prefix) + name, current,
-                                  std::to_string(version->grace.count()), current});
+  protocol::append_command(
+      wire, {"EVAL", scripts::raise_version, "1", std::string(KeyVersions::key_prefix) + name,
+             current, std::to_string(version->grace.count()), current});
   core.send(lane, wire, 1, std::make_unique<VersionReturn>(name));
 }
 
 /// `CLIENT CACHING YES, MGET pn:v:<name>...`: reads and tracks the versions.
 class VersionRead final : public Exchange {
  public:
-  VersionRead(Link lane, std::vector<std::string> names)
-      : lane_(lane), names_(std::move(names)) {}
+  VersionRead(Link lane, std::vector<std::string> names) : lane_(lane), names_(std::move(names)) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
     if (part == 0) return;
@@ -127,8 +126,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
   core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
   const bool never_there = core_.upstream == State::connecting || core_.upstream == State::absent;
-  core_.upstream = never_there && core_.rules->settings().upstream.embedded ? State::absent
-                                                                           : State::down;
+  core_.upstream =
+      never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
   if (core_.upstream == State::absent) core_.versions.settle_without_upstream();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }

@@ -49,7 +49,9 @@ class Shortening final : public Exchange {
   Ticket ticket_;
 };
 
-bool removes(Verb verb) { return verb == Verb::del || verb == Verb::unlink || verb == Verb::getdel; }
+bool removes(Verb verb) {
+  return verb == Verb::del || verb == Verb::unlink || verb == Verb::getdel;
+}
 
 }  // namespace
 
@@ -61,8 +63,8 @@ Verdict Pipeline::store(Request& request, Link link) {
   core_.close_flight(subject->table_key);
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
-  const auto miss = asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key,
-                                                                          core_.now);
+  const auto miss =
+      asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key, core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   // Its age must stay visible where an invalidation may still have to be held against it.
   const auto newest = core_.newest(*subject).at;

@@ -95,8 +95,8 @@ void ReadFlight::adopt(Core& core) {
   const auto& subject = check_.subject();
   const auto expiry = check_.asked_at() + subject.life.total;
   std::string wire;
-  protocol::append_command(wire, {"PEXPIREAT", subject.key,
-                                  std::to_string(expiry.time_since_epoch().count())});
+  protocol::append_command(
+      wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count())});
   core.send(link_, wire, 1, std::make_unique<Adoption>());
 }
 
@@ -123,10 +123,9 @@ void ReadFlight::give_stale(std::string_view value, Core& core) {
   auto& counters = check_.subject().counters();
   auto elected = readers_.end();
   if (!core.leases.held(check_.subject().table_key)) {
-    elected = std::find_if(readers_.begin(), readers_.end(),
-                           [&](const Reader& reader) {
-                             return core.grant(check_.subject_ref(), reader.ticket.client);
-                           });
+    elected = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) {
+      return core.grant(check_.subject_ref(), reader.ticket.client);
+    });
   }
   if (elected != readers_.end()) {
     const auto loader = *elected;

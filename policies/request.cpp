@@ -7,8 +7,8 @@
 namespace pannier::policies {
 
 const KeyUse& Request::ruled_key() const {
-  const auto at = std::find_if(keys.begin(), keys.end(),
-                               [](const KeyUse& use) { return bool(use.match); });
+  const auto at =
+      std::find_if(keys.begin(), keys.end(), [](const KeyUse& use) { return bool(use.match); });
   return at == keys.end() ? keys.front() : *at;
 }
 

@@ -28,14 +28,15 @@ inline constexpr std::string_view raise_version =
     "if wanted == 0 then wanted = current + 1 end "
     "if record and wanted <= tonumber(string.match(record, '^%d+')) then return record end "
     "local t = redis.call('TIME') "
-    "record = string.format('%.0f %.0f %s', wanted, t[1] * 1000 + math.floor(t[2] / 1000), ARGV[2]) "
+    "record = string.format('%.0f %.0f %s', wanted, t[1] * 1000 + math.floor(t[2] / 1000), "
+    "ARGV[2]) "
     "redis.call('SET', KEYS[1], record) "
     "return record";
 
 /// Stores a value whose tags' generations are not known here: as of this very moment and after all
 /// of them, with missing ones created just before it, so that the value is valid and nothing older.
-/// KEYS[1] the key, KEYS[2...] the generations, ARGV[1] the value, ARGV[2] its life, ARGV[3] theirs,
-/// ARGV[4...] further options of SET. Returns what SET returns.
+/// KEYS[1] the key, KEYS[2...] the generations, ARGV[1] the value, ARGV[2] its life, ARGV[3]
+/// theirs, ARGV[4...] further options of SET. Returns what SET returns.
 inline constexpr std::string_view store_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
@@ -63,9 +64,9 @@ inline constexpr std::string_view expire_now =
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
-/// Removes keys that expire no later than given: their values began before an invalidation. What was
-/// written since expires later and stays. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the
-/// latest expiry of KEYS[i + 1]. Returns how many were removed.
+/// Removes keys that expire no later than given: their values began before an invalidation. What
+/// was written since expires later and stays. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
+/// the latest expiry of KEYS[i + 1]. Returns how many were removed.
 inline constexpr std::string_view purge_older =
     "local removed = 0 "
     "for i = 2, #KEYS do "

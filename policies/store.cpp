@@ -102,8 +102,8 @@ void append_script(std::string& wire, std::string_view script, const Subject& su
 
 void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
                       milliseconds life, milliseconds generation_life) {
-  const std::size_t options = (request.only_absent ? 1u : 0u) + (request.only_present ? 1u : 0u) +
-                              (request.get ? 1u : 0u);
+  const std::size_t options =
+      (request.only_absent ? 1u : 0u) + (request.only_present ? 1u : 0u) + (request.get ? 1u : 0u);
   append_script(wire, scripts::store_now, subject, 3 + options);
   protocol::append_bulk(wire, request.value);
   protocol::append_bulk(wire, std::to_string(life.count()));
@@ -121,8 +121,8 @@ void append_expiry(std::string& wire, const Subject& subject, const Core& core) 
     return;
   }
   const auto expiry = core.born_now(subject) + subject.life.total;
-  protocol::append_command(wire, {"PEXPIREAT", subject.key,
-                                  std::to_string(expiry.time_since_epoch().count()), "NX"});
+  protocol::append_command(
+      wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count()), "NX"});
 }
 
 std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry) {

@@ -14,7 +14,7 @@ namespace pannier::policies {
 /// What a SET, SETEX, PSETEX, GETSET or SETNX asks for.
 struct StoreRequest {
   std::string_view value;
-  std::optional<milliseconds> ttl;  ///< The client's, counted from now.
+  std::optional<milliseconds> ttl;                 ///< The client's, counted from now.
   bool only_absent = false, only_present = false;  ///< NX, XX
   bool get = false, keep_ttl = false;
 };

@@ -41,8 +41,8 @@ void renew_if_due(Core& core, Link link, const std::string& tag) {
   if (known == nullptr || core.now - known->renewed < core.generation_life() / 4) return;
   core.generations.renewed(link.db, tag, core.now);
   std::string wire;
-  protocol::append_command(wire, {"PEXPIRE", TagGenerations::key(tag),
-                                  std::to_string(core.generation_life().count())});
+  protocol::append_command(
+      wire, {"PEXPIRE", TagGenerations::key(tag), std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<Renewal>());
 }
 
@@ -52,8 +52,8 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
   ++core.book.generations_created;
   std::string wire;
   protocol::append_command(
-      wire, {"SET", TagGenerations::key(tag), std::to_string(at.time_since_epoch().count()), "NX", "GET",
-             "PX", std::to_string(core.generation_life().count())});
+      wire, {"SET", TagGenerations::key(tag), std::to_string(at.time_since_epoch().count()), "NX",
+             "GET", "PX", std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<GenerationCreation>(link.db, tag));
   core.generations.learn(link.db, tag, at, core.now, TagGenerations::Source::other);
 }
@@ -100,10 +100,9 @@ void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
     }
     // A generation nobody can read is as good as one of this moment.
     const auto ms = protocol::to_integer(value.text);
-    core.generations.learn(subject_->db, tag,
-                           ms ? ServerTime(milliseconds(*ms)) : core.server_floor(), core.now,
-                           tracked_ ? TagGenerations::Source::tracked_read
-                                    : TagGenerations::Source::other);
+    core.generations.learn(
+        subject_->db, tag, ms ? ServerTime(milliseconds(*ms)) : core.server_floor(), core.now,
+        tracked_ ? TagGenerations::Source::tracked_read : TagGenerations::Source::other);
     had_generation_ = true;
   }
   newest_before_ = core.newest(*subject_).at;

@@ -78,7 +78,8 @@ bool find_keys(const CommandSpec& spec, std::span<const std::string_view> args,
                std::vector<std::uint32_t>& positions);
 
 /// Whether a command may go by the lane with these arguments: it is of Route::lane and has none of
-/// the options whose replies RESP3 shapes in another way (ZRANGE ... WITHSCORES, LPOP with a count).
+/// the options whose replies RESP3 shapes in another way (ZRANGE ... WITHSCORES, LPOP with a
+/// count).
 bool converts(const CommandSpec& spec, std::span<const std::string_view> args);
 
 /// Whether the command may wait with these arguments: XREAD only with BLOCK, WAIT always.

@@ -28,8 +28,7 @@ class AdminActions {
   /// Runs `PANNIER args[1] ...` as request `client.next` of `client`.
   /// \returns the answer, or nothing when it will be delivered later.
   using Words = std::span<const std::string_view>;
-  std::optional<protocol::Value> run(policies::Client& client, Words args,
-                                     policies::TimePoint now);
+  std::optional<protocol::Value> run(policies::Client& client, Words args, policies::TimePoint now);
 
  private:
   struct Call {

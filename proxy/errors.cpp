@@ -18,9 +18,9 @@ std::string filled(std::string_view text, std::string_view first, std::string_vi
 
 }  // namespace
 
-#define PANNIER_ERROR(id, text)                              \
+#define PANNIER_ERROR(id, text)                                     \
   std::string id(std::string_view first, std::string_view second) { \
-    return filled(text, first, second);                      \
+    return filled(text, first, second);                             \
   }
 #include "proxy/errors.def"
 

@@ -97,9 +97,10 @@ void Listener::stop() {
 }
 
 void Listener::wait() {
-  sockets_->acceptor.async_wait(GenericAcceptor::wait_read, [this](boost::system::error_code error) {
-    if (!error) accept_some();
-  });
+  sockets_->acceptor.async_wait(GenericAcceptor::wait_read,
+                                [this](boost::system::error_code error) {
+                                  if (!error) accept_some();
+                                });
 }
 
 void Listener::accept_some() {

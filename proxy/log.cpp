@@ -16,7 +16,8 @@ std::string shown(std::string_view value) {
   const bool cut = value.size() > longest_value;
   if (cut) value = value.substr(0, longest_value);
   bool plain = !value.empty() && !cut;
-  for (const char byte : value) plain = plain && byte > ' ' && byte < 0x7f && byte != '"' && byte != '=';
+  for (const char byte : value)
+    plain = plain && byte > ' ' && byte < 0x7f && byte != '"' && byte != '=';
   if (plain) return std::string(value);
   std::string quoted = "\"";
   for (const char byte : value) {
@@ -59,8 +60,9 @@ void write(spdlog::level::level_enum level, std::string_view event, Fields field
 void start(policies::LogLevel level) {
   spdlog::init_thread_pool(queue_size, 1);
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  auto logger = std::make_shared<spdlog::async_logger>(
-      "pannier", std::move(sink), spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
+  auto logger =
+      std::make_shared<spdlog::async_logger>("pannier", std::move(sink), spdlog::thread_pool(),
+                                             spdlog::async_overflow_policy::overrun_oldest);
   logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v", spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

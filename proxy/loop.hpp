@@ -12,8 +12,8 @@ namespace pannier::proxy {
 
 namespace asio = boost::asio;
 
-/// The one event loop of the data path, run by one thread. Its hint is "unsafe I/O": no locks around
-/// sockets; the queue keeps its lock, because the thread that resolves names posts to it.
+/// The one event loop of the data path, run by one thread. Its hint is "unsafe I/O": no locks
+/// around sockets; the queue keeps its lock, because the thread that resolves names posts to it.
 using Loop = asio::io_context;
 using Executor = Loop::executor_type;
 

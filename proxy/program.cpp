@@ -85,9 +85,8 @@ class Program {
 Program::Program(const Options& options, Loaded loaded)
     : options_(options),
       server_(loop_, std::move(loaded.settings)),
-      actions_(server_.pipeline(),
-               {[this] { return reload(); },
-                [this](const std::string& file) { return check_file(file); }}),
+      actions_(server_.pipeline(), {[this] { return reload(); },
+                                    [this](const std::string& file) { return check_file(file); }}),
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       drain_timer_(loop_) {
   for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
@@ -97,10 +96,10 @@ Program::Program(const Options& options, Loaded loaded)
       loop_, *parse_address(settings.listen),
       [this](Socket socket, std::string peer) { accept(std::move(socket), std::move(peer)); });
   if (settings.admin.listen != "off") {
-    admin_ = std::make_unique<Admin>(
-        loop_, *parse_address(settings.admin.listen),
-        Admin::Sources{server_, actions_, [this] { return readiness(); },
-                       settings.admin.allowed_hosts});
+    admin_ =
+        std::make_unique<Admin>(loop_, *parse_address(settings.admin.listen),
+                                Admin::Sources{server_, actions_, [this] { return readiness(); },
+                                               settings.admin.allowed_hosts});
   }
   if (!options_.config.empty()) {
     watch_ = std::make_unique<ConfigWatch>(loop_, options_.config, [this] { reload(); });
@@ -121,9 +120,9 @@ int Program::run() {
 
 std::size_t Program::most_clients() const {
   const auto asked = server_.settings().limits.max_clients.value;
-  const auto possible =
-      descriptors_ > 2 * reserved_descriptors ? descriptors_ - reserved_descriptors
-                                              : descriptors_ / 2;
+  const auto possible = descriptors_ > 2 * reserved_descriptors
+                            ? descriptors_ - reserved_descriptors
+                            : descriptors_ / 2;
   return asked == 0 ? possible : std::min<std::size_t>(asked, possible);
 }
 
@@ -229,7 +228,8 @@ int check(const std::string& file, bool print) {
     std::fprintf(stderr, "%s\n", loaded.error().c_str());
     return exit_config;
   }
-  for (const auto& warning : loaded->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const auto& warning : loaded->warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
   if (print) {
     auto shown = loaded->settings;
     shown.upstream.url = url_without_password(shown.upstream.url);

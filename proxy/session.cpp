@@ -56,8 +56,8 @@ void Session::on_readable() {
   if (received.got == 0) {
     // Half closed: what it asked for is still answered.
     ended_ = true;
-    const bool waits_for_data = client.may_block && client.open > 0 &&
-                                client.link.kind == policies::Link::Kind::own;
+    const bool waits_for_data =
+        client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
     if (idle() || tunnel_ || waits_for_data) return close("client_closed");
     return server_.visit_later(*this);
   }
@@ -156,7 +156,8 @@ bool Session::take_in_tunnel(const protocol::Command& command) {
 }
 
 void Session::refuse(const protocol::CommandParser::Step& step) {
-  // What came before it is still answered; an attack through another protocol gets no answer itself.
+  // What came before it is still answered; an attack through another protocol gets no answer
+  // itself.
   const auto text = protocol::error_text(step, server_.parser_limits());
   closing_ = true;
   why_ = text.empty() ? "cross_protocol" : "protocol_error";

@@ -72,7 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
   protocol::ReplyQueue queue_;
   std::string rest_;  ///< Bytes read and not used: an unfinished command, or ones that must wait.
   Outbox out_;        ///< Replies not sent.
-  std::set<std::uint64_t> muted_;    ///< Requests whose replies CLIENT REPLY takes away.
+  std::set<std::uint64_t> muted_;     ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
   bool leaving_ = false;   ///< The tunnel ends with its next answer, subscriptions or not.

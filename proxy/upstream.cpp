@@ -14,7 +14,7 @@ namespace {
 
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
-constexpr std::size_t stream_from = 16 * 1024;   ///< Larger replies are passed on in pieces.
+constexpr std::size_t stream_from = 16 * 1024;  ///< Larger replies are passed on in pieces.
 
 }  // namespace
 
@@ -85,23 +85,23 @@ void Upstream::flush() {
 
 void Upstream::arm_write() {
   write_armed_ = true;
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this(), at = generation_](boost::system::error_code error) {
-                       if (at != self->generation_) return;
-                       self->write_armed_ = false;
-                       if (!error) self->flush();
-                     });
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this(),
+                                          at = generation_](boost::system::error_code error) {
+    if (at != self->generation_) return;
+    self->write_armed_ = false;
+    if (!error) self->flush();
+  });
 }
 
 void Upstream::arm_read() {
   if (read_armed_) return;
   read_armed_ = true;
-  socket_.async_wait(Socket::wait_read,
-                     [self = shared_from_this(), at = generation_](boost::system::error_code error) {
-                       if (at != self->generation_) return;
-                       self->read_armed_ = false;
-                       if (!error) self->on_readable();
-                     });
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this(),
+                                         at = generation_](boost::system::error_code error) {
+    if (at != self->generation_) return;
+    self->read_armed_ = false;
+    if (!error) self->on_readable();
+  });
 }
 
 void Upstream::on_readable() {

@@ -64,7 +64,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
     std::uint32_t count = 0;        ///< Replies still to come.
     policies::TimePoint sent;
-    bool may_block = false;         ///< Not subject to op_timeout.
+    bool may_block = false;  ///< Not subject to op_timeout.
   };
 
   /// Where commands are appended: behind the handshake while it lasts.
@@ -86,8 +86,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void flush_run();
   void finish_front(std::uint32_t replies);
   void broken(std::string_view reason);
-  Slot& push_slot(policies::ClientId client, std::uint64_t number, std::uint32_t count,
-                  bool merge);
+  Slot& push_slot(policies::ClientId client, std::uint64_t number, std::uint32_t count, bool merge);
 
   Server& server_;
   policies::Link link_;
@@ -98,16 +97,16 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   protocol::ReplyScanner scanner_;
   std::deque<Slot> slots_;
   std::size_t inflight_ = 0;
-  Outbox out_;         ///< Bytes not sent; while not ready, what waits for the handshake.
-  std::string rest_;   ///< The beginning of a reply that has not arrived whole.
-  std::size_t scanned_ = 0;       ///< Bytes of rest_ the scanner has behind it.
-  std::string_view run_;          ///< Whole replies for the front slot, not handed over yet.
+  Outbox out_;               ///< Bytes not sent; while not ready, what waits for the handshake.
+  std::string rest_;         ///< The beginning of a reply that has not arrived whole.
+  std::size_t scanned_ = 0;  ///< Bytes of rest_ the scanner has behind it.
+  std::string_view run_;     ///< Whole replies for the front slot, not handed over yet.
   std::uint32_t run_count_ = 0;
   enum class Step : std::uint8_t { hello, required, tracking, databases };
-  std::vector<Step> steps_;       ///< Replies of the handshake still to come.
-  std::string waiting_;           ///< Commands behind the handshake.
+  std::vector<Step> steps_;  ///< Replies of the handshake still to come.
+  std::string waiting_;      ///< Commands behind the handshake.
   policies::ServerInfo server_info_;
-  bool streaming_ = false;        ///< The front reply is passed on in pieces.
+  bool streaming_ = false;  ///< The front reply is passed on in pieces.
   bool read_armed_ = false, write_armed_ = false, dirty_ = false;
   policies::ClientId tunnel_ = 0;
   std::int64_t subscriptions_ = 0;  ///< Of the tunnel, as its last reply said.

@@ -1,8 +1,8 @@
 // How a link comes up: connect, then the handshake that every reply of which is checked.
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <algorithm>
 #include <cctype>
 
 #include "protocol/reply.hpp"
@@ -29,8 +29,8 @@ void Upstream::connect() {
   state_ = State::connecting;
   deadline_ = server_.turn().now + server_.settings().upstream.connect_timeout;
   const auto& address = server_.upstream_url().address;
-  const auto done = [self = shared_from_this(), at = ++generation_](
-                        boost::system::error_code error) {
+  const auto done = [self = shared_from_this(),
+                     at = ++generation_](boost::system::error_code error) {
     if (at == self->generation_) self->on_connected(error);
   };
   if (address.is_unix()) {
@@ -58,13 +58,13 @@ void Upstream::connect_next(boost::system::error_code error) {
   endpoints_.erase(endpoints_.begin());
   boost::system::error_code ignored;
   socket_.close(ignored);
-  socket_.async_connect(endpoint, [self = shared_from_this(), at = generation_](
-                                      boost::system::error_code result) {
-    if (at != self->generation_) return;
-    if (result) return self->connect_next(result);
-    self->endpoints_.clear();
-    self->on_connected(result);
-  });
+  socket_.async_connect(
+      endpoint, [self = shared_from_this(), at = generation_](boost::system::error_code result) {
+        if (at != self->generation_) return;
+        if (result) return self->connect_next(result);
+        self->endpoints_.clear();
+        self->on_connected(result);
+      });
 }
 
 void Upstream::on_connected(boost::system::error_code error) {
@@ -167,8 +167,8 @@ void Upstream::fail(std::string_view why) {
   scanned_ = 0;
   const auto& settings = server_.settings().upstream;
   // Full jitter: sidecars that lost Redis together do not come back together.
-  pause_ = std::min(settings.reconnect_max,
-                    pause_.count() == 0 ? settings.reconnect_min : pause_ * 2);
+  pause_ =
+      std::min(settings.reconnect_max, pause_.count() == 0 ? settings.reconnect_min : pause_ * 2);
   retry_at_ = server_.turn().now + server_.random_share(pause_);
   state_ = State::failed;
   last_error_ = errors::down(server_.upstream_name(), reason);

@@ -34,7 +34,8 @@ std::string integer(std::int64_t value) {
 }
 
 std::string unknown(const std::vector<std::string_view>& words) {
-  std::string text = "ERR unknown command '" + std::string(words[0]) + "', with args beginning with: ";
+  std::string text =
+      "ERR unknown command '" + std::string(words[0]) + "', with args beginning with: ";
   for (std::size_t i = 1; i < words.size(); ++i) text += "'" + std::string(words[i]) + "' ";
   return error(text);
 }
@@ -272,8 +273,8 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
     return true;
   }
   const bool with_scores = lower(words[4]) == "withscores";  // Else LIMIT; both end in its numbers.
-  const auto begin = std::min<std::size_t>(static_cast<std::size_t>(bound(words[words.size() - 2])),
-                                           found.size());
+  const auto begin =
+      std::min<std::size_t>(static_cast<std::size_t>(bound(words[words.size() - 2])), found.size());
   const auto end = std::min<std::size_t>(
       begin + static_cast<std::size_t>(bound(words[words.size() - 1])), found.size());
   protocol::append_array(reply, end - begin);

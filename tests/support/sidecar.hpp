@@ -17,9 +17,9 @@
 
 namespace pannier::tests {
 
-/// The proxy around the pipeline without sockets and time: clients and links are queues, and nothing
-/// moves but by a call. Does what proxy/server, session and upstream do with the same verdicts, and
-/// throws std::logic_error where the pipeline breaks their contract.
+/// The proxy around the pipeline without sockets and time: clients and links are queues, and
+/// nothing moves but by a call. Does what proxy/server, session and upstream do with the same
+/// verdicts, and throws std::logic_error where the pipeline breaks their contract.
 class Sidecar final : public policies::Effects {
  public:
   using ClientId = policies::ClientId;
@@ -84,8 +84,8 @@ class Sidecar final : public policies::Effects {
     policies::Client client;
     protocol::ReplyQueue queue;
     std::string out;
-    std::deque<std::string> held;         ///< Commands not decided yet.
-    std::vector<bool> answered;           ///< By number.
+    std::deque<std::string> held;  ///< Commands not decided yet.
+    std::vector<bool> answered;    ///< By number.
     bool is_held = false;
   };
   struct Slot {

@@ -19,14 +19,14 @@ struct SimulatedKey {
 };
 
 inline constexpr SimulatedKey simulated_keys[] = {
-    {"plain:1", SimulatedKey::Kind::plain},   {"plain:2", SimulatedKey::Kind::plain},
-    {"read:1", SimulatedKey::Kind::ruled},    {"read:2", SimulatedKey::Kind::ruled},
-    {"never:1", SimulatedKey::Kind::plain},   {"lease:1", SimulatedKey::Kind::leased},
-    {"lease:2", SimulatedKey::Kind::leased},  {"old:1", SimulatedKey::Kind::leased},
-    {"tag:1", SimulatedKey::Kind::tagged},    {"tag:2", SimulatedKey::Kind::tagged},
-    {"free:1", SimulatedKey::Kind::tagged},   {"soft:1", SimulatedKey::Kind::tagged},
-    {"ver:1", SimulatedKey::Kind::version},   {"ver:2", SimulatedKey::Kind::version},
-    {"kept:1", SimulatedKey::Kind::memory},   {"count:1", SimulatedKey::Kind::count},
+    {"plain:1", SimulatedKey::Kind::plain},  {"plain:2", SimulatedKey::Kind::plain},
+    {"read:1", SimulatedKey::Kind::ruled},   {"read:2", SimulatedKey::Kind::ruled},
+    {"never:1", SimulatedKey::Kind::plain},  {"lease:1", SimulatedKey::Kind::leased},
+    {"lease:2", SimulatedKey::Kind::leased}, {"old:1", SimulatedKey::Kind::leased},
+    {"tag:1", SimulatedKey::Kind::tagged},   {"tag:2", SimulatedKey::Kind::tagged},
+    {"free:1", SimulatedKey::Kind::tagged},  {"soft:1", SimulatedKey::Kind::tagged},
+    {"ver:1", SimulatedKey::Kind::version},  {"ver:2", SimulatedKey::Kind::version},
+    {"kept:1", SimulatedKey::Kind::memory},  {"count:1", SimulatedKey::Kind::count},
     {"sum:1", SimulatedKey::Kind::count},
 };
 

@@ -78,12 +78,11 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    auto sidecar =
-        std::make_unique<Sidecar>(redis_, simulated_settings(pick(4)), start, is_there);
+    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(pick(4)), start, is_there);
     if (may_fail_) sidecar->op_timeout = timeout;
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
-                       policies::Client& client, const protocol::Command& command)
-        -> std::optional<protocol::Value> {
+                       policies::Client& client,
+                       const protocol::Command& command) -> std::optional<protocol::Value> {
       const auto& words = command.args;
       if (words[1] == "BUMP") pipeline->bump_version(client, words[2], std::nullopt, at->now);
       if (words[1] == "TAG") pipeline->invalidate_tag(client, words[2], at->now);
@@ -103,8 +102,8 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
 Simulation::~Simulation() = default;
 
 void Simulation::log(const std::string& line) {
-  const auto time = std::chrono::duration_cast<milliseconds>(now().time_since_epoch()) -
-                    std::chrono::hours(1);
+  const auto time =
+      std::chrono::duration_cast<milliseconds>(now().time_since_epoch()) - std::chrono::hours(1);
   story_.push_back(std::to_string(time.count()) + " " + line);
   if (story_.size() > 1500) story_.pop_front();
 }
@@ -166,8 +165,8 @@ void Simulation::step() {
 void Simulation::pass_time(milliseconds time) {
   const auto end = now() + time;
   while (now() < end) {
-    const auto step = std::min<policies::microseconds>(milliseconds(chance(90) ? 10 : 700),
-                                                       end - now());
+    const auto step =
+        std::min<policies::microseconds>(milliseconds(chance(90) ? 10 : 700), end - now());
     redis_.now += std::chrono::duration_cast<milliseconds>(step);
     for (auto& sidecar : sidecars_) {
       sidecar->now += step;
@@ -219,7 +218,8 @@ void Simulation::write_outside() {
     words = chance(70) ? Words{"SET", name, value(nobody, name)} : Words{"DEL", name};
     // Nobody can tell the age of a value without expiry when its tags' generations are lost.
     const bool is_tagged = key.kind == SimulatedKey::Kind::tagged;
-    if (is_tagged && loses_generations_ && words.size() == 3) words.insert(words.end(), {"EX", "5"});
+    if (is_tagged && loses_generations_ && words.size() == 3)
+      words.insert(words.end(), {"EX", "5"});
   }
   std::string line = "outside";
   for (const auto& word : words) line += " " + word;

@@ -41,15 +41,15 @@ class Simulation {
     Words words;
     std::uint32_t db = 0;
     protocol::Resp resp = protocol::Resp::v2;
-    Words reads;                                      ///< Keys whose values the reply has.
+    Words reads;  ///< Keys whose values the reply has.
     std::vector<std::pair<std::string, std::string>> writes;
     Words removes;
-    bool queued = false;                              ///< Inside MULTI.
+    bool queued = false;  ///< Inside MULTI.
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes;
     std::map<Name, int> least_source;
     std::uint64_t least_version = 0;
-    std::map<Name, int> invalidates;                  ///< Which keys, and their source's state.
+    std::map<Name, int> invalidates;  ///< Which keys, and their source's state.
   };
   /// A client was told that the key is missing, and has looked at its source.
   struct Load {
@@ -65,7 +65,7 @@ class Simulation {
     std::deque<Request> open;
     std::vector<Load> loads;
     std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
-    std::deque<Words> queue;  ///< The rest of a transaction.
+    std::deque<Words> queue;                              ///< The rest of a transaction.
     std::uint64_t version = 0;
     bool in_multi = false;  ///< Redis has said OK to its MULTI.
 

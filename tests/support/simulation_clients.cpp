@@ -57,8 +57,8 @@ bool Simulation::fill(Person& person) {
   const auto load = *at;
   person.loads.erase(at);
   if (chance(15)) return false;
-  auto text = load.name.second + "|" + std::to_string(++serial_) + "|" +
-              std::to_string(load.source);
+  auto text =
+      load.name.second + "|" + std::to_string(++serial_) + "|" + std::to_string(load.source);
   sent_values_.insert(text);
   const auto& key = load.name.second;
   switch (pick(4)) {
@@ -97,9 +97,8 @@ Simulation::Words Simulation::command(Person& person) {
   if (what < 83) return {"ECHO", std::to_string(++serial_)};
   if (what < 86) return {"X.CALL", std::to_string(++serial_)};
   if (what < 91) return transaction(person);
-  const bool changes = std::any_of(person.open.begin(), person.open.end(), [](const auto& request) {
-    return request.words[0] == "HELLO";
-  });
+  const bool changes = std::any_of(person.open.begin(), person.open.end(),
+                                   [](const auto& request) { return request.words[0] == "HELLO"; });
   if (what < 93) return changes ? Words{"PING"} : Words{"HELLO", chance(50) ? "3" : "2"};
   if (what < 94) return {"PANNIER", "BUMP", "ver"};
   if (is_coarse_) return {"PANNIER", "TAG", "s"};
@@ -147,10 +146,11 @@ void Simulation::describe(Person& person, Request& request) {
   for (const auto& key : simulated_keys) {
     if (key.kind != Kind::tagged) continue;
     const std::string key_name(key.name);
-    const bool hit = words[1] == "PATTERN" ? key_name.starts_with(words[2] == "tag:*" ? "tag:" : "soft:")
-                     : words[2] == "t"     ? !key_name.starts_with("soft:")
-                     : words[2] == "s"     ? key_name == "soft:1"
-                                           : key_name == "tag:" + words[2].substr(2);
+    const bool hit = words[1] == "PATTERN"
+                         ? key_name.starts_with(words[2] == "tag:*" ? "tag:" : "soft:")
+                     : words[2] == "t" ? !key_name.starts_with("soft:")
+                     : words[2] == "s" ? key_name == "soft:1"
+                                       : key_name == "tag:" + words[2].substr(2);
     // The source changes, then what was derived from it is invalidated.
     if (hit) request.invalidates[{person.db, key_name}] = ++source_[{person.db, key_name}];
   }

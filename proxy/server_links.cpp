@@ -1,0 +1,129 @@
+// The part of the server that faces upstream: its links, and what the pipeline asks of them.
+
+#include <algorithm>
+
+#include "proxy/errors.hpp"
+#include "proxy/log.hpp"
+#include "proxy/server.hpp"
+
+namespace pannier::proxy {
+
+using policies::ClientId;
+using policies::Link;
+
+// Links
+
+Upstream& Server::link(Link name) {
+  auto& upstream = links_[name];
+  if (!upstream) {
+    const bool is_own = name.kind == Link::Kind::own;
+    const auto* session = is_own ? find(name.client) : nullptr;
+    auto resp = protocol::Resp::v3;
+    if (name.kind == Link::Kind::plain2) resp = protocol::Resp::v2;
+    if (session != nullptr) resp = session->client.resp;
+    upstream = std::make_shared<Upstream>(*this, name, resp);
+  }
+  return *upstream;
+}
+
+void Server::answer_run(ClientId client, std::uint64_t number, std::uint64_t count,
+                        std::string_view replies) {
+  auto* session = find(client);
+  if (session == nullptr) return;
+  session->reply(number, count, replies);
+  auto& open = session->client.open;
+  open -= static_cast<std::uint32_t>(std::min<std::uint64_t>(open, count));
+  if (open == 0 && session->held_) resume(client);
+}
+
+void Server::answer_part(ClientId client, std::uint64_t number, std::string_view piece) {
+  if (auto* session = find(client)) session->reply_part(number, piece);
+}
+
+void Server::tunnel_to(ClientId client, std::string_view bytes) {
+  if (auto* session = find(client)) session->tunnel(bytes);
+}
+
+void Server::tunnel_answered(ClientId client, bool ended) {
+  auto* session = find(client);
+  if (session == nullptr) return;
+  session->awaiting_ = false;
+  if (session->leaving_) drop_own(client);
+  if (ended || session->leaving_) session->tunnel_ = session->leaving_ = false;
+  resume(client);
+}
+
+bool Server::speaks_resp2(ClientId client) const {
+  const auto* session = find(client);
+  return session != nullptr && session->client.resp == protocol::Resp::v2;
+}
+
+void Server::settle(policies::ExchangeId exchange, std::string_view reply) {
+  pipeline_.settle(exchange, reply, turn_.now);
+}
+
+void Server::invalidate(std::string_view push) { pipeline_.invalidate(push, turn_.now); }
+
+void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
+  ++counters_.connects;
+  if (upstream.link() != first_lane()) return;
+  log::info("upstream_ready", {{"upstream", upstream_name()}, {"redis_version", info.version}});
+  pipeline_.gain_upstream(info, turn_.now);
+}
+
+void Server::link_lost(Upstream& upstream, const std::string& error, std::string_view reason) {
+  begin_turn();
+  if (upstream.link().kind == Link::Kind::own) {
+    if (auto* session = find(upstream.link().client)) {
+      pipeline_.lose_own(session->client, errors::lost(upstream_name()));
+    }
+    return;
+  }
+  if (upstream.state() == Upstream::State::failed) ++counters_.connect_failures;
+  if (upstream.link() != first_lane()) return;
+  const auto before = pipeline_.core().upstream;
+  pipeline_.lose_upstream(error, turn_.now);
+  const auto after = pipeline_.core().upstream;
+  if (before != after) {
+    log::warning("upstream_lost", {{"upstream", upstream_name()},
+                                   {"reason", std::string(reason)},
+                                   {"serving", std::string(policies::state_name(after))}});
+  }
+  if (upstream.state() == Upstream::State::idle) upstream.connect();
+}
+
+// Effects
+
+void Server::deliver(policies::Ticket to, std::string_view reply) {
+  if (auto* session = find(to.client)) return session->reply(to.number, 1, reply);
+  const auto caller = callers_.find(to.client);
+  if (caller != callers_.end()) caller->second->receive(reply);
+}
+
+void Server::send(Link name, std::string_view wire, std::uint32_t replies,
+                  policies::ExchangeId exchange) {
+  link(name).send(exchange, replies, wire);
+}
+
+void Server::resume(ClientId client) {
+  if (auto* session = find(client); session != nullptr && session->held_) {
+    resumed_.push_back(session->shared_from_this());
+    begin_turn();
+  }
+}
+
+void Server::drop_own(ClientId client) {
+  // Out of the map at once, so that the next transaction gets a new one; closed after this call.
+  for (auto at = links_.begin(); at != links_.end();) {
+    if (at->first.client != client) {
+      ++at;
+      continue;
+    }
+    at->second->end_tunnel();
+    dropped_.push_back(std::move(at->second));
+    at = links_.erase(at);
+    last_link_ = {};
+  }
+}
+
+}  // namespace pannier::proxy
