@@ -66,6 +66,7 @@ void Pipeline::open(Client& client) { core_.clients.emplace(client.id, &client);
 void Pipeline::close(Client& client, TimePoint now) {
   const Call call(*this, now);
   core_.clients.erase(client.id);
+  transactions_.erase(client.id);
   for (const auto& expired : core_.leases.release(client.id, now, lease_extension)) {
     handle(expired);
   }
@@ -88,6 +89,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
       return Hold{};
     }
+    if (client.in_multi && !client.own_error.empty()) return answer(client.own_error);
     if (client.in_multi)
       return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
     return pass(client, nullptr, command, command.wire);
@@ -188,12 +190,14 @@ void Pipeline::answer_memory() {
   // A conversation may start the next one; the vector grows while it is walked.
   for (std::size_t i = 0; i < core_.for_memory.size(); ++i) {
     const auto asked = std::move(core_.for_memory[i]);
-    const protocol::Limits limits;
+    protocol::Limits limits;
+    limits.request_bytes = asked.wire.size();
     protocol::CommandParser parser(limits);
     std::string_view rest = asked.wire;
     while (!rest.empty()) {
       protocol::Command command;
       const auto step = parser.parse(rest, command);
+      if (step.status != protocol::CommandParser::Status::complete) break;
       std::string reply;
       ++core_.book.memory_commands;
       if (!core_.memory.execute(command, asked.db, Resp::v3, core_.server_floor(), reply)) {

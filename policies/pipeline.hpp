@@ -56,6 +56,9 @@ class Pipeline {
   /// the whole error reply for commands that need it.
   void lose_upstream(std::string_view error, TimePoint now);
 
+  /// The lane of another database is gone, and with it what it tracked.
+  void lose_lane(TimePoint now);
+
   /// The client's own upstream connection is gone; a transaction on it is void. `error` is the
   /// whole error reply that its further commands get until the client ends it.
   void lose_own(Client& client, std::string_view error);
@@ -155,7 +158,7 @@ class Pipeline {
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
-  TimePoint last_heartbeat_{};
+  TimePoint last_heartbeat_{}, last_distrust_{};
   std::map<std::string, std::uint64_t> sweeps_due_;  ///< Versions bumped here, by name.
   /// Keys under rules written inside an open transaction, by client; true: needs an expiry after.
   std::unordered_map<ClientId, std::vector<std::pair<SubjectRef, bool>>> transactions_;

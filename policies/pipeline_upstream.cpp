@@ -103,6 +103,8 @@ void Pipeline::heartbeat() {
 
 void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   const Call call(*this, now);
+  // What was settled without it was a guess.
+  if (core_.upstream != Core::UpstreamState::down) core_.versions.forget_all();
   core_.upstream = Core::UpstreamState::up;
   core_.server_version = server.version;
   core_.databases = server.databases;
@@ -130,6 +132,11 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
       never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
   if (core_.upstream == State::absent) core_.versions.settle_without_upstream();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+void Pipeline::lose_lane(TimePoint now) {
+  const Call call(*this, now);
+  core_.generations.outdate_all();
 }
 
 void Pipeline::lose_own(Client& client, std::string_view error) {
@@ -169,6 +176,11 @@ void Pipeline::tick(TimePoint now) {
   core_.bans.forget_old(core_.server_floor());
   core_.memory.sweep(core_.server_floor(), 20);
   heartbeat();
+  // Without pushes what is known grows old by itself.
+  if (!core_.tracks && now - last_distrust_ > core_.rules->settings().upstream.max_lag / 4) {
+    last_distrust_ = now;
+    core_.versions.outdate_all();
+  }
   read_versions();
   if (!sweeps_due_.empty()) sweep_old_versions();
 }

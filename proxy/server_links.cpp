@@ -80,7 +80,10 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
     return;
   }
   if (upstream.state() == Upstream::State::failed) ++counters_.connect_failures;
-  if (upstream.link() != first_lane()) return;
+  if (upstream.link() != first_lane()) {
+    if (upstream.link().kind == Link::Kind::lane) pipeline_.lose_lane(turn_.now);
+    return;
+  }
   const auto before = pipeline_.core().upstream;
   pipeline_.lose_upstream(error, turn_.now);
   const auto after = pipeline_.core().upstream;

@@ -107,8 +107,13 @@ bool Session::take(const protocol::Command& command) {
   if (tunnel_) return take_in_tunnel(command);
   const auto number = client.next;
   const bool skipped = client.reply_skip == 1;
+  // Its reply may come before decide() returns.
+  if (client.reply_off || skipped) muted_.insert(number);
   auto verdict = server_.pipeline().decide(client, command, server_.turn().now);
-  if (std::holds_alternative<Hold>(verdict)) return false;
+  if (std::holds_alternative<Hold>(verdict)) {
+    muted_.erase(number);
+    return false;
+  }
   if (auto* way = std::get_if<Tunnel>(&verdict)) {
     if (queue_.head() != number) return false;
     tunnel_ = true;
@@ -118,7 +123,8 @@ bool Session::take(const protocol::Command& command) {
   }
   if (client.reply_skip > 0) --client.reply_skip;
   const bool muted = client.reply_off || skipped;
-  if (muted) muted_.insert(number);
+  if (!muted) muted_.erase(number);  // CLIENT REPLY ON, RESET
+  if (muted && queue_.head() <= number) muted_.insert(number);
   // An action names its request by `client.next`, so it runs before that is counted up.
   if (std::holds_alternative<policies::Act>(verdict)) server_.act(*this, number, command);
   ++client.next;
@@ -199,7 +205,12 @@ void Session::proceed() {
 
 void Session::flush() {
   dirty_ = false;
-  if (closed_ || write_armed_) return;
+  if (closed_) return;
+  if (out_.size() > server_.settings().limits.max_output_bytes.value + Turn::read_size &&
+      write_armed_) {
+    return close("output_limit");
+  }
+  if (write_armed_) return;
   if (!out_.empty() && !out_.send(socket_.native_handle())) return close("client_reset");
   if (!out_.empty()) {
     if (out_.size() > server_.settings().limits.max_output_bytes.value) {

@@ -27,7 +27,8 @@ Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t num
   inflight_ += count;
   if (merge && !slots_.empty()) {
     auto& last = slots_.back();
-    if (last.client == client && last.number + last.count == number && last.sent == now) {
+    if (!last.alone && last.client == client && last.number + last.count == number &&
+        last.sent == now) {
       last.count += count;
       return last;
     }
@@ -43,7 +44,9 @@ void Upstream::forward(policies::ClientId client, std::uint64_t number,
     const auto error = state_ == State::failed ? last_error_ : errors::busy(std::to_string(limit));
     return server_.answer_run(client, number, 1, error);
   }
-  push_slot(client, number, 1, !alone && !way.may_block).may_block = way.may_block;
+  auto& slot = push_slot(client, number, 1, !alone && !way.may_block);
+  slot.alone = alone || way.may_block;
+  slot.may_block = way.may_block;
   pending() += way.wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::idle) connect();

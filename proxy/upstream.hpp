@@ -64,6 +64,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
     std::uint32_t count = 0;        ///< Replies still to come.
     policies::TimePoint sent;
+    bool alone = false;             ///< Not to be one run with what follows.
     bool may_block = false;  ///< Not subject to op_timeout.
   };
 

@@ -46,6 +46,7 @@ void Upstream::connect() {
           boost::system::error_code error, const tcp::resolver::results_type& found) {
         if (at != self->generation_) return;
         if (error) return self->on_connected(error);
+        self->endpoints_.clear();
         for (const auto& entry : found) self->endpoints_.emplace_back(entry.endpoint());
         self->connect_next(asio::error::host_not_found);
       });
