@@ -29,14 +29,22 @@ void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now) {
   ++slot.misses;
 }
 
-std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now) {
+std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint now) {
   forget_old(now);
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;
+  auto& entry = *found->second;
+  forget_slots(entry, now);
+  auto miss = entry.slots.front().oldest;
+  for (const auto& slot : entry.slots) miss.at = std::min(miss.at, slot.oldest.at);
+  return miss;
+}
+
+std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now) {
+  const auto miss = look(key, now);
+  if (!miss) return std::nullopt;
+  const auto found = index_.find(key);
   const auto entry = found->second;
-  forget_slots(*entry, now);
-  auto miss = entry->slots.front().oldest;
-  for (const auto& slot : entry->slots) miss.at = std::min(miss.at, slot.oldest.at);
   if (--entry->open == 0) {
     index_.erase(found);
     entries_.erase(entry);

@@ -34,6 +34,8 @@ class OpenMisses {
   /// A SET of `key` is on its way: the oldest open miss it may belong to, if there is one.
   /// The record goes with the last of its misses.
   std::optional<Miss> take(std::string_view key, TimePoint now);
+  /// The same for a SET that may still be taken back (in a transaction): nothing is answered by it.
+  std::optional<Miss> look(std::string_view key, TimePoint now);
 
   void forget_old(TimePoint now);
   std::size_t size() const { return entries_.size(); }

@@ -36,10 +36,11 @@ class Execution final : public Exchange {
  private:
   static void finish(const Subject& subject, bool needs_expiry, Core& core) {
     const auto lane = core.lane(subject.db, subject.rule.get());
+    const auto miss = core.misses.take(subject.table_key, core.now);
     std::string wire;
     std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
     if (needs_expiry) {
-      append_expiry(wire, subject, core);
+      append_expiry(wire, subject, core, miss ? std::optional(miss->at) : std::nullopt);
       ++replies;
     }
     if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());
@@ -130,11 +131,12 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   }
   if (!rewrites) return pass_on_link(client, own, request.wire(wire_));
   const auto subject = request.subject(request.ruled_key(), core_);
-  const auto born = core_.born_now(*subject);
+  const auto miss = core_.misses.look(subject->table_key, core_.now);
+  const auto born = miss ? miss->at : core_.born_now(*subject);
   const auto expiry =
       expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, !subject->tags.empty());
   wire_.clear();
-  if (!asked->keep_ttl && core_.lacks_generation(*subject)) {
+  if (!miss && !asked->keep_ttl && core_.lacks_generation(*subject)) {
     append_store_now(wire_, *subject, *asked, expiry - born, core_.generation_life());
   } else {
     append_store(wire_, *subject, *asked, expiry);

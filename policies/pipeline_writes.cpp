@@ -100,7 +100,10 @@ Verdict Pipeline::write(Request& request, Link link) {
     core_.close_flight(subject->table_key);
     if (removal) ++subject->counters().deletes;
     if (expires) {
-      append_expiry(wire, *subject, core_);
+      const auto miss = request.spec.verb == Verb::mset
+                            ? core_.misses.take(subject->table_key, core_.now)
+                            : std::nullopt;
+      append_expiry(wire, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
       replies += 1 + append_index(wire, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));

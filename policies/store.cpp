@@ -113,14 +113,15 @@ void append_store_now(std::string& wire, const Subject& subject, const StoreRequ
   if (request.get) protocol::append_bulk(wire, "GET");
 }
 
-void append_expiry(std::string& wire, const Subject& subject, const Core& core) {
-  if (core.lacks_generation(subject)) {
+void append_expiry(std::string& wire, const Subject& subject, const Core& core,
+                   std::optional<ServerTime> missed) {
+  if (!missed && core.lacks_generation(subject)) {
     append_script(wire, scripts::expire_now, subject, 2);
     protocol::append_bulk(wire, std::to_string(subject.life.total.count()));
     protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
     return;
   }
-  const auto expiry = core.born_now(subject) + subject.life.total;
+  const auto expiry = (missed ? *missed : core.born_now(subject)) + subject.life.total;
   protocol::append_command(
       wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count()), "NX"});
 }

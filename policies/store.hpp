@@ -35,7 +35,9 @@ void append_store_now(std::string& wire, const Subject& subject, const StoreRequ
 
 /// Appends what gives a key that was just written its life, if it has none: PEXPIREAT, or the
 /// script expire_now where its tags' generations are not known here. One reply.
-void append_expiry(std::string& wire, const Subject& subject, const Core& core);
+/// \param missed when the key was found missing, if its value was loaded because of that.
+void append_expiry(std::string& wire, const Subject& subject, const Core& core,
+                   std::optional<ServerTime> missed);
 
 /// Appends the entries of a stored key in the lists of its tags. \returns the number of commands.
 std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime expiry);

@@ -12,7 +12,7 @@ namespace {
 /// PANNIER_SIMULATION="first count" plays other schedules than the usual ones.
 std::pair<std::uint64_t, std::uint64_t> seeds() {
   const char* asked = std::getenv("PANNIER_SIMULATION");
-  if (asked == nullptr) return {1, 2'000};
+  if (asked == nullptr) return {1, 4'000};
   char* rest = nullptr;
   const auto first = std::strtoull(asked, &rest, 10);
   const auto count = std::strtoull(rest, nullptr, 10);

@@ -109,7 +109,7 @@ std::string FakeRedis::run(Connection& connection, std::string_view wire, const 
   }
   if (ran) ran(connection, {words.begin(), words.end()}, reply);
   const bool asks = name == "client" && words.size() == 3 && lower(words[1]) == "caching";
-  if (connection.caching && !asks) {
+  if (connection.caching && !asks && tracks) {
     for (const auto place : places) tracked_[std::string(words[place])].insert(&connection);
   }
   connection.caching = asks;

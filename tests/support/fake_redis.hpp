@@ -44,6 +44,7 @@ class FakeRedis {
   std::optional<std::string> value(std::uint32_t db, std::string_view key);
 
   policies::ServerTime now{policies::milliseconds(1'700'000'000'000)};
+  bool tracks = true;  ///< Whether it pushes invalidations.
   /// Told of every command that ran and its reply, those inside a transaction included.
   std::function<void(const Connection&, const Args&, std::string_view reply)> ran;
 

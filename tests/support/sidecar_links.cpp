@@ -148,7 +148,11 @@ void Sidecar::break_link(Link link) {
     const auto at = sessions_.find(link.client);
     if (at != sessions_.end()) pipeline_->lose_own(at->second->client, lost);
   }
-  if (link == first_lane) pipeline_->lose_upstream(down, now);
+  if (link == first_lane) {
+    pipeline_->lose_upstream(down, now);
+  } else if (link.kind == Link::Kind::lane) {
+    pipeline_->lose_lane(now);
+  }
   carry_out();
 }
 
@@ -178,7 +182,9 @@ void Sidecar::connected() {
   auto& lane = wires(first_lane);
   lane.state = State::ready;
   for (auto& slot : lane.slots) slot.sent = now;
-  pipeline_->gain_upstream({}, now);
+  policies::ServerInfo server;
+  server.tracks = redis_.tracks;
+  pipeline_->gain_upstream(server, now);
   carry_out();
 }
 

@@ -70,6 +70,9 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   may_fail_ = chance(60);
   loses_generations_ = chance(50);
   is_coarse_ = chance(30);
+  redis_.tracks = chance(90);
+  selecting_ = chance(80) ? 10 : 90;
+  abandoning_ = chance(80) ? 15 : 60;
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
     note_command(connection, args);
   };
@@ -250,7 +253,7 @@ void Simulation::reconnect(Person& person) {
   person.at = at;
   person.id = sidecar.connect();
   if (chance(50)) send(person, {"HELLO", chance(80) ? "3" : "2"});
-  if (chance(10)) send(person, {"SELECT", "1"});
+  if (chance(selecting_)) send(person, {"SELECT", "1"});
 }
 
 void Simulation::end_quietly() {

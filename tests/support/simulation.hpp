@@ -45,6 +45,7 @@ class Simulation {
     std::vector<std::pair<std::string, std::string>> writes;
     Words removes;
     bool queued = false;  ///< Inside MULTI.
+    policies::TimePoint sent;
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes;
     std::map<Name, int> least_source;
@@ -66,6 +67,7 @@ class Simulation {
     std::vector<Load> loads;
     std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
     std::deque<Words> queue;                              ///< The rest of a transaction.
+    policies::TimePoint queue_late;                       ///< From when on no fill belongs in it.
     std::uint64_t version = 0;
     bool in_multi = false;  ///< Redis has said OK to its MULTI.
 
@@ -130,6 +132,8 @@ class Simulation {
   std::uint64_t serial_ = 0;
   /// Much happens in the same millisecond of Redis's clock: then only one tag is invalidated.
   bool is_coarse_ = false;
+  unsigned selecting_ = 0;   ///< Share of clients that use another database.
+  unsigned abandoning_ = 0;  ///< Share of loads that are not followed by a SET.
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };

@@ -130,7 +130,8 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   if (!found) {
     if (kind != Kind::tagged) return;
     const auto due = now() + milliseconds(chance(50) ? pick(50) : pick(4'000));
-    person.loads.push_back({name, source_[name], due, now() + milliseconds(4'500)});
+    // Counted from the earliest moment at which the sidecar may have told it.
+    person.loads.push_back({name, source_[name], due, request.sent + milliseconds(5'000)});
     return;
   }
   if (!found->starts_with(key + "|") || !sent_values_.contains(*found)) {
@@ -163,7 +164,9 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
   if (kind == Kind::version) {
     const auto version = std::stoull(place->name.second.substr(place->name.second.rfind('v') + 1));
-    if (version < request.least_version) broken(*found + " is of a version before the bump");
+    if (version < request.least_version) {
+      broken(*found + " is of a version before " + std::to_string(request.least_version));
+    }
     person.version = std::max<std::uint64_t>(person.version, version);
   }
 }
@@ -173,7 +176,8 @@ void Simulation::invalidated(Person& person, const Request& request, std::uint64
   const auto bumped = is_bump ? version : 0;
   const bool everywhere = is_bump || request.words[1] == "TAG";
   for (std::size_t i = 0; i < sidecars_.size(); ++i) {
-    if (i != person.at && !everywhere) continue;
+    // What happens without an upstream is nobody else's business.
+    if (i != person.at && (!everywhere || is_absent_)) continue;
     const auto at = i == person.at ? now() : now() + milliseconds(2'100);
     due_.push_back({at, i, request.invalidates, bumped});
     if (i != person.at) continue;

@@ -40,6 +40,7 @@ void Simulation::act(Person& person) {
   if (!person.queue.empty()) {
     auto words = std::move(person.queue.front());
     person.queue.pop_front();
+    if (words[0] == "SET" && person.queue_late <= now()) words = {"PING"};
     return send(person, std::move(words));
   }
   if (person.open.size() >= most_open || fill(person)) return;
@@ -56,17 +57,25 @@ bool Simulation::fill(Person& person) {
   if (at == person.loads.end()) return false;
   const auto load = *at;
   person.loads.erase(at);
-  if (chance(15)) return false;
+  if (chance(abandoning_)) return false;
   auto text =
       load.name.second + "|" + std::to_string(++serial_) + "|" + std::to_string(load.source);
   sent_values_.insert(text);
   const auto& key = load.name.second;
-  switch (pick(4)) {
+  switch (pick(6)) {
     case 0:
       send(person, {"SETEX", key, "30", text});
       break;
     case 1:
       send(person, {"SET", key, text, "EX", "5"});
+      break;
+    case 2:
+      send(person, {"MSET", key, text});
+      break;
+    case 3:
+      person.queue = {{"SET", key, text}, {"EXEC"}};
+      person.queue_late = load.late;
+      send(person, {"MULTI"});
       break;
     default:
       send(person, {"SET", key, text});
@@ -76,6 +85,7 @@ bool Simulation::fill(Person& person) {
 
 Simulation::Words Simulation::transaction(Person& person) {
   const auto key = any_key(pick(100), false), other = any_key(pick(100), false);
+  person.queue_late = policies::TimePoint::max();
   person.queue.push_back({"SET", key, value(person, key)});
   if (chance(50)) person.queue.push_back({"GET", chance(50) ? key : other});
   person.queue.push_back({chance(90) ? "EXEC" : "DISCARD"});
@@ -110,6 +120,7 @@ Simulation::Words Simulation::command(Person& person) {
 void Simulation::send(Person& person, Words words) {
   Request request;
   request.words = words;
+  request.sent = now();
   describe(person, request);
   std::string line = person.name() + " >";
   for (const auto& word : words) line += " " + word;
