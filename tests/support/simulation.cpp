@@ -242,20 +242,6 @@ void Simulation::write_outside() {
   }
 }
 
-void Simulation::reconnect(Person& person) {
-  auto& sidecar = *sidecars_[person.at];
-  if (person.id != 0) {
-    log(person.name() + " closes");
-    sidecar.close(person.id);
-  }
-  const auto at = person.at;
-  person = {};
-  person.at = at;
-  person.id = sidecar.connect();
-  if (chance(50)) send(person, {"HELLO", chance(80) ? "3" : "2"});
-  if (chance(selecting_)) send(person, {"SELECT", "1"});
-}
-
 void Simulation::end_quietly() {
   log("the end: everything is answered");
   for (auto& sidecar : sidecars_) {

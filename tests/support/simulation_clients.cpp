@@ -36,6 +36,20 @@ std::string Simulation::value(const Person& person, const std::string& key) {
   return text;
 }
 
+void Simulation::reconnect(Person& person) {
+  auto& sidecar = *sidecars_[person.at];
+  if (person.id != 0) {
+    log(person.name() + " closes");
+    sidecar.close(person.id);
+  }
+  const auto at = person.at;
+  person = {};
+  person.at = at;
+  person.id = sidecar.connect();
+  if (chance(50)) send(person, {"HELLO", chance(80) ? "3" : "2"});
+  if (chance(selecting_)) send(person, {"SELECT", "1"});
+}
+
 void Simulation::act(Person& person) {
   if (!person.queue.empty()) {
     auto words = std::move(person.queue.front());
