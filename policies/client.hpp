@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "policies/time.hpp"
 #include "policies/verdict.hpp"
-#include "protocol/command.hpp"
+#include "protocol/command_table.hpp"
 
 namespace pannier::policies {
 
@@ -24,17 +26,32 @@ struct Client {
   std::uint64_t fence = 0;  ///< Flights that began before this may not be shared with it.
   bool fence_due = false;   ///< Something with unknown effects was sent: raise `fence` next.
 
-  bool in_multi = false, watching = false;  ///< Why it needs an upstream connection of its own.
-  bool confirmed = false;                   ///< Upstream has said OK to its MULTI or WATCH.
-  bool may_block = false;       ///< Its last command on its own connection may wait for data.
+  // Why it needs an upstream connection of its own:
+  bool in_multi = false, watching = false;
+  bool tracking = false;      ///< CLIENT TRACKING ON: upstream tells it what changes.
+  bool keeps_own = false;     ///< Another client's invalidations are redirected to it.
+  ClientId redirect = 0;      ///< To whom its own are.
+  bool confirmed = false;     ///< Upstream has said OK to its MULTI or WATCH.
+  bool may_block = false;     ///< Its last command on its own connection may wait for data.
+  bool multi_failed = false;  ///< A command was refused here: EXEC must not run the others.
+  std::uint32_t queued = 0;   ///< Commands in the open transaction.
+  std::optional<std::uint32_t> multi_db;  ///< SELECT inside it: where its next commands run.
+  bool moves = false;           ///< Its EXEC is under way, and says whether the database changed.
   std::string own_error;        ///< That connection died with a transaction: said until it is over.
   bool bypass = false;          ///< Rules are ignored for this connection.
   bool reply_off = false;       ///< CLIENT REPLY OFF.
   std::uint8_t reply_skip = 0;  ///< CLIENT REPLY SKIP: 2 the command itself, 1 the next one.
-  std::string name, library, library_version, address;
+  std::string name, library, library_version;
+
+  bool internal = false;         ///< The admin port's: not a client that others can see.
+  TimePoint since{}, last_at{};  ///< When it connected, and when its last command came.
+  const protocol::CommandSpec* last = nullptr;  ///< That command, if it is known.
+  std::string subcommand;                       ///< Of a command that has some.
 
   void forget_transaction() {
-    in_multi = watching = confirmed = false;
+    in_multi = watching = confirmed = multi_failed = false;
+    queued = 0;
+    multi_db.reset();
     own_error.clear();
   }
 

@@ -71,6 +71,19 @@ ExchangeId Core::send(Link link, std::string_view wire, std::uint32_t replies,
   return id;
 }
 
+bool Core::server_at_least(int major, int minor) const {
+  int has[2] = {0, 0};
+  std::size_t part = 0;
+  for (const char byte : server_version) {
+    if (byte == '.') {
+      if (++part == 2) break;
+    } else if (byte >= '0' && byte <= '9') {
+      has[part] = has[part] * 10 + (byte - '0');
+    }
+  }
+  return has[0] > major || (has[0] == major && has[1] >= minor);
+}
+
 std::optional<ServerTime> Core::learn_time(std::string_view reply) {
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();

@@ -110,6 +110,7 @@ class Core {
   std::uint32_t databases = 16;          ///< How many upstream has.
   bool tracks = true;                    ///< Whether upstream pushes invalidations.
   std::string server_version = "7.0.0";  ///< Upstream's.
+  bool server_at_least(int major, int minor) const;
   TimePoint lane_acked{};  ///< When the newest command that the lane has answered was sent.
   ServerTime server_seen{};
   TimePoint server_seen_at{};

@@ -34,6 +34,12 @@ class Flush final : public Exchange {
   Link link_;
 };
 
+/// SCRIPT DEBUG YES would turn a shared connection into a debugger's.
+bool starts_debugger(std::span<const std::string_view> args) {
+  return args.size() == 3 && protocol::equals_nocase(args[1], "debug") &&
+         !protocol::equals_nocase(args[2], "no");
+}
+
 bool empties(Verb verb) {
   return verb == Verb::flushall || verb == Verb::flushdb || verb == Verb::swapdb;
 }
@@ -57,11 +63,15 @@ void Pipeline::reload(Settings settings) {
   core_.memory.resize(settings.memory.max_bytes.value);
   core_.versions.configure(settings);
   if (core_.rules && core_.rules->settings().mode != settings.mode) core_.mode = settings.mode;
+  policy_ = CommandPolicy(settings.deny);
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
   if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
 }
 
-void Pipeline::open(Client& client) { core_.clients.emplace(client.id, &client); }
+void Pipeline::open(Client& client) {
+  client.since = client.last_at = core_.now;
+  core_.clients.emplace(client.id, &client);
+}
 
 void Pipeline::close(Client& client, TimePoint now) {
   const Call call(*this, now);
@@ -74,8 +84,13 @@ void Pipeline::close(Client& client, TimePoint now) {
 
 Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimePoint now) {
   const Call call(*this, now);
+  if (client.moves) return Hold{};  // Which database it is in, EXEC will say.
   ++core_.book.commands;
-  auto verdict = route(client, protocol::find_command(command.name()), command);
+  const auto* spec = protocol::find_command(command.name());
+  client.last = spec;
+  client.last_at = now;
+  if (!client.subcommand.empty()) client.subcommand.clear();
+  auto verdict = route(client, spec, command);
   if (std::holds_alternative<Hold>(verdict)) {
     --core_.book.commands;
     ++core_.book.held;
@@ -85,13 +100,20 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
 
 Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                         const protocol::Command& command) {
+  if (const auto denied = policy_.refuses(spec, command); !denied.empty()) {
+    return refuse(client, "ERR pannier: command '" + std::string(denied) +
+                              "' is refused by policy 'deny'; not executed");
+  }
   if (spec == nullptr) {
     if (core_.upstream == Core::UpstreamState::connecting && core_.mode != Mode::memory) {
       return Hold{};
     }
     if (client.in_multi && !client.own_error.empty()) return answer(client.own_error);
-    if (client.in_multi)
+    if (client.in_multi || client.tracking) {
+      ++client.queued;
+      client.fence_due = true;
       return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
+    }
     return pass(client, nullptr, command, command.wire);
   }
   if (spec->verb == Verb::pannier) {
@@ -100,7 +122,13 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return Act{};
   }
   const bool well_formed = spec->accepts(command.args.size());
-  const bool needs_own_link = client.in_multi || (well_formed && needs_own(*spec, command));
+  if (spec->verb == Verb::script && starts_debugger(command.args)) {
+    return refuse(client,
+                  "ERR pannier: 'script debug' is not available through the sidecar; "
+                  "not executed");
+  }
+  const bool needs_own_link =
+      client.in_multi || client.tracking || (well_formed && needs_own(*spec, command));
   const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
   const bool is_local = well_formed && spec->route == Route::local;
   if (is_local && (leaves || !client.in_multi)) return decide_local(client, *spec, command);

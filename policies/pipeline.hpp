@@ -5,8 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/command_policy.hpp"
 #include "policies/core.hpp"
 #include "policies/request.hpp"
+#include "policies/transaction.hpp"
 #include "protocol/value.hpp"
 
 namespace pannier::policies {
@@ -113,9 +115,17 @@ class Pipeline {
   Verdict decide_hello(Client& client, const protocol::Command& command);
   Verdict decide_client(Client& client, const protocol::Command& command);
   Verdict decide_reply(Client& client, std::string_view how);
+  /// Refuses a command here; EXEC then refuses the rest of its transaction.
+  Verdict refuse(Client& client, std::string_view error);
+
+  // pipeline_client.cpp: CLIENT LIST and its like, and CLIENT TRACKING.
+  std::optional<Verdict> decide_about_clients(Client& client, const protocol::Command& command);
+  std::optional<Verdict> list_clients(const Client& client,
+                                      std::span<const std::string_view> words);
+  Verdict kill_clients(Client& client, std::span<const std::string_view> words);
+  std::optional<Verdict> unblock(Client& client, std::span<const std::string_view> words);
+  std::optional<Verdict> track(Client& client, const protocol::Command& command);
   static bool needs_own(const protocol::CommandSpec& spec, const protocol::Command& command);
-  Verdict decide_pinned(Client& client, const protocol::CommandSpec& spec,
-                        const protocol::Command& command);
   Verdict decide_decorated(Client& client, const protocol::CommandSpec& spec,
                            const protocol::Command& command);
 
@@ -129,14 +139,20 @@ class Pipeline {
   Verdict read_other(Request& request, Link link);
   Verdict read_expiry(Request& request, Link link);
 
-  // pipeline_transactions.cpp
+  // pipeline_pinned.cpp and pipeline_transactions.cpp: on a connection of the client's own.
+  Verdict decide_pinned(Client& client, const protocol::CommandSpec& spec,
+                        const protocol::Command& command);
   Verdict queue(Client& client, const protocol::CommandSpec& spec,
                 const protocol::Command& command);
   Verdict begin_transaction(Client& client, const protocol::CommandSpec& spec,
                             const protocol::Command& command);
   Verdict block(Client& client, const protocol::CommandSpec& spec,
                 const protocol::Command& command);
+  Verdict enqueue(Client& client, Link own, std::string_view wire, Written written);
   Verdict execute(Client& client, Link own, std::string_view wire);
+  Verdict run(Client& client, Link own, std::string_view wire, Outcome outcome);
+  std::optional<Verdict> queue_own(Client& client, const protocol::CommandSpec& spec,
+                                   const protocol::Command& command);
 
   // pipeline_writes.cpp
   Verdict store(Request& request, Link link);
@@ -155,13 +171,13 @@ class Pipeline {
   std::string upstream_key(std::string_view key) const;
 
   Core core_;
+  CommandPolicy policy_;
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
   TimePoint last_heartbeat_{}, last_distrust_{};
-  std::map<std::string, std::uint64_t> sweeps_due_;  ///< Versions bumped here, by name.
-  /// Keys under rules written inside an open transaction, by client; true: needs an expiry after.
-  std::unordered_map<ClientId, std::vector<std::pair<SubjectRef, bool>>> transactions_;
+  std::map<std::string, std::uint64_t> sweeps_due_;         ///< Versions bumped here, by name.
+  std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };
 
 }  // namespace pannier::policies

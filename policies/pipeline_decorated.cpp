@@ -35,14 +35,9 @@ std::string info_section(const Core& core) {
   return text;
 }
 
-/// A text as INFO gives it: verbatim in RESP3.
 std::string as_text(const std::string& text, Resp resp) {
   std::string out;
-  if (resp == Resp::v3) {
-    out = "=" + std::to_string(text.size() + 4) + "\r\ntxt:" + text + "\r\n";
-  } else {
-    protocol::append_bulk(out, text);
-  }
+  protocol::append_verbatim(out, text, resp);
   return out;
 }
 

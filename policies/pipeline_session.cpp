@@ -1,6 +1,6 @@
 // Commands about the client's own connection, and those that need a connection of their own.
 
-#include <charconv>
+#include <cctype>
 
 #include "policies/pipeline.hpp"
 #include "protocol/reply.hpp"
@@ -80,7 +80,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
       client.speak(Resp::v2);
       client.db = 0;
       client.forget_transaction();
-      client.reply_off = false;
+      client.reply_off = client.tracking = client.keeps_own = false;
       client.name.clear();
       transactions_.erase(client.id);
       core_.effects.drop_own(client.id);
@@ -122,7 +122,10 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     }
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
-  if (client.resp != resp) core_.effects.drop_own(client.id);
+  if (client.resp != resp) {
+    core_.effects.drop_own(client.id);
+    client.tracking = false;
+  }
   client.speak(resp);
   if (name) client.name = *name;
   Value::Map fields{{"server", {"redis"}},           {"version", {core_.server_version}},
@@ -139,7 +142,11 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
   const auto is = [&](std::string_view word, std::size_t count) {
     return equals_nocase(args[1], word) && args.size() == count;
   };
+  const bool is_7_2 = core_.server_at_least(7, 2);
   std::string reply;
+  for (const char byte : args[1]) {
+    client.subcommand += static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
+  }
   if (is("id", 2)) {
     protocol::append_integer(reply, static_cast<std::int64_t>(client.id));
   } else if (is("getname", 2)) {
@@ -152,7 +159,7 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
     if (!valid_name(args[2])) return answer(error(bad_name));
     client.name = args[2];
     reply = ok();
-  } else if (is("setinfo", 4)) {
+  } else if (is_7_2 && is("setinfo", 4)) {
     if (!equals_nocase(args[2], "lib-name") && !equals_nocase(args[2], "lib-ver")) {
       return answer(error("ERR Unrecognized option '" + std::string(args[2]) + "'"));
     }
@@ -160,19 +167,19 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
     reply = ok();
   } else if (is("reply", 3)) {
     return decide_reply(client, args[2]);
-  } else if (equals_nocase(args[1], "tracking") || equals_nocase(args[1], "caching") ||
-             equals_nocase(args[1], "trackinginfo") || equals_nocase(args[1], "getredir")) {
-    std::string name = "client ";
-    for (const char byte : args[1]) name += static_cast<char>(byte | 0x20);
-    return answer(
-        error("ERR pannier: '" + name + "' is not available through the sidecar; not executed"));
-  } else if ((is("no-evict", 3) || is("no-touch", 3)) &&
+  } else if ((is("no-evict", 3) || (is_7_2 && is("no-touch", 3))) &&
              (equals_nocase(args[2], "on") || equals_nocase(args[2], "off"))) {
     reply = ok();
   } else {
+    if (auto verdict = decide_about_clients(client, command)) return std::move(*verdict);
     return pass(client, protocol::find_command("client"), command, command.wire);
   }
   return answer(std::move(reply));
+}
+
+Verdict Pipeline::refuse(Client& client, std::string_view text) {
+  client.multi_failed = client.in_multi;
+  return answer(error(text));
 }
 
 Verdict Pipeline::decide_reply(Client& client, std::string_view how) {
@@ -188,47 +195,6 @@ Verdict Pipeline::decide_reply(Client& client, std::string_view how) {
     return answer(error("ERR syntax error"));
   }
   return answer({});
-}
-
-Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
-                                const protocol::Command& command) {
-  const Link own{Link::Kind::own, client.db, client.id};
-  switch (spec.verb) {
-    case Verb::subscribe:
-    case Verb::psubscribe:
-    case Verb::ssubscribe:
-    case Verb::unsubscribe:
-    case Verb::punsubscribe:
-    case Verb::sunsubscribe:
-    case Verb::monitor:
-      if (client.in_multi) break;
-      if (client.open > 0) return Hold{};
-      return Tunnel{own, command.wire};
-    default:
-      break;
-  }
-  if (client.open > 0 && client.link != own) return Hold{};
-  const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
-  const bool forgets = ends || spec.verb == Verb::unwatch;
-  if (!client.own_error.empty()) {
-    auto lost = client.own_error;
-    if (forgets) client.forget_transaction();
-    return answer(std::move(lost));
-  }
-  client.fence_due = true;
-  client.may_block = spec.may_block && !client.in_multi;
-  const bool executes = spec.verb == Verb::exec && client.in_multi;
-  const bool begins = !client.in_multi && (spec.verb == Verb::multi || spec.verb == Verb::watch);
-  if (begins) return begin_transaction(client, spec, command);
-  const bool leaves_multi = ends && client.in_multi;
-  if (leaves_multi || (spec.verb == Verb::unwatch && !client.in_multi)) {
-    client.forget_transaction();
-  }
-  if (executes) return execute(client, own, command.wire);
-  if (spec.verb == Verb::discard) transactions_.erase(client.id);
-  if (client.in_multi && spec.accepts(command.args.size())) return queue(client, spec, command);
-  if (client.may_block && spec.accepts(command.args.size())) return block(client, spec, command);
-  return pass_on_link(client, own, command.wire);
 }
 
 }  // namespace pannier::policies

@@ -1,4 +1,7 @@
-// MULTI to EXEC: commands are queued by upstream itself, with the same keys and times as outside.
+// What stands between MULTI and EXEC: queued by upstream itself, with the same keys and times as
+// outside.
+
+#include <iterator>
 
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
@@ -7,129 +10,104 @@
 namespace pannier::policies {
 
 using protocol::Access;
+using protocol::equals_nocase;
 using protocol::Verb;
 
 namespace {
-
-class Late final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
-/// EXEC: when it has run, keys under rules get what they could not get inside.
-class Execution final : public Exchange {
- public:
-  using Written = std::vector<std::pair<SubjectRef, bool>>;
-  Execution(Ticket ticket, Written written) : ticket_(ticket), written_(std::move(written)) {}
-
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    protocol::ReplyReader reader(reply);
-    const auto result = reader.next();
-    if (!result.null && !result.error()) {
-      for (const auto& [subject, needs_expiry] : written_) finish(*subject, needs_expiry, core);
-    }
-    core.reply(ticket_, reply);
-  }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
-
- private:
-  static void finish(const Subject& subject, bool needs_expiry, Core& core) {
-    const auto lane = core.lane(subject.db, subject.rule.get());
-    const auto miss = core.misses.take(subject.table_key, core.now);
-    std::string wire;
-    std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
-    if (needs_expiry) {
-      append_expiry(wire, subject, core, miss ? std::optional(miss->at) : std::nullopt);
-      ++replies;
-    }
-    if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());
-    core.touched(subject.table_key);
-  }
-
-  Ticket ticket_;
-  Written written_;
-};
-
-/// MULTI or WATCH: there is a transaction only when upstream has said OK.
-class Beginning final : public Exchange {
- public:
-  explicit Beginning(Ticket ticket) : ticket_(ticket) {}
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    auto* client = core.find(ticket_.client);
-    const bool lasts = client != nullptr && (client->in_multi || client->watching);
-    if (lasts && reply.front() == '+') client->confirmed = true;
-    if (client != nullptr && reply.front() == '-') forget(*client);
-    core.reply(ticket_, reply);
-  }
-  void fail(std::string_view error, Core& core) override {
-    auto* client = core.find(ticket_.client);
-    if (client != nullptr && client->own_error.empty()) forget(*client);
-    core.reply(ticket_, error);
-  }
-
- private:
-  static void forget(Client& client) {
-    if (!client.confirmed) client.forget_transaction();
-  }
-  Ticket ticket_;
-};
 
 bool stores(Verb verb) {
   return verb == Verb::set || verb == Verb::setex || verb == Verb::psetex || verb == Verb::getset;
 }
 
-}  // namespace
-
-Verdict Pipeline::begin_transaction(Client& client, const protocol::CommandSpec& spec,
-                                    const protocol::Command& command) {
-  const Link own{Link::Kind::own, client.db, client.id};
-  Request request{client, {client.id, client.next}, command, spec, {}};
-  auto wire = command.wire;
-  if (spec.verb == Verb::watch && core_.mode != Mode::bypass && !client.bypass &&
-      find_rules(request)) {
-    if (auto verdict = apply_versions(request)) return std::move(*verdict);
-    wire = request.wire(wire_);
+/// Whether a command about the client's connection has an answer that nobody else must give.
+bool answered_here(const Client& client, Verb verb, std::span<const std::string_view> args) {
+  if (verb == Verb::auth) return true;
+  if (verb == Verb::hello) {  // EXEC's reply cannot be in two protocols.
+    return args.size() == 1 || args[1] == (client.resp == protocol::Resp::v3 ? "3" : "2");
   }
-  (spec.verb == Verb::multi ? client.in_multi : client.watching) = true;
-  core_.begin(client, own);
-  core_.send(own, wire, 1, std::make_unique<Beginning>(request.ticket));
-  return Wait{};
+  for (const auto word :
+       {"id", "getname", "setname", "setinfo", "no-evict", "list", "info", "getredir"}) {
+    if (verb == Verb::client && equals_nocase(args[1], word)) return true;
+  }
+  return false;
 }
 
-Verdict Pipeline::block(Client& client, const protocol::CommandSpec& spec,
-                        const protocol::Command& command) {
-  const Link own{Link::Kind::own, client.db, client.id};
-  Request request{client, {client.id, client.next}, command, spec, {}};
-  auto wire = command.wire;
-  if (core_.mode != Mode::bypass && !client.bypass && find_rules(request)) {
-    if (auto verdict = apply_versions(request)) return std::move(*verdict);
-    wire = request.wire(wire_);
+/// What a shared connection must not be told.
+bool changes_connection(Verb verb, std::span<const std::string_view> args) {
+  switch (verb) {
+    case Verb::hello:
+    case Verb::subscribe:
+    case Verb::psubscribe:
+    case Verb::ssubscribe:
+    case Verb::unsubscribe:
+    case Verb::punsubscribe:
+    case Verb::sunsubscribe:
+    case Verb::monitor:
+      return true;
+    case Verb::client:
+      for (const auto word : {"reply", "tracking", "caching", "kill", "unblock", "no-touch"}) {
+        if (equals_nocase(args[1], word)) return true;
+      }
+      return false;
+    default:
+      return false;
   }
-  auto verdict = pass_on_link(client, own, wire);
-  if (auto* way = std::get_if<Forward>(&verdict)) way->may_block = true;
-  return verdict;
+}
+
+}  // namespace
+
+/// Commands about the client's own connection inside MULTI. \returns nothing for all others.
+std::optional<Verdict> Pipeline::queue_own(Client& client, const protocol::CommandSpec& spec,
+                                           const protocol::Command& command) {
+  if (spec.verb == Verb::select) {
+    const auto db = protocol::to_integer(command.args[1]);
+    if (db && *db >= 0 && *db < core_.databases) client.multi_db = static_cast<std::uint32_t>(*db);
+    return std::nullopt;
+  }
+  const bool is_own =
+      spec.verb == Verb::auth || spec.verb == Verb::hello || spec.verb == Verb::client;
+  if (is_own && answered_here(client, spec.verb, command.args)) {
+    transactions_[client.id].own.emplace_back(
+        client.queued, std::vector<std::string>(command.args.begin(), command.args.end()));
+    wire_.clear();
+    protocol::append_command(wire_, {"PING"});
+    return pass_on_link(client, {Link::Kind::own, client.db, client.id}, wire_);
+  }
+  if (!changes_connection(spec.verb, command.args)) return std::nullopt;
+  return refuse(client, "ERR pannier: '" + std::string(spec.name) +
+                            " inside MULTI' is not available through the sidecar; not executed");
 }
 
 Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
                         const protocol::Command& command) {
   const Link own{Link::Kind::own, client.db, client.id};
+  if (client.in_multi) {
+    if (auto verdict = queue_own(client, spec, command)) return std::move(*verdict);
+  }
   const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
   Request request{client, {client.id, client.next}, command, spec, {}};
   if (without_rules || spec.access == Access::none || !find_rules(request)) {
     return pass_on_link(client, own, command.wire);
   }
-  if (auto verdict = apply_versions(request)) return std::move(*verdict);
+  if (auto verdict = apply_versions(request)) {
+    const auto* here = std::get_if<Answer>(&*verdict);
+    const bool refused = here != nullptr && here->reply.starts_with('-');
+    if (here == nullptr || refused || !client.in_multi) {
+      if (refused) client.multi_failed = client.in_multi;
+      return std::move(*verdict);
+    }
+  }
+  Written written;
   const auto now = core_.server_floor();
   const auto asked = stores(spec.verb) ? parse_store(spec.name, command.args, now) : std::nullopt;
   const bool rewrites = asked && !(asked->only_absent && asked->ttl);
   if (spec.access != Access::read) {
     for (const auto& use : request.keys) {
       if (!use.match) continue;
-      transactions_[client.id].emplace_back(request.subject(use, core_), !rewrites);
+      written.emplace_back(request.subject(use, core_), !rewrites);
     }
   }
-  if (!rewrites) return pass_on_link(client, own, request.wire(wire_));
+  if (!rewrites) return enqueue(client, own, request.wire(wire_), std::move(written));
   const auto subject = request.subject(request.ruled_key(), core_);
   const auto miss = core_.misses.look(subject->table_key, core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
@@ -141,19 +119,56 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   } else {
     append_store(wire_, *subject, *asked, expiry);
   }
-  return pass_on_link(client, own, wire_);
+  return enqueue(client, own, wire_, std::move(written));
 }
 
-Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
-  auto written = transactions_.extract(client.id);
+Verdict Pipeline::enqueue(Client& client, Link own, std::string_view wire, Written written) {
+  if (client.in_multi) {
+    auto& open = transactions_[client.id].written;
+    std::move(written.begin(), written.end(), std::back_inserter(open));
+    return pass_on_link(client, own, wire);
+  }
   if (written.empty()) return pass_on_link(client, own, wire);
-  for (const auto& [subject, needs_expiry] : written.mapped()) {
+  return run(client, own, wire, {std::move(written), {}, std::nullopt});
+}
+
+Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome outcome) {
+  for (const auto& [subject, needs_expiry] : outcome.written) {
     core_.close_flight(subject->table_key);
   }
   core_.begin(client, own);
-  const Ticket ticket{client.id, client.next};
-  core_.send(own, wire, 1, std::make_unique<Execution>(ticket, std::move(written.mapped())));
+  core_.send(own, wire, 1, make_execution({client.id, client.next}, std::move(outcome)));
   return Wait{};
+}
+
+Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
+  auto transaction = std::move(transactions_[client.id]);
+  transactions_.erase(client.id);
+  Outcome outcome{std::move(transaction.written), {}, client.multi_db};
+  const bool failed = client.multi_failed;
+  client.forget_transaction();
+  if (failed) {
+    wire_.clear();
+    protocol::append_command(wire_, {"DISCARD"});
+    core_.begin(client, own);
+    core_.send(own, wire_, 1, make_abort({client.id, client.next}));
+    return Wait{};
+  }
+  const auto open = std::exchange(client.open, 0);  // What asks is the transaction, in its turn.
+  for (const auto& [place, words] : transaction.own) {
+    const std::vector<std::string_view> args(words.begin(), words.end());
+    const auto* spec = protocol::find_command(args[0]);
+    const auto verdict = decide_local(client, *spec, {args, {}});
+    if (const auto* here = std::get_if<Answer>(&verdict)) {
+      outcome.answers.emplace_back(place, here->reply);
+    }
+  }
+  client.open = open;
+  if (outcome.written.empty() && outcome.answers.empty() && !outcome.db) {
+    return pass_on_link(client, own, wire);
+  }
+  client.moves = outcome.db.has_value();
+  return run(client, own, wire, std::move(outcome));
 }
 
 }  // namespace pannier::policies

@@ -140,6 +140,8 @@ void Pipeline::lose_lane(TimePoint now) {
 }
 
 void Pipeline::lose_own(Client& client, std::string_view error) {
+  // What it keeps because it would be told of changes, it would keep for ever.
+  if (client.tracking || client.keeps_own) core_.effects.close(client.id, true);
   if (client.confirmed && (client.in_multi || client.watching)) client.own_error = error;
   transactions_.erase(client.id);
 }

@@ -20,10 +20,10 @@ bool Request::renames() const {
 SubjectRef Request::subject(const KeyUse& use, const Core& core) const {
   auto subject = std::make_shared<Subject>();
   subject->rule = RuleRef(core.rules, use.match.rule);
-  subject->db = client.db;
+  subject->db = client.multi_db.value_or(client.db);
   subject->client_key = client_key(use);
   subject->key = upstream_key(use);
-  subject->table_key = table_key(client.db, subject->key);
+  subject->table_key = table_key(subject->db, subject->key);
   subject->tags = core.rules->tags(use.match);
   subject->life = life_of(*use.match.rule->tier, subject->client_key);
   return subject;

@@ -65,10 +65,14 @@ struct RuleSettings {
   VersionSettings version;
 };
 
+/// Commands that are refused unless the configuration says otherwise.
+const std::vector<std::string>& denied_by_default();
+
 /// One configuration, whole and checked: what a file says, or the defaults.
 struct Settings {
 #define PANNIER_GENERAL PANNIER_MEMBER
 #include "policies/settings.def"
+  std::vector<std::string> deny = denied_by_default();  ///< `monitor`, `config|set`; lower case.
   UpstreamSettings upstream;
   MemorySettings memory;
   LimitSettings limits;

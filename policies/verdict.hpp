@@ -1,7 +1,9 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -24,7 +26,8 @@ struct Link {
     lane,    ///< Shared, RESP3, tracked: reads under a rule, and whatever looks alike in RESP2.
     plain2,  ///< Shared, RESP2.
     plain3,  ///< Shared, RESP3.
-    own,     ///< `client`'s alone, in its protocol: transactions and blocking commands.
+    own,     ///< `client`'s alone for as long as it needs it, in its protocol: transactions,
+             ///< blocking commands. `db` is where its next command runs.
     memory,  ///< The memory store.
   };
   Kind kind = Kind::lane;
@@ -70,6 +73,15 @@ struct Act {};
 /// What to do with a request, decided at once and without I/O.
 using Verdict = std::variant<Answer, Forward, Wait, Hold, Tunnel, Act>;
 
+/// A client's socket, for CLIENT LIST and CLIENT KILL.
+struct ConnectionFacts {
+  std::string address, local_address;  ///< `127.0.0.1:50000`, or `/path:0` of a unix socket.
+  int descriptor = -1;
+  std::size_t unused = 0, unsent = 0;  ///< Bytes of unfinished commands, and of replies.
+  bool unix_socket = false;
+  bool subscribed = false;  ///< It is a tunnel (pub/sub, MONITOR).
+};
+
 /// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
 class Effects {
  public:
@@ -88,6 +100,16 @@ class Effects {
 
   /// Close the client's own upstream connection, if it has one: nothing of its state may stay.
   virtual void drop_own(ClientId client) = 0;
+
+  /// What upstream calls the client's own connection (CLIENT ID); 0 while it has none that is
+  /// ready.
+  virtual std::int64_t upstream_id(ClientId client) = 0;
+
+  /// What CLIENT LIST says about the client's socket.
+  virtual ConnectionFacts connection(ClientId client) = 0;
+
+  /// Close the client's connection: at once, or when what it asked for is answered.
+  virtual void close(ClientId client, bool at_once) = 0;
 };
 
 }  // namespace pannier::policies

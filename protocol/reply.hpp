@@ -16,6 +16,8 @@ void append_simple(std::string& out, std::string_view text);  ///< `+text`
 void append_error(std::string& out, std::string_view text);   ///< `-text`, control bytes blanked
 void append_integer(std::string& out, std::int64_t value);    ///< `:value`
 void append_bulk(std::string& out, std::string_view bytes);   ///< `$n`
+/// Text for people: `=n txt:` or a bulk string.
+void append_verbatim(std::string& out, std::string_view text, Resp resp);
 void append_null(std::string& out, Resp resp);                ///< `$-1` or `_`
 void append_null_array(std::string& out, Resp resp);          ///< `*-1` or `_`
 void append_array(std::string& out, std::size_t elements);    ///< `*n` header

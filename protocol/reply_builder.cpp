@@ -44,6 +44,15 @@ void append_bulk(std::string& out, std::string_view bytes) {
 
 void append_null(std::string& out, Resp resp) { out += resp == Resp::v3 ? "_\r\n" : "$-1\r\n"; }
 
+void append_verbatim(std::string& out, std::string_view text, Resp resp) {
+  if (resp == Resp::v2) return append_bulk(out, text);
+  out += '=';
+  out += std::to_string(text.size() + 4);
+  out += "\r\ntxt:";
+  out += text;
+  out += "\r\n";
+}
+
 void append_null_array(std::string& out, Resp resp) {
   out += resp == Resp::v3 ? "_\r\n" : "*-1\r\n";
 }

@@ -7,6 +7,7 @@ void ReplyQueue::put(std::uint64_t number, std::uint64_t count, std::string_view
   if (number == head_) {
     out += bytes;
     head_ += count;
+    in_the_middle_ = false;
     if (!early_.empty()) release(out);
     return;
   }
@@ -19,6 +20,7 @@ void ReplyQueue::put(std::uint64_t number, std::uint64_t count, std::string_view
 void ReplyQueue::put_part(std::uint64_t number, std::string_view bytes, std::string& out) {
   if (number == head_) {
     out += bytes;
+    in_the_middle_ = true;
     return;
   }
   early_[number].bytes += bytes;
@@ -32,7 +34,9 @@ void ReplyQueue::release(std::string& out) {
     head_ += at->second.count;
     const bool whole = at->second.count > 0;
     at = early_.erase(at);
-    if (!whole) return;  // Its end comes straight to the output now.
+    if (whole) continue;
+    in_the_middle_ = true;  // Its end comes straight to the output now.
+    return;
   }
 }
 

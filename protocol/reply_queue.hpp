@@ -23,6 +23,8 @@ class ReplyQueue {
 
   /// The request whose reply is due next.
   std::uint64_t head() const { return head_; }
+  /// The output ends in the middle of a reply.
+  bool in_the_middle() const { return in_the_middle_; }
   /// Bytes of replies that came early.
   std::size_t held() const { return held_; }
 
@@ -36,6 +38,7 @@ class ReplyQueue {
   std::uint64_t head_ = 0;
   std::map<std::uint64_t, Early> early_;
   std::size_t held_ = 0;
+  bool in_the_middle_ = false;
 };
 
 }  // namespace pannier::protocol

@@ -12,8 +12,7 @@ class Admin::State : public std::enable_shared_from_this<Admin::State> {
   State(Loop& loop, const Address& address, Sources sources)
       : routes_(std::make_shared<AdminRoutes>(std::move(sources))),
         clock_(loop),
-        listener_(loop, address,
-                  [this](Socket socket, std::string) { accept(std::move(socket)); }) {}
+        listener_(loop, address, [this](Socket socket) { accept(std::move(socket)); }) {}
 
   std::string text() const { return listener_.text(); }
   void stop();

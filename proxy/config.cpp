@@ -1,5 +1,6 @@
 #include "proxy/config.hpp"
 
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -24,12 +25,27 @@ constexpr std::size_t largest_file = 1u << 20;
 /// Rules are last: they look for their tiers among those that have been read.
 void read_nothing_yet(const ConfigNode&, Settings&, Findings&) {}
 
+/// Names of commands that this table does not know may be a module's.
+void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
+  settings.deny = read_texts(node, "deny", findings);
+  for (std::size_t i = 0; i < settings.deny.size(); ++i) {
+    auto& name = settings.deny[i];
+    for (char& byte : name)
+      byte = static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
+    const bool is_name = !name.empty() && name.find_first_of(" \t*") == std::string::npos;
+    if (is_name) continue;
+    findings.error(node.items[i].mark, "deny: " + quoted(name) +
+                                           " is not the name of a command; write monitor, or "
+                                           "config|set for a subcommand");
+  }
+}
+
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream),   PANNIER_SECTION(memory), PANNIER_SECTION(limits),
-    PANNIER_SECTION(admin),      PANNIER_SECTION(log),    PANNIER_SECTION(tiers),
-    {"rules", read_nothing_yet},
+    PANNIER_SECTION(upstream), PANNIER_SECTION(memory),     PANNIER_SECTION(limits),
+    PANNIER_SECTION(admin),    PANNIER_SECTION(log),        PANNIER_SECTION(tiers),
+    {"deny", read_deny},       {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION
 

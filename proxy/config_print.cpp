@@ -135,6 +135,7 @@ std::string print_config(const Settings& settings) {
   const Settings& section = settings;
 #define PANNIER_GENERAL PANNIER_PRINT
 #include "policies/settings.def"
+  lines.setting("deny", in_quotes(settings.deny));
   print_section("upstream", settings.upstream, lines);
   print_section("memory", settings.memory, lines);
   print_section("limits", settings.limits, lines);

@@ -118,13 +118,11 @@ void Listener::accept_some() {
       });
     }
     socket.non_blocking(true, error);
-    std::string peer = "unix";
     if (!address_.is_unix()) {
       socket.set_option(tcp::no_delay(true), error);
       socket.set_option(asio::socket_base::keep_alive(true), error);
-      peer = "tcp";
     }
-    accept_(std::move(socket), std::move(peer));
+    accept_(std::move(socket));
   }
   wait();
 }

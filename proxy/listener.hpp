@@ -13,7 +13,7 @@ namespace pannier::proxy {
 /// a leftover of an earlier run that nobody listens on is replaced.
 class Listener {
  public:
-  using Accept = std::function<void(Socket socket, std::string peer)>;
+  using Accept = std::function<void(Socket socket)>;
 
   /// \throws std::runtime_error `cannot listen on 127.0.0.1:6380: address already in use`.
   Listener(Loop& loop, const Address& address, Accept accept);

@@ -59,7 +59,7 @@ class Program {
   int run();
 
  private:
-  void accept(Socket socket, std::string peer);
+  void accept(Socket socket);
   std::string reload();
   std::string check_file(const std::string& file) const;
   Admin::Readiness readiness() const;
@@ -92,9 +92,8 @@ Program::Program(const Options& options, Loaded loaded)
   for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
   const auto& settings = server_.settings();
   server_.use_actions(actions_);
-  listener_ = std::make_unique<Listener>(
-      loop_, *parse_address(settings.listen),
-      [this](Socket socket, std::string peer) { accept(std::move(socket), std::move(peer)); });
+  listener_ = std::make_unique<Listener>(loop_, *parse_address(settings.listen),
+                                         [this](Socket socket) { accept(std::move(socket)); });
   if (settings.admin.listen != "off") {
     admin_ =
         std::make_unique<Admin>(loop_, *parse_address(settings.admin.listen),
@@ -126,8 +125,8 @@ std::size_t Program::most_clients() const {
   return asked == 0 ? possible : std::min<std::size_t>(asked, possible);
 }
 
-void Program::accept(Socket socket, std::string peer) {
-  if (server_.connected() < most_clients()) return server_.accept(std::move(socket), peer);
+void Program::accept(Socket socket) {
+  if (server_.connected() < most_clients()) return server_.accept(std::move(socket));
   const auto refusal = errors::clients();
   boost::system::error_code ignored;
   socket.write_some(asio::buffer(refusal), ignored);

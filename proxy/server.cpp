@@ -48,6 +48,7 @@ void Server::tick() {
   std::vector<std::shared_ptr<Upstream>> links;
   for (const auto& [name, upstream] : links_) links.push_back(upstream);
   for (const auto& upstream : links) upstream->tick(turn_.now);
+  end_pooled();
   // One client in sixteen per tick: an unfinished command is found within a fraction of a second.
   static_assert(policies::Pipeline::tick_interval.count() == 10);
   for (std::size_t i = ticks_++ % 16; i < sessions_.size(); i += 16) {
@@ -78,6 +79,11 @@ bool Server::carry_out() {
     any = true;
     upstream->close("no longer needed");
   }
+  for (const auto client : std::exchange(killed_, {})) {
+    any = true;
+    if (auto* session = find(client)) session->close("killed");
+  }
+  for (const auto& upstream : std::exchange(idle_, {})) give_back(upstream);
   for (const auto& session : std::exchange(resumed_, {})) {
     any = true;
     if (session->held_) session->proceed();
@@ -121,7 +127,7 @@ policies::milliseconds Server::random_share(policies::milliseconds most) {
 
 // Sessions
 
-void Server::accept(Socket socket, std::string address) {
+void Server::accept(Socket socket) {
   begin_turn();
   std::uint32_t place = 0;
   if (!free_places_.empty()) {
@@ -134,7 +140,7 @@ void Server::accept(Socket socket, std::string address) {
   const ClientId id = (++serial_ << place_bits) | place;
   ++counters_.accepted;
   ++connected_;
-  auto session = std::make_shared<Session>(*this, std::move(socket), id, std::move(address));
+  auto session = std::make_shared<Session>(*this, std::move(socket), id);
   sessions_[place] = session;
   pipeline_.open(session->client);
   session->start();
@@ -169,6 +175,8 @@ void Server::close_session(ClientId client, std::string_view why) {
 
 void Server::forward(const policies::Forward& way, ClientId client, std::uint64_t number,
                      bool alone) {
+  // One's own may go back to the pool, and may be in another database.
+  if (way.link.kind == Link::Kind::own) return link(way.link).forward(client, number, way, alone);
   if (last_link_.second == nullptr || last_link_.first != way.link) {
     last_link_ = {way.link, &link(way.link)};
   }
@@ -198,6 +206,7 @@ policies::Client& Server::open_caller(Receive receive) {
   // Beyond every session's place, so that no session is ever found under it.
   caller->client.id = (++serial_ << place_bits) | place_mask;
   caller->client.resp = protocol::Resp::v3;
+  caller->client.internal = true;
   caller->receive = std::move(receive);
   auto& client = caller->client;
   callers_.emplace(client.id, std::move(caller));

@@ -43,7 +43,7 @@ class Server final : public policies::Effects {
   /// Begins to connect to upstream and to tick.
   void start();
   /// A client connected.
-  void accept(Socket socket, std::string address);
+  void accept(Socket socket);
   /// Another configuration; the caller has checked that it can be applied.
   void reload(policies::Settings settings);
   /// Tells every client that the sidecar is going, and closes it.
@@ -67,6 +67,10 @@ class Server final : public policies::Effects {
                   std::string_view replies);
   void answer_part(policies::ClientId client, std::uint64_t number, std::string_view piece);
   void tunnel_to(policies::ClientId client, std::string_view bytes);
+  /// A push on a client's own link, for the client.
+  void push_to(policies::ClientId client, std::string_view push);
+  /// A client's own link has answered all it was asked: others may use it, if it is as it was.
+  void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
   void tunnel_answered(policies::ClientId client, bool ended);
   bool speaks_resp2(policies::ClientId client) const;
@@ -85,6 +89,9 @@ class Server final : public policies::Effects {
             policies::ExchangeId exchange) override;
   void resume(policies::ClientId client) override;
   void drop_own(policies::ClientId client) override;
+  std::int64_t upstream_id(policies::ClientId client) override;
+  policies::ConnectionFacts connection(policies::ClientId client) override;
+  void close(policies::ClientId client, bool at_once) override;
 
   /// A caller that is not a session (the admin port): `receive` gets each reply to its requests.
   using Receive = std::function<void(std::string_view reply)>;
@@ -120,6 +127,9 @@ class Server final : public policies::Effects {
 
   Session* find(policies::ClientId client) const;
   Upstream& link(policies::Link link);
+  Upstream& own_link(policies::Link link);
+  void give_back(const std::shared_ptr<Upstream>& upstream);
+  void end_pooled();
   void end_turn();
   bool carry_out();
   void tick();
@@ -141,6 +151,7 @@ class Server final : public policies::Effects {
   std::size_t connected_ = 0;
   std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;
+  std::vector<std::shared_ptr<Upstream>> pool_;       ///< Links that were some client's own; clean.
   std::pair<policies::Link, Upstream*> last_link_{};  ///< The one that was looked up last.
 
   // To be done at the end of the turn.
@@ -150,6 +161,8 @@ class Server final : public policies::Effects {
   std::vector<Failure> failures_;
   std::vector<std::pair<std::shared_ptr<Upstream>, std::string>> broken_;
   std::vector<std::shared_ptr<Upstream>> dropped_;
+  std::vector<std::shared_ptr<Upstream>> idle_;  ///< Own links that may go back to the pool.
+  std::vector<policies::ClientId> killed_;
 };
 
 }  // namespace pannier::proxy

@@ -10,18 +10,16 @@ namespace pannier::proxy {
 
 using policies::ClientId;
 using policies::Link;
+using protocol::Resp;
 
 // Links
 
 Upstream& Server::link(Link name) {
+  if (name.kind == Link::Kind::own) return own_link(name);
   auto& upstream = links_[name];
   if (!upstream) {
-    const bool is_own = name.kind == Link::Kind::own;
-    const auto* session = is_own ? find(name.client) : nullptr;
-    auto resp = protocol::Resp::v3;
-    if (name.kind == Link::Kind::plain2) resp = protocol::Resp::v2;
-    if (session != nullptr) resp = session->client.resp;
-    upstream = std::make_shared<Upstream>(*this, name, resp);
+    const bool is_2 = name.kind == Link::Kind::plain2;
+    upstream = std::make_shared<Upstream>(*this, name, is_2 ? Resp::v2 : Resp::v3);
   }
   return *upstream;
 }
@@ -48,6 +46,7 @@ void Server::tunnel_answered(ClientId client, bool ended) {
   auto* session = find(client);
   if (session == nullptr) return;
   session->awaiting_ = false;
+  session->tunnel_quiet_ = true;
   if (session->leaving_) drop_own(client);
   if (ended || session->leaving_) session->tunnel_ = session->leaving_ = false;
   resume(client);
@@ -74,6 +73,10 @@ void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
 void Server::link_lost(Upstream& upstream, const std::string& error, std::string_view reason) {
   begin_turn();
   if (upstream.link().kind == Link::Kind::own) {
+    std::erase_if(pool_, [&](const auto& pooled) { return pooled.get() == &upstream; });
+    const auto mine = links_.find({Link::Kind::own, 0, upstream.link().client});
+    // One that was dropped is nobody's any more.
+    if (mine == links_.end() || mine->second.get() != &upstream) return;
     if (auto* session = find(upstream.link().client)) {
       pipeline_.lose_own(session->client, errors::lost(upstream_name()));
     }
@@ -112,20 +115,6 @@ void Server::resume(ClientId client) {
   if (auto* session = find(client); session != nullptr && session->held_) {
     resumed_.push_back(session->shared_from_this());
     begin_turn();
-  }
-}
-
-void Server::drop_own(ClientId client) {
-  // Out of the map at once, so that the next transaction gets a new one; closed after this call.
-  for (auto at = links_.begin(); at != links_.end();) {
-    if (at->first.client != client) {
-      ++at;
-      continue;
-    }
-    at->second->end_tunnel();
-    dropped_.push_back(std::move(at->second));
-    at = links_.erase(at);
-    last_link_ = {};
   }
 }
 

@@ -27,10 +27,9 @@ bool may_end_tunnel(const protocol::Command& command) {
 
 }  // namespace
 
-Session::Session(Server& server, Socket socket, policies::ClientId id, std::string address)
+Session::Session(Server& server, Socket socket, policies::ClientId id)
     : server_(server), socket_(std::move(socket)), parser_(server.parser_limits()) {
   client.id = id;
-  client.address = std::move(address);
 }
 
 void Session::start() { arm(); }
@@ -104,7 +103,10 @@ std::string_view Session::take_commands(std::string_view bytes) {
 }
 
 bool Session::take(const protocol::Command& command) {
-  if (tunnel_) return take_in_tunnel(command);
+  return tunnel_ ? take_in_tunnel(command) : take_outside(command);
+}
+
+bool Session::take_outside(const protocol::Command& command) {
   const auto number = client.next;
   const bool skipped = client.reply_skip == 1;
   // Its reply may come before decide() returns.
@@ -117,6 +119,7 @@ bool Session::take(const protocol::Command& command) {
   if (auto* way = std::get_if<Tunnel>(&verdict)) {
     if (queue_.head() != number) return false;
     tunnel_ = true;
+    tunnel_quiet_ = false;
     server_.tunnel_from(*this, *way);
     if (may_end_tunnel(command)) await_tunnel();
     return true;
@@ -156,6 +159,15 @@ bool Session::take_in_tunnel(const protocol::Command& command) {
     await_tunnel();
     return false;
   }
+  // In RESP3 a subscribed client may do anything, and what it is called is known here only.
+  const bool is_local = spec != nullptr && spec->route == protocol::Route::local &&
+                        verb != Verb::ping && client.resp == protocol::Resp::v3;
+  if (is_local && !tunnel_quiet_) {
+    await_tunnel();
+    return false;
+  }
+  if (is_local) return take_outside(command);
+  tunnel_quiet_ = false;
   server_.tunnel_on(*this, command.wire, false);
   if (may_end_tunnel(command)) await_tunnel();
   return true;
@@ -175,6 +187,10 @@ void Session::reply(std::uint64_t number, std::uint64_t count, std::string_view 
   if (closed_) return;
   if (!muted_.empty() && muted_.erase(number) > 0) bytes = {};
   queue_.put(number, count, bytes, out_.bytes());
+  if (!pushes_.empty() && !queue_.in_the_middle()) {
+    out_.bytes() += pushes_;
+    pushes_.clear();
+  }
   if (held_ && queue_.head() == client.next) server_.resume(client.id);
   server_.write_later(*this, dirty_);
 }
@@ -189,6 +205,18 @@ void Session::tunnel(std::string_view bytes) {
   if (closed_) return;
   out_.bytes() += bytes;
   server_.write_later(*this, dirty_);
+}
+
+void Session::push(std::string_view bytes) {
+  if (closed_) return;
+  (queue_.in_the_middle() ? pushes_ : out_.bytes()) += bytes;
+  server_.write_later(*this, dirty_);
+}
+
+void Session::close_when_answered(std::string_view why) {
+  why_ = why;
+  closing_ = true;
+  server_.visit_later(*this);
 }
 
 void Session::proceed() {

@@ -23,7 +23,7 @@ class Server;
 /// reply (back-pressure), so that what it can make us keep is bounded.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Server& server, Socket socket, policies::ClientId id, std::string address);
+  Session(Server& server, Socket socket, policies::ClientId id);
 
   /// Begins to read. The session then lives until close().
   void start();
@@ -34,6 +34,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void reply_part(std::uint64_t number, std::string_view bytes);
   /// Bytes of a tunnel, as they come.
   void tunnel(std::string_view bytes);
+  /// A push of upstream: between two replies.
+  void push(std::string_view bytes);
 
   /// Goes on with what was held back, if there is anything. Called at the end of a turn.
   void proceed();
@@ -41,6 +43,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void flush();
   /// Ends it; `why` is counted and logged.
   void close(std::string_view why);
+  /// The same when all its requests are answered; it is not read from any more.
+  void close_when_answered(std::string_view why);
 
   /// An unfinished command older than the limit, or output nobody reads: ends the session.
   void check_limits(policies::TimePoint now);
@@ -58,6 +62,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string_view take_commands(std::string_view bytes);
   /// \returns false when the command must wait.
   bool take(const protocol::Command& command);
+  bool take_outside(const protocol::Command& command);
   /// Holds everything back until the tunnel has answered what it was asked so far.
   void await_tunnel();
   bool take_in_tunnel(const protocol::Command& command);
@@ -70,13 +75,15 @@ class Session : public std::enable_shared_from_this<Session> {
   Socket socket_;
   protocol::CommandParser parser_;
   protocol::ReplyQueue queue_;
-  std::string rest_;  ///< Bytes read and not used: an unfinished command, or ones that must wait.
-  Outbox out_;        ///< Replies not sent.
+  std::string rest_;    ///< Bytes read and not used: an unfinished command, or ones that must wait.
+  Outbox out_;          ///< Replies not sent.
+  std::string pushes_;  ///< What came in the middle of a reply.
   std::set<std::uint64_t> muted_;     ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
-  bool leaving_ = false;   ///< The tunnel ends with its next answer, subscriptions or not.
-  bool awaiting_ = false;  ///< That answer is on its way.
+  bool leaving_ = false;       ///< The tunnel ends with its next answer, subscriptions or not.
+  bool awaiting_ = false;      ///< That answer is on its way.
+  bool tunnel_quiet_ = false;  ///< All that the tunnel was asked is answered.
   std::string_view why_ = "client_quit";  ///< With closing_: what close() will say.
   bool dirty_ = false, tunnel_ = false, ended_ = false;
 

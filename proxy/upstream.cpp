@@ -15,11 +15,21 @@ namespace {
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
 constexpr std::size_t stream_from = 16 * 1024;  ///< Larger replies are passed on in pieces.
+constexpr policies::ExchangeId selecting = 0;   ///< The conversation that is our own SELECT.
 
 }  // namespace
 
 Upstream::Upstream(Server& server, policies::Link link, protocol::Resp resp)
-    : server_(server), link_(link), resp_(resp), socket_(server.loop()) {}
+    : server_(server), link_(link), resp_(resp), socket_(server.loop()), db_(link.db) {}
+
+void Upstream::select(std::uint32_t db) {
+  if (db == db_) return;
+  db_ = db;
+  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
+  std::string command;
+  protocol::append_command(command, {"SELECT", std::to_string(db)});
+  send(selecting, 1, command);
+}
 
 Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t number,
                                     std::uint32_t count, bool merge) {
@@ -53,7 +63,10 @@ void Upstream::forward(policies::ClientId client, std::uint64_t number,
 }
 
 void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire) {
-  if (state_ == State::failed) return server_.fail_later(exchange, last_error_);
+  if (state_ == State::failed) {
+    if (exchange != selecting) server_.fail_later(exchange, last_error_);
+    return;
+  }
   push_slot(0, exchange, replies, false);
   pending() += wire;
   server_.write_later(*this, dirty_);
@@ -62,6 +75,7 @@ void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::s
 
 void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
   tunnel_ = client;
+  was_tunnel_ = true;
   pending() += wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::failed) {
@@ -158,6 +172,7 @@ void Upstream::take_whole(std::string_view reply) {
   if (kind == '>') {
     flush_run();
     if (link_.kind == policies::Link::Kind::lane) server_.invalidate(reply);
+    if (link_.kind == policies::Link::Kind::own) server_.push_to(link_.client, reply);
     return;
   }
   if (slots_.empty()) return broken("a reply nobody asked for");
@@ -165,6 +180,11 @@ void Upstream::take_whole(std::string_view reply) {
   if (slot.client == 0) {
     const auto exchange = slot.number;
     finish_front(1);
+    if (exchange == selecting) {
+      // In another database than it should be nothing may run.
+      if (kind != '+') broken("SELECT was refused");
+      return;
+    }
     return server_.settle(exchange, reply);
   }
   streaming_ = false;
@@ -219,6 +239,7 @@ void Upstream::finish_front(std::uint32_t replies) {
   slot.count -= replies;
   if (slot.client != 0) slot.number += replies;
   if (slot.count == 0) slots_.pop_front();
+  if (slots_.empty() && link_.kind == policies::Link::Kind::own) server_.own_idle(*this);
 }
 
 void Upstream::fail_slots(std::string_view error) {
@@ -229,7 +250,7 @@ void Upstream::fail_slots(std::string_view error) {
   streaming_ = false;
   for (const auto& slot : slots) {
     if (slot.client == 0) {
-      server_.fail_later(slot.number, error);
+      if (slot.number != selecting) server_.fail_later(slot.number, error);
       continue;
     }
     std::string errors;

@@ -44,6 +44,21 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void tunnel_mark();
   void end_tunnel() { tunnel_ = 0; }
 
+  // For a link that is one client's own for a while.
+  /// What follows runs in database `db`.
+  void select(std::uint32_t db);
+  /// From now on it is the link's named `to`; see is_idle().
+  void lend(policies::Link to) { link_ = to; }
+  /// It is ready, and nothing that was asked of it is unanswered.
+  bool is_idle() const {
+    return state_ == State::ready && slots_.empty() && tunnel_ == 0 && !was_tunnel_;
+  }
+  void rest_since(policies::TimePoint now) { resting_since_ = now; }
+  policies::TimePoint resting_since() const { return resting_since_; }
+  protocol::Resp resp() const { return resp_; }
+  /// What upstream calls this connection; 0 while it is not ready.
+  std::int64_t id() const { return state_ == State::ready ? id_ : 0; }
+
   void connect();
   /// Sends what has been collected. Called at the end of a turn.
   void flush();
@@ -64,7 +79,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
     std::uint32_t count = 0;        ///< Replies still to come.
     policies::TimePoint sent;
-    bool alone = false;             ///< Not to be one run with what follows.
+    bool alone = false;      ///< Not to be one run with what follows.
     bool may_block = false;  ///< Not subject to op_timeout.
   };
 
@@ -103,12 +118,16 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::size_t scanned_ = 0;  ///< Bytes of rest_ the scanner has behind it.
   std::string_view run_;     ///< Whole replies for the front slot, not handed over yet.
   std::uint32_t run_count_ = 0;
-  enum class Step : std::uint8_t { hello, required, tracking, databases };
+  enum class Step : std::uint8_t { hello, required, tracking, databases, id };
   std::vector<Step> steps_;  ///< Replies of the handshake still to come.
   std::string waiting_;      ///< Commands behind the handshake.
   policies::ServerInfo server_info_;
   bool streaming_ = false;  ///< The front reply is passed on in pieces.
   bool read_armed_ = false, write_armed_ = false, dirty_ = false;
+  std::uint32_t db_ = 0;     ///< Where its next command runs.
+  std::int64_t id_ = 0;      ///< What upstream calls it.
+  bool was_tunnel_ = false;  ///< What is left of a tunnel nobody knows exactly.
+  policies::TimePoint resting_since_{};
   policies::ClientId tunnel_ = 0;
   std::int64_t subscriptions_ = 0;  ///< Of the tunnel, as its last reply said.
   policies::TimePoint deadline_{};  ///< While connecting.

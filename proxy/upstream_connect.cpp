@@ -94,9 +94,13 @@ void Upstream::shake_hands() {
     protocol::append_command(wire, {"PING"});
   }
   steps.push_back(is_3 ? Step::hello : Step::required);
-  if (link_.db != 0) {
-    protocol::append_command(wire, {"SELECT", std::to_string(link_.db)});
+  if (db_ != 0) {
+    protocol::append_command(wire, {"SELECT", std::to_string(db_)});
     steps.push_back(Step::required);
+  }
+  if (link_.kind == policies::Link::Kind::own && !is_3) {
+    protocol::append_command(wire, {"CLIENT", "ID"});
+    steps.push_back(Step::id);
   }
   if (link_.kind == policies::Link::Kind::lane) {
     protocol::append_command(wire, {"CLIENT", "TRACKING", "ON", "OPTIN"});
@@ -121,7 +125,7 @@ void Upstream::settle_handshake(std::string_view reply) {
   const auto step = steps_.front();
   steps_.erase(steps_.begin());
   if (head.error()) {
-    const bool optional = step == Step::tracking || step == Step::databases;
+    const bool optional = step == Step::tracking || step == Step::databases || step == Step::id;
     if (!optional) return fail(error_text(reply));
     if (step == Step::tracking) {
       server_info_.tracks = false;
@@ -129,10 +133,13 @@ void Upstream::settle_handshake(std::string_view reply) {
     }
   } else if (step == Step::hello) {
     for (std::int64_t i = 0; i + 1 < head.number; i += 2) {
-      const bool is_version = reader.next().text == "version";
-      const auto value = reader.skip();
-      if (is_version) server_info_.version = protocol::ReplyReader(value).next().text;
+      const auto name = reader.next().text;
+      const auto value = protocol::ReplyReader(reader.skip()).next();
+      if (name == "version") server_info_.version = value.text;
+      if (name == "id") id_ = value.number;
     }
+  } else if (step == Step::id) {
+    id_ = head.number;
   } else if (step == Step::databases && head.number == 2) {
     reader.next();
     const auto count = protocol::to_integer(reader.next().text);

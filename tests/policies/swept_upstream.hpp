@@ -36,6 +36,9 @@ class SweptUpstream final : public Effects {
   void deliver(Ticket, std::string_view) override {}
   void resume(ClientId) override {}
   void drop_own(ClientId) override {}
+  std::int64_t upstream_id(ClientId) override { return 0; }
+  ConnectionFacts connection(ClientId) override { return {}; }
+  void close(ClientId, bool) override {}
   void send(Link link, std::string_view wire, std::uint32_t replies, ExchangeId id) override {
     protocol::ReplyReader reader(wire);
     Write write{id, link, {}};

@@ -19,7 +19,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {"limts: {}", "1:1: unknown key 'limts' (did you mean 'limits'?)"},
       {"cache: {}",
        "1:1: unknown key 'cache' (known: listen, mode, drain, upstream, memory, limits, admin, "
-       "log, tiers, rules)"},
+       "log, tiers, deny, rules)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},

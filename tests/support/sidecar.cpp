@@ -87,7 +87,7 @@ bool Sidecar::take_one(Session& session, const std::string& wire) {
   if (const auto* here = std::get_if<policies::Answer>(&verdict)) {
     reply(session, number, here->reply);
   } else if (const auto* way = std::get_if<policies::Forward>(&verdict)) {
-    auto& to = wires(way->link);
+    auto& to = wires_in_db(way->link);
     if (to.state == State::failed) {
       answer_forward(client.id, number, down);
       if (way->link.kind == Link::Kind::own) pipeline_->lose_own(client, down);
@@ -128,7 +128,10 @@ void Sidecar::reload(policies::Settings settings) {
 
 void Sidecar::carry_out() {
   if (std::exchange(carrying_out_, true)) return;
-  while (!failures_.empty() || !resumed_.empty() || !dropped_.empty()) {
+  while (!failures_.empty() || !resumed_.empty() || !dropped_.empty() || !closing_.empty()) {
+    for (const auto id : std::exchange(closing_, {})) {
+      if (sessions_.contains(id)) close(id);
+    }
     for (auto& [exchange, error] : std::exchange(failures_, {})) {
       pipeline_->fail(exchange, error, now);
     }
@@ -148,7 +151,7 @@ void Sidecar::deliver(policies::Ticket to, std::string_view bytes) {
 
 void Sidecar::send(Link link, std::string_view wire, std::uint32_t replies,
                    policies::ExchangeId exchange) {
-  auto& to = wires(link);
+  auto& to = wires_in_db(link);
   if (to.state == State::failed) {
     failures_.emplace_back(exchange, down);
     return;
@@ -158,6 +161,8 @@ void Sidecar::send(Link link, std::string_view wire, std::uint32_t replies,
 }
 
 void Sidecar::resume(ClientId client) { resumed_.push_back(client); }
+
+void Sidecar::close(ClientId client, bool) { closing_.push_back(client); }
 
 void Sidecar::drop_own(ClientId client) {
   for (const auto link : links()) {

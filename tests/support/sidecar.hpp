@@ -78,6 +78,9 @@ class Sidecar final : public policies::Effects {
             policies::ExchangeId exchange) override;
   void resume(ClientId client) override;
   void drop_own(ClientId client) override;
+  std::int64_t upstream_id(ClientId) override { return 0; }
+  policies::ConnectionFacts connection(ClientId) override { return {}; }
+  void close(ClientId client, bool at_once) override;
 
  private:
   struct Session {
@@ -97,6 +100,7 @@ class Sidecar final : public policies::Effects {
   enum class State { ready, connecting, failed };
   struct Wires {
     State state = State::ready;
+    std::uint32_t db = 0;  ///< Where its next command runs.
     policies::TimePoint connects_since;
     std::unique_ptr<FakeRedis::Connection> connection;
     std::deque<std::string> unrun;
@@ -111,6 +115,8 @@ class Sidecar final : public policies::Effects {
   static void demand(bool kept, const char* promise);
 
   Wires& wires(Link link);
+  /// The same in the link's database.
+  Wires& wires_in_db(Link link);
   /// Whose next command was sent first.
   std::optional<Link> oldest() const;
   void append(Wires& wires, std::string_view commands);
@@ -133,6 +139,7 @@ class Sidecar final : public policies::Effects {
   std::deque<std::pair<policies::ExchangeId, std::string>> failures_;
   std::deque<ClientId> resumed_;
   std::vector<std::deque<Slot>> dropped_;
+  std::vector<ClientId> closing_;
 };
 
 }  // namespace pannier::tests

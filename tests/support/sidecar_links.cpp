@@ -17,14 +17,27 @@ constexpr Link first_lane{Link::Kind::lane, 0, 0};
 }  // namespace
 
 Sidecar::Wires& Sidecar::wires(Link link) {
-  auto& wires = links_[link];
+  // A client has one connection of its own, whatever database it is in.
+  auto& wires = links_[link.kind == Link::Kind::own ? Link{link.kind, 0, link.client} : link];
   if (!wires.connection) {
     auto resp = link.kind == Link::Kind::plain2 ? protocol::Resp::v2 : protocol::Resp::v3;
     if (link.kind == Link::Kind::own) resp = client(link.client).resp;
     wires.connection = std::make_unique<FakeRedis::Connection>();
     wires.connection->resp = resp;
-    wires.connection->db = link.db;
+    wires.connection->db = wires.db = link.db;
     wires.state = reachable ? State::ready : State::failed;
+  }
+  return wires;
+}
+
+Sidecar::Wires& Sidecar::wires_in_db(Link link) {
+  auto& wires = this->wires(link);
+  if (wires.db != link.db && wires.state != State::failed) {
+    wires.db = link.db;
+    std::string select;
+    protocol::append_command(select, {"SELECT", std::to_string(link.db)});
+    wires.slots.push_back({0, 0, 1, now});
+    append(wires, select);
   }
   return wires;
 }

@@ -1,0 +1,116 @@
+// Commands that need an upstream connection of the client's own, and how a transaction begins.
+
+#include "policies/pipeline.hpp"
+
+namespace pannier::policies {
+
+using protocol::Verb;
+
+namespace {
+
+/// MULTI or WATCH: there is a transaction only when upstream has said OK.
+class Beginning final : public Exchange {
+ public:
+  explicit Beginning(Ticket ticket) : ticket_(ticket) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    auto* client = core.find(ticket_.client);
+    const bool lasts = client != nullptr && (client->in_multi || client->watching);
+    if (lasts && reply.front() == '+') client->confirmed = true;
+    if (client != nullptr && reply.front() == '-') forget(*client);
+    core.reply(ticket_, reply);
+  }
+  void fail(std::string_view error, Core& core) override {
+    auto* client = core.find(ticket_.client);
+    if (client != nullptr && client->own_error.empty()) forget(*client);
+    core.reply(ticket_, error);
+  }
+
+ private:
+  static void forget(Client& client) {
+    if (!client.confirmed) client.forget_transaction();
+  }
+  Ticket ticket_;
+};
+
+}  // namespace
+
+Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
+                                const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  switch (spec.verb) {
+    case Verb::subscribe:
+    case Verb::psubscribe:
+    case Verb::ssubscribe:
+    case Verb::unsubscribe:
+    case Verb::punsubscribe:
+    case Verb::sunsubscribe:
+    case Verb::monitor:
+      if (client.in_multi) break;
+      if (client.open > 0) return Hold{};
+      return Tunnel{own, command.wire};
+    default:
+      break;
+  }
+  if (client.open > 0 && client.link != own) return Hold{};
+  const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
+  const bool forgets = ends || spec.verb == Verb::unwatch;
+  if (!client.own_error.empty()) {
+    auto lost = client.own_error;
+    if (forgets) client.forget_transaction();
+    return answer(std::move(lost));
+  }
+  const bool well_formed = spec.accepts(command.args.size());
+  const bool was_in_multi = client.in_multi;
+  client.fence_due = true;
+  client.may_block = spec.may_block && !was_in_multi;
+  const bool begins = spec.verb == Verb::multi || spec.verb == Verb::watch;
+  if (begins && !was_in_multi) return begin_transaction(client, spec, command);
+  if (spec.verb == Verb::exec && was_in_multi) return execute(client, own, command.wire);
+  if (spec.verb == Verb::discard) transactions_.erase(client.id);
+  if ((ends && was_in_multi) || (spec.verb == Verb::unwatch && !was_in_multi)) {
+    client.forget_transaction();
+    return pass_on_link(client, own, command.wire);
+  }
+  if (!well_formed || ends || begins) return pass_on_link(client, own, command.wire);
+  if (was_in_multi) {
+    auto verdict = queue(client, spec, command);
+    const bool is_queued = std::holds_alternative<Forward>(verdict);
+    if (is_queued) ++client.queued;
+    return verdict;
+  }
+  if (client.may_block) return block(client, spec, command);
+  if (client.tracking) return queue(client, spec, command);
+  return pass_on_link(client, own, command.wire);
+}
+
+Verdict Pipeline::begin_transaction(Client& client, const protocol::CommandSpec& spec,
+                                    const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  Request request{client, {client.id, client.next}, command, spec, {}};
+  auto wire = command.wire;
+  if (spec.verb == Verb::watch && core_.mode != Mode::bypass && !client.bypass &&
+      find_rules(request)) {
+    if (auto verdict = apply_versions(request)) return std::move(*verdict);
+    wire = request.wire(wire_);
+  }
+  (spec.verb == Verb::multi ? client.in_multi : client.watching) = true;
+  core_.begin(client, own);
+  core_.send(own, wire, 1, std::make_unique<Beginning>(request.ticket));
+  return Wait{};
+}
+
+Verdict Pipeline::block(Client& client, const protocol::CommandSpec& spec,
+                        const protocol::Command& command) {
+  const Link own{Link::Kind::own, client.db, client.id};
+  Request request{client, {client.id, client.next}, command, spec, {}};
+  auto wire = command.wire;
+  if (core_.mode != Mode::bypass && !client.bypass && find_rules(request)) {
+    if (auto verdict = apply_versions(request)) return std::move(*verdict);
+    wire = request.wire(wire_);
+  }
+  auto verdict = pass_on_link(client, own, wire);
+  if (auto* way = std::get_if<Forward>(&verdict)) way->may_block = true;
+  return verdict;
+}
+
+}  // namespace pannier::policies
