@@ -55,8 +55,9 @@ class Pipeline {
   /// The lane to database 0 is ready for commands.
   void gain_upstream(const ServerInfo& server, TimePoint now);
   /// It is gone, or could not be made: nothing known of upstream is current any more. `error` is
-  /// the whole error reply for commands that need it.
-  void lose_upstream(std::string_view error, TimePoint now);
+  /// the whole error reply for commands that need it. `answered`: there is one, that refused (a
+  /// wrong password): the memory store must not stand in for it.
+  void lose_upstream(std::string_view error, TimePoint now, bool answered = false);
 
   /// The lane of another database is gone, and with it what it tracked.
   void lose_lane(TimePoint now);

@@ -122,10 +122,6 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     }
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
-  if (client.resp != resp) {
-    core_.effects.drop_own(client.id);
-    client.tracking = false;
-  }
   client.speak(resp);
   if (name) client.name = *name;
   Value::Map fields{{"server", {"redis"}},           {"version", {core_.server_version}},

@@ -118,7 +118,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 
-void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
+void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answered) {
   const Call call(*this, now);
   using State = Core::UpstreamState;
   core_.down_error = error;
@@ -127,7 +127,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now) {
   core_.flights.clear();
   core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
-  const bool never_there = core_.upstream == State::connecting || core_.upstream == State::absent;
+  const bool never_there =
+      !answered && (core_.upstream == State::connecting || core_.upstream == State::absent);
   core_.upstream =
       never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
   if (core_.upstream == State::absent) core_.versions.settle_without_upstream();

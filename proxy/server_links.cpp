@@ -39,7 +39,11 @@ void Server::answer_part(ClientId client, std::uint64_t number, std::string_view
 }
 
 void Server::tunnel_to(ClientId client, std::string_view bytes) {
-  if (auto* session = find(client)) session->tunnel(bytes);
+  auto* session = find(client);
+  if (session == nullptr) return;
+  // CLIENT REPLY OFF silences replies, not what is pushed; in RESP2 that is a list.
+  const bool is_push = bytes.front() == '>' || bytes.front() == '*';
+  if (!session->client.reply_off || is_push) session->tunnel(bytes);
 }
 
 void Server::tunnel_answered(ClientId client, bool ended) {
@@ -88,7 +92,7 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
     return;
   }
   const auto before = pipeline_.core().upstream;
-  pipeline_.lose_upstream(error, turn_.now);
+  pipeline_.lose_upstream(error, turn_.now, upstream.has_answered());
   const auto after = pipeline_.core().upstream;
   if (before != after) {
     log::warning("upstream_lost", {{"upstream", upstream_name()},

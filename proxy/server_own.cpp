@@ -55,6 +55,7 @@ Upstream& Server::own_link(Link name) {
       upstream = std::make_shared<Upstream>(*this, name, resp);
     }
   }
+  if (const auto* session = find(name.client)) upstream->speak(session->client.resp);
   upstream->select(name.db);
   return *upstream;
 }

@@ -15,12 +15,21 @@ namespace {
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
 constexpr std::size_t stream_from = 16 * 1024;  ///< Larger replies are passed on in pieces.
-constexpr policies::ExchangeId selecting = 0;   ///< The conversation that is our own SELECT.
+constexpr policies::ExchangeId our_own = 0;     ///< The conversation that is SELECT or HELLO.
 
 }  // namespace
 
 Upstream::Upstream(Server& server, policies::Link link, protocol::Resp resp)
     : server_(server), link_(link), resp_(resp), socket_(server.loop()), db_(link.db) {}
+
+void Upstream::speak(protocol::Resp resp) {
+  if (resp == resp_) return;
+  resp_ = resp;
+  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
+  std::string command;
+  protocol::append_command(command, {"HELLO", resp == protocol::Resp::v3 ? "3" : "2"});
+  send(our_own, 1, command);
+}
 
 void Upstream::select(std::uint32_t db) {
   if (db == db_) return;
@@ -28,7 +37,7 @@ void Upstream::select(std::uint32_t db) {
   if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
   std::string command;
   protocol::append_command(command, {"SELECT", std::to_string(db)});
-  send(selecting, 1, command);
+  send(our_own, 1, command);
 }
 
 Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t number,
@@ -64,7 +73,7 @@ void Upstream::forward(policies::ClientId client, std::uint64_t number,
 
 void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire) {
   if (state_ == State::failed) {
-    if (exchange != selecting) server_.fail_later(exchange, last_error_);
+    if (exchange != our_own) server_.fail_later(exchange, last_error_);
     return;
   }
   push_slot(0, exchange, replies, false);
@@ -167,7 +176,8 @@ bool Upstream::stream(std::string_view piece) {
 
 void Upstream::take_whole(std::string_view reply) {
   if (state_ == State::handshaking) return settle_handshake(reply);
-  if (tunnel_ != 0) return pass_through_tunnel(reply);
+  // In a tunnel only our own SELECT has a slot, and all before it has been answered.
+  if (tunnel_ != 0 && (slots_.empty() || scanner_.kind() == '>')) return pass_through_tunnel(reply);
   const char kind = scanner_.kind();
   if (kind == '>') {
     flush_run();
@@ -180,15 +190,16 @@ void Upstream::take_whole(std::string_view reply) {
   if (slot.client == 0) {
     const auto exchange = slot.number;
     finish_front(1);
-    if (exchange == selecting) {
+    if (exchange == our_own) {
       // In another database than it should be nothing may run.
-      if (kind != '+') broken("SELECT was refused");
+      if (kind == '-') broken("SELECT or HELLO was refused");
       return;
     }
     return server_.settle(exchange, reply);
   }
   streaming_ = false;
-  const bool plain = kind == '$' || kind == ':' || kind == '+' || kind == '-';
+  const bool plain =
+      (kind == '$' || kind == ':' || kind == '+' || kind == '-') && reply.front() != '|';
   if (!plain && link_.kind == policies::Link::Kind::lane && server_.speaks_resp2(slot.client)) {
     flush_run();
     std::string converted;
@@ -214,12 +225,14 @@ void Upstream::pass_through_tunnel(std::string_view reply) {
   const bool is_pong = is_list && what == "pong" && head.number == 2;
   if ((is_pong ? reader.next().text : what) == tunnel_marker) {
     const auto client = tunnel_;
-    if (subscriptions_ == 0) tunnel_ = 0;
-    return server_.tunnel_answered(client, subscriptions_ == 0);
+    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0;
+    if (ended) tunnel_ = 0;
+    return server_.tunnel_answered(client, ended);
   }
   if (is_list && head.number == 3 && what.ends_with("subscribe")) {
     reader.skip();
-    subscriptions_ = reader.next().number;
+    const bool of_shards = what == "ssubscribe" || what == "sunsubscribe";
+    (of_shards ? shard_subscriptions_ : subscriptions_) = reader.next().number;
   }
   server_.tunnel_to(tunnel_, reply);
 }
@@ -250,7 +263,7 @@ void Upstream::fail_slots(std::string_view error) {
   streaming_ = false;
   for (const auto& slot : slots) {
     if (slot.client == 0) {
-      if (slot.number != selecting) server_.fail_later(slot.number, error);
+      if (slot.number != our_own) server_.fail_later(slot.number, error);
       continue;
     }
     std::string errors;

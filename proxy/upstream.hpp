@@ -47,6 +47,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   // For a link that is one client's own for a while.
   /// What follows runs in database `db`.
   void select(std::uint32_t db);
+  /// What follows is answered in this protocol.
+  void speak(protocol::Resp resp);
   /// From now on it is the link's named `to`; see is_idle().
   void lend(policies::Link to) { link_ = to; }
   /// It is ready, and nothing that was asked of it is unanswered.
@@ -68,6 +70,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void close(std::string_view why);
 
   State state() const { return state_; }
+  /// Since it last began to connect it has sent a reply, if only a refusal.
+  bool has_answered() const { return answered_; }
   policies::Link link() const { return link_; }
   std::size_t inflight() const { return inflight_; }
   std::size_t unsent() const { return out_.size(); }
@@ -122,6 +126,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::vector<Step> steps_;  ///< Replies of the handshake still to come.
   std::string waiting_;      ///< Commands behind the handshake.
   policies::ServerInfo server_info_;
+  bool answered_ = false;
   bool streaming_ = false;  ///< The front reply is passed on in pieces.
   bool read_armed_ = false, write_armed_ = false, dirty_ = false;
   std::uint32_t db_ = 0;     ///< Where its next command runs.
@@ -129,7 +134,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   bool was_tunnel_ = false;  ///< What is left of a tunnel nobody knows exactly.
   policies::TimePoint resting_since_{};
   policies::ClientId tunnel_ = 0;
-  std::int64_t subscriptions_ = 0;  ///< Of the tunnel, as its last reply said.
+  // Of the tunnel, as its last reply said: to channels and patterns, and to shard channels.
+  std::int64_t subscriptions_ = 0, shard_subscriptions_ = 0;
   policies::TimePoint deadline_{};  ///< While connecting.
   policies::TimePoint retry_at_{};  ///< After a failure.
   policies::milliseconds pause_{0};

@@ -27,6 +27,7 @@ std::string_view error_text(std::string_view reply) {
 
 void Upstream::connect() {
   state_ = State::connecting;
+  answered_ = false;
   deadline_ = server_.turn().now + server_.settings().upstream.connect_timeout;
   const auto& address = server_.upstream_url().address;
   const auto done = [self = shared_from_this(),
@@ -120,6 +121,7 @@ void Upstream::shake_hands() {
 }
 
 void Upstream::settle_handshake(std::string_view reply) {
+  answered_ = true;
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
   const auto step = steps_.front();

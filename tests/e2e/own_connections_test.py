@@ -72,6 +72,37 @@ class OwnConnections(unittest.TestCase):
                                      b"errors.\r\n")
         self.assertEqual(replies[4], b"$-1\r\n")
 
+    def test_hello_keeps_what_is_watched(self):
+        self.wire.call("WATCH", "w")
+        self.wire.call("HELLO", "3")
+        self.direct.call("SET", "w", "1")
+        replies = pipeline(self.wire, ["MULTI"], ["GET", "w"], ["EXEC"], ["GET", "none"])
+        self.assertEqual(replies, [b"+OK\r\n", b"+QUEUED\r\n", b"_\r\n", b"_\r\n"])
+        with self.pannier.wire() as other:
+            self.assertEqual(pipeline(other, ["MULTI"], ["GET", "none"], ["EXEC"])[2],
+                             b"*1\r\n$-1\r\n")
+
+    def test_shard_channels_are_counted_apart(self):
+        self.assert_as_redis(["PSUBSCRIBE", "one"], ["SUNSUBSCRIBE", "two"], ["SET", "k", "1"],
+                             ["PUNSUBSCRIBE"], ["SET", "k", "1"])
+
+    def test_silenced_replies_do_not_silence_messages(self):
+        self.wire.send(encode("CLIENT", "REPLY", "OFF") + encode("SUBSCRIBE", "c") +
+                       encode("SET", "k", "1"))
+        self.assertTrue(self.wire.reply().startswith(b"*3\r\n$9\r\nsubscribe"))
+        self.direct.call("PUBLISH", "c", "x")
+        self.assertTrue(self.wire.reply().startswith(b"*3\r\n$7\r\nmessage"))
+
+    def test_what_a_subscribed_client_says_of_itself_stays(self):
+        self.wire.call("HELLO", "3")
+        self.wire.call("SSUBSCRIBE", "two")
+        self.assertEqual(self.wire.call("CLIENT", "SETNAME", "me"), b"+OK\r\n")
+        self.assertEqual(self.wire.call("SELECT", "3"), b"+OK\r\n")
+        self.assertEqual(self.wire.call("SET", "k", "3"), b"+OK\r\n")
+        self.wire.call("SUNSUBSCRIBE", "two")
+        self.assertEqual(self.wire.call("CLIENT", "GETNAME"), b"$2\r\nme\r\n")
+        self.assertEqual(self.wire.call("GET", "k"), b"$1\r\n3\r\n")
+
     def test_connections_are_shared_one_after_the_other(self):
         before = self.upstream_connections()
         for _ in range(200):
