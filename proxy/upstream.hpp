@@ -30,6 +30,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   enum class State { idle, connecting, handshaking, ready, failed };
 
   Upstream(Server& server, policies::Link link, protocol::Resp resp);
+  ~Upstream();
 
   /// Appends a command whose one reply goes to request `number` of session `client`.
   /// `may_block`: its reply may take as long as it likes. `alone`: not to be one run with others.
@@ -64,7 +65,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::uint64_t number = 0;       ///< First request of the run, or the conversation's id.
     std::uint32_t count = 0;        ///< Replies still to come.
     policies::TimePoint sent;
-    bool alone = false;             ///< Not to be one run with what follows.
+    bool alone = false;      ///< Not to be one run with what follows.
     bool may_block = false;  ///< Not subject to op_timeout.
   };
 
@@ -73,6 +74,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void connect_next(boost::system::error_code error);
   void on_connected(boost::system::error_code error);
   void shake_hands();
+  void end_tls();
   void settle_handshake(std::string_view reply);
   void ready();
   void fail(std::string_view reason);
@@ -93,6 +95,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   policies::Link link_;
   protocol::Resp resp_;
   Socket socket_;
+  std::unique_ptr<Tls> tls_;  ///< Null where upstream is plain.
   State state_ = State::idle;
   std::vector<asio::generic::stream_protocol::endpoint> endpoints_;  ///< Still to be tried.
   protocol::ReplyScanner scanner_;
