@@ -112,7 +112,10 @@ void Upstream::arm_read() {
 void Upstream::on_readable() {
   auto& turn = server_.begin_turn();
   const auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
-  if (state_ == State::connecting && tls_->established()) shake_hands();
+  if (state_ == State::connecting && tls_->established()) {
+    shake_hands();
+    if (received.got < 0) return;
+  }
   if (received.got == 0) return broken("connection closed by upstream");
   if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm_read();
