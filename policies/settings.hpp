@@ -11,8 +11,20 @@ namespace pannier::policies {
 
 #define PANNIER_MEMBER(type, name, value, text) type name = value;
 
+struct UpstreamTlsSettings {
+#define PANNIER_UPSTREAM_TLS PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
 struct UpstreamSettings {
 #define PANNIER_UPSTREAM PANNIER_MEMBER
+#include "policies/settings.def"
+  UpstreamTlsSettings tls;
+};
+
+/// Of `listen_tls`.
+struct TlsSettings {
+#define PANNIER_TLS PANNIER_MEMBER
 #include "policies/settings.def"
 };
 
@@ -74,6 +86,7 @@ struct Settings {
 #include "policies/settings.def"
   std::vector<std::string> deny = denied_by_default();  ///< `monitor`, `config|set`; lower case.
   UpstreamSettings upstream;
+  TlsSettings tls;
   MemorySettings memory;
   LimitSettings limits;
   AdminSettings admin;

@@ -15,6 +15,7 @@ using policies::quoted;
 constexpr std::size_t longest_path = 107;  // sun_path of a unix socket, less its NUL.
 constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view redis_scheme = "redis://";
+constexpr std::string_view tls_scheme = "rediss://";
 constexpr std::uint16_t redis_port = 6379;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -157,11 +158,11 @@ boost::system::result<UpstreamUrl, std::string> parse_upstream_url(std::string_v
     if (!complaint.empty()) return std::string(complaint);
     return out;
   }
-  if (url.starts_with("rediss://")) return std::string("TLS to upstream is not available yet");
-  if (!url.starts_with(redis_scheme)) {
-    return std::string("write redis://[user:password@]host:port or unix:/path");
+  out.tls = url.starts_with(tls_scheme);
+  if (!out.tls && !url.starts_with(redis_scheme)) {
+    return std::string("write redis:// or rediss:// [user:password@]host:port, or unix:/path");
   }
-  url.remove_prefix(redis_scheme.size());
+  url.remove_prefix(out.tls ? tls_scheme.size() : redis_scheme.size());
   if (url.find_first_of("?#") != url.npos) {
     return std::string("nothing is read after ? or #; in a password they are %3F and %23");
   }

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 
-#include "proxy/address.hpp"
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
@@ -43,35 +42,11 @@ void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream), PANNIER_SECTION(memory),     PANNIER_SECTION(limits),
-    PANNIER_SECTION(admin),    PANNIER_SECTION(log),        PANNIER_SECTION(tiers),
-    {"deny", read_deny},       {"rules", read_nothing_yet},
+    PANNIER_SECTION(upstream), PANNIER_SECTION(tls),   PANNIER_SECTION(memory),
+    PANNIER_SECTION(limits),   PANNIER_SECTION(admin), PANNIER_SECTION(log),
+    PANNIER_SECTION(tiers),    {"deny", read_deny},    {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION
-
-/// Without authentication of its own the sidecar must not be reachable from other machines, as
-/// Redis in its protected mode.
-void check_listen(const ConfigNode& root, const Settings& settings, Findings& findings) {
-  const Mark mark = mark_of(root, "listen");
-  const auto address = parse_address(settings.listen);
-  if (!address) return findings.error(mark, "listen: " + address.error());
-  if (!address->is_local()) {
-    findings.error(mark, "listen: " + quoted(settings.listen) +
-                             " can be reached from other machines, and the sidecar has no "
-                             "authentication of its own; listen on a loopback address or a unix "
-                             "socket");
-  }
-  if (address->port == 0 && !address->is_unix()) return;  // The system will choose a free one.
-  if (settings.listen == settings.admin.listen) {
-    findings.error(mark, "listen: " + quoted(settings.listen) + " is the address of admin, too");
-  }
-  const auto upstream = parse_upstream_url(settings.upstream.url);
-  if (upstream && upstream->address == *address) {
-    findings.error(mark, "listen: " + quoted(settings.listen) +
-                             " is the address of upstream, too; the sidecar would connect to "
-                             "itself");
-  }
-}
 
 void warn_of_unused_tiers(const ConfigNode& root, const Settings& settings, Findings& findings) {
   for (std::size_t i = 0; i < settings.tiers.size(); ++i) {

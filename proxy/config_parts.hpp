@@ -10,6 +10,12 @@ namespace pannier::proxy {
 
 void read_upstream(const ConfigNode& node, policies::UpstreamSettings& upstream,
                    Findings& findings);
+void read_upstream_tls(const ConfigNode& node, policies::UpstreamSettings& upstream,
+                       Findings& findings);
+/// That TLS is not set up for an upstream that is plain.
+void check_upstream_tls(const ConfigNode& upstream, const policies::UpstreamSettings& settings,
+                        Findings& findings);
+void read_tls(const ConfigNode& node, policies::TlsSettings& tls, Findings& findings);
 void read_memory(const ConfigNode& node, policies::MemorySettings& memory, Findings& findings);
 void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
 void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);
@@ -21,6 +27,9 @@ void read_tiers(const ConfigNode& node, std::vector<policies::TierSettings>& tie
 /// Reads the rules, finds their tiers in `settings.tiers`, and checks what rules must keep among
 /// themselves: names, versions that are shared, and that each pattern can be reached.
 void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& findings);
+
+/// That clients can connect somewhere, and nobody where they should not.
+void check_listen(const ConfigNode& root, const policies::Settings& settings, Findings& findings);
 
 /// A pattern of a rule and where it is written.
 struct PlacedPattern {

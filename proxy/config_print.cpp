@@ -59,8 +59,13 @@ void print(const policies::CoalesceSettings& section, Lines& lines) {
 #include "policies/settings.def"
 }
 
-void print(const policies::UpstreamSettings& section, Lines& lines) {
-#define PANNIER_UPSTREAM PANNIER_PRINT
+void print(const policies::UpstreamTlsSettings& section, Lines& lines) {
+#define PANNIER_UPSTREAM_TLS PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::TlsSettings& section, Lines& lines) {
+#define PANNIER_TLS PANNIER_PRINT
 #include "policies/settings.def"
 }
 
@@ -89,6 +94,14 @@ template <class Section>
 void print_section(std::string_view name, const Section& section, Lines& lines) {
   lines.begin(name);
   print(section, lines);
+  lines.end();
+}
+
+void print_upstream(const policies::UpstreamSettings& section, Lines& lines) {
+  lines.begin("upstream");
+#define PANNIER_UPSTREAM PANNIER_PRINT
+#include "policies/settings.def"
+  print_section("tls", section.tls, lines);
   lines.end();
 }
 
@@ -136,7 +149,8 @@ std::string print_config(const Settings& settings) {
 #define PANNIER_GENERAL PANNIER_PRINT
 #include "policies/settings.def"
   lines.setting("deny", in_quotes(settings.deny));
-  print_section("upstream", settings.upstream, lines);
+  print_upstream(settings.upstream, lines);
+  print_section("tls", settings.tls, lines);
   print_section("memory", settings.memory, lines);
   print_section("limits", settings.limits, lines);
   print_section("admin", settings.admin, lines);
@@ -157,6 +171,8 @@ std::string print_config(const Settings& settings) {
 std::vector<std::string> needs_restart(const Settings& running, const Settings& next) {
   std::vector<std::string> names;
   if (running.listen != next.listen) names.emplace_back("listen");
+  if (running.listen_unix != next.listen_unix) names.emplace_back("listen_unix");
+  if (running.listen_tls != next.listen_tls) names.emplace_back("listen_tls");
   if (running.upstream.url != next.upstream.url) names.emplace_back("upstream.url");
   if (running.admin.listen != next.admin.listen) names.emplace_back("admin.listen");
   return names;

@@ -22,6 +22,7 @@ constexpr Field<policies::LogSettings> log_fields[] = {
 constexpr Field<policies::UpstreamSettings> upstream_fields[] = {
 #define PANNIER_UPSTREAM PANNIER_FIELD
 #include "policies/settings.def"
+    {"tls", read_upstream_tls},
 };
 
 bool is_host_name(std::string_view name) {
@@ -77,6 +78,7 @@ void read_upstream(const ConfigNode& node, policies::UpstreamSettings& section,
   if (const auto url = parse_upstream_url(section.url); !url) {
     findings.error(mark_of(node, "url"), "url: " + url.error());
   }
+  check_upstream_tls(node, section, findings);
   if (section.reconnect_max < section.reconnect_min) {
     findings.error(mark_of(node, "reconnect_max"),
                    "reconnect_max: " + setting_text(section.reconnect_max) +

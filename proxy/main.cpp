@@ -32,7 +32,7 @@ int run(const std::vector<std::string>& words) {
   };
   known.add_options()("config", options::value(&chosen.config), "YAML file; see conf/pannier.yaml")(
       "listen", text(chosen.listen), "host:port or unix:/path for clients")(
-      "upstream", text(chosen.upstream), "redis://[user:password@]host:port or unix:/path")(
+      "upstream", text(chosen.upstream), "redis[s]://[user:password@]host:port or unix:/path")(
       "admin", text(chosen.admin), "host:port of the HTTP port, or off")("help", "this text");
   options::variables_map values;
   options::store(options::command_line_parser(words).options(known).positional({}).run(), values);

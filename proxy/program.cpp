@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "proxy/admin.hpp"
 #include "proxy/admin_actions.hpp"
@@ -59,7 +60,9 @@ class Program {
   int run();
 
  private:
-  void accept(Socket socket);
+  enum class Port { plain, tls };
+  void listen(const std::string& address, Port port);
+  void accept(Socket socket, Port port);
   std::string reload();
   std::string check_file(const std::string& file) const;
   Admin::Readiness readiness() const;
@@ -73,7 +76,8 @@ class Program {
   Server server_;
   AdminActions actions_;
   std::size_t descriptors_ = descriptor_limit();
-  std::unique_ptr<Listener> listener_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::string listening_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<ConfigWatch> watch_;
   boost::asio::basic_signal_set<Executor> signals_;
@@ -92,8 +96,9 @@ Program::Program(const Options& options, Loaded loaded)
   for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
   const auto& settings = server_.settings();
   server_.use_actions(actions_);
-  listener_ = std::make_unique<Listener>(loop_, *parse_address(settings.listen),
-                                         [this](Socket socket) { accept(std::move(socket)); });
+  listen(settings.listen, Port::plain);
+  if (settings.listen_unix != "off") listen("unix:" + settings.listen_unix, Port::plain);
+  listen(settings.listen_tls, Port::tls);
   if (settings.admin.listen != "off") {
     admin_ =
         std::make_unique<Admin>(loop_, *parse_address(settings.admin.listen),
@@ -105,10 +110,20 @@ Program::Program(const Options& options, Loaded loaded)
   }
 }
 
+void Program::listen(const std::string& address, Port port) {
+  if (address == "off") return;
+  auto listener =
+      std::make_unique<Listener>(loop_, *parse_address(address),
+                                 [this, port](Socket socket) { accept(std::move(socket), port); });
+  if (!listening_.empty()) listening_ += ' ';
+  listening_ += (port == Port::tls ? "tls:" : "") + listener->text();
+  listeners_.push_back(std::move(listener));
+}
+
 int Program::run() {
   await_signal();
   server_.start();
-  log::info("listening", {{"address", listener_->text()},
+  log::info("listening", {{"address", listening_},
                           {"admin", admin_ ? admin_->text() : "off"},
                           {"upstream", server_.upstream_name()},
                           {"max_clients", std::to_string(most_clients())}});
@@ -125,11 +140,14 @@ std::size_t Program::most_clients() const {
   return asked == 0 ? possible : std::min<std::size_t>(asked, possible);
 }
 
-void Program::accept(Socket socket) {
-  if (server_.connected() < most_clients()) return server_.accept(std::move(socket));
+void Program::accept(Socket socket, Port port) {
+  if (server_.connected() < most_clients()) {
+    auto tls = port == Port::tls ? server_.tls_to_client() : nullptr;
+    return server_.accept(std::move(socket), std::move(tls));
+  }
   const auto refusal = errors::clients();
   boost::system::error_code ignored;
-  socket.write_some(asio::buffer(refusal), ignored);
+  if (port == Port::plain) socket.write_some(asio::buffer(refusal), ignored);
   ++server_.counters().refused;
 }
 

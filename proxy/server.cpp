@@ -1,6 +1,7 @@
 #include "proxy/server.hpp"
 
 #include <boost/asio/post.hpp>
+#include <stdexcept>
 
 #include "proxy/admin_actions.hpp"
 #include "proxy/errors.hpp"
@@ -33,6 +34,7 @@ Server::Server(Loop& loop, policies::Settings settings)
       ticker_(loop),
       random_(std::random_device{}()) {
   turn_.now = monotonic_now();
+  if (const auto wrong = load_tls(); !wrong.empty()) throw std::runtime_error(wrong);
 }
 
 Server::~Server() = default;
@@ -127,7 +129,7 @@ policies::milliseconds Server::random_share(policies::milliseconds most) {
 
 // Sessions
 
-void Server::accept(Socket socket) {
+void Server::accept(Socket socket, std::unique_ptr<Tls> tls) {
   begin_turn();
   std::uint32_t place = 0;
   if (!free_places_.empty()) {
@@ -140,7 +142,7 @@ void Server::accept(Socket socket) {
   const ClientId id = (++serial_ << place_bits) | place;
   ++counters_.accepted;
   ++connected_;
-  auto session = std::make_shared<Session>(*this, std::move(socket), id);
+  auto session = std::make_shared<Session>(*this, std::move(socket), std::move(tls), id);
   sessions_[place] = session;
   pipeline_.open(session->client);
   session->start();
@@ -222,10 +224,13 @@ void Server::close_caller(policies::Client& caller) {
 
 void Server::reload(policies::Settings settings) {
   settings.listen = settings_.listen;
+  settings.listen_unix = settings_.listen_unix;
+  settings.listen_tls = settings_.listen_tls;
   settings.admin.listen = settings_.admin.listen;
   settings.upstream.url = settings_.upstream.url;
   settings_ = std::move(settings);
   parser_limits_ = limits_of(settings_);
+  if (const auto wrong = load_tls(); !wrong.empty()) log::error("tls_files", {{"text", wrong}});
   pipeline_.reload(settings_);
 }
 

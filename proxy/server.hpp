@@ -16,6 +16,7 @@
 #include "proxy/address.hpp"
 #include "proxy/loop.hpp"
 #include "proxy/session.hpp"
+#include "proxy/tls.hpp"
 #include "proxy/turn.hpp"
 #include "proxy/upstream.hpp"
 
@@ -37,13 +38,14 @@ struct ProxyCounters {
 /// that call, so that it is never entered twice.
 class Server final : public policies::Effects {
  public:
+  /// \throws std::runtime_error when the files of TLS cannot be used.
   Server(Loop& loop, policies::Settings settings);
   ~Server() override;
 
   /// Begins to connect to upstream and to tick.
   void start();
-  /// A client connected.
-  void accept(Socket socket);
+  /// A client connected; `tls` is null where the connection is plain.
+  void accept(Socket socket, std::unique_ptr<Tls> tls);
   /// Another configuration; the caller has checked that it can be applied.
   void reload(policies::Settings settings);
   /// Tells every client that the sidecar is going, and closes it.
@@ -107,6 +109,10 @@ class Server final : public policies::Effects {
   const protocol::Limits& parser_limits() const { return parser_limits_; }
   const UpstreamUrl& upstream_url() const { return upstream_url_; }
   std::string upstream_name() const { return upstream_url_.address.text(); }
+  /// The TLS of a new connection; null where upstream is plain.
+  std::unique_ptr<Tls> tls_to_upstream() const;
+  /// REQUIRES listen_tls.
+  std::unique_ptr<Tls> tls_to_client() const { return std::make_unique<Tls>(client_tls_); }
   static policies::Link first_lane() { return {policies::Link::Kind::lane, 0, 0}; }
   policies::Core::UpstreamState pipeline_state() const { return pipeline_.core().upstream; }
   const ProxyCounters& counters() const { return counters_; }
@@ -130,6 +136,9 @@ class Server final : public policies::Effects {
   Upstream& own_link(policies::Link link);
   void give_back(const std::shared_ptr<Upstream>& upstream);
   void end_pooled();
+  /// Reads certificates and keys anew, for connections to come.
+  /// \returns what is wrong, and then leaves all as it was; empty if nothing.
+  std::string load_tls();
   void end_turn();
   bool carry_out();
   void tick();
@@ -139,6 +148,7 @@ class Server final : public policies::Effects {
   policies::Settings settings_;
   protocol::Limits parser_limits_;
   UpstreamUrl upstream_url_;
+  std::shared_ptr<const TlsContext> upstream_tls_, client_tls_;
   ProxyCounters counters_;
   policies::Pipeline pipeline_;
   AdminActions* actions_ = nullptr;

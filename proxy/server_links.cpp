@@ -24,6 +24,29 @@ Upstream& Server::link(Link name) {
   return *upstream;
 }
 
+std::string Server::load_tls() {
+  const auto& host = upstream_url_.address.host;
+  auto upstream = upstream_tls_, client = client_tls_;
+  if (upstream_url_.tls) {
+    const auto made = TlsContext::for_upstream(settings_.upstream.tls, host);
+    if (!made) return "upstream.tls: " + made.error().sentence;
+    upstream = *made;
+  }
+  // A reload that leaves the certificate out does not close the port: that needs a restart.
+  if (settings_.listen_tls != "off" && !(client && settings_.tls.cert.empty())) {
+    const auto made = TlsContext::for_clients(settings_.tls);
+    if (!made) return "tls: " + made.error().sentence;
+    client = *made;
+  }
+  upstream_tls_ = std::move(upstream);
+  client_tls_ = std::move(client);
+  return {};
+}
+
+std::unique_ptr<Tls> Server::tls_to_upstream() const {
+  return upstream_url_.tls ? std::make_unique<Tls>(upstream_tls_) : nullptr;
+}
+
 void Server::answer_run(ClientId client, std::uint64_t number, std::uint64_t count,
                         std::string_view replies) {
   auto* session = find(client);

@@ -4,7 +4,9 @@
 #include <variant>
 
 #include "protocol/command_table.hpp"
+#include "proxy/log.hpp"
 #include "proxy/server.hpp"
+#include "proxy/tls.hpp"
 
 namespace pannier::proxy {
 
@@ -27,10 +29,16 @@ bool may_end_tunnel(const protocol::Command& command) {
 
 }  // namespace
 
-Session::Session(Server& server, Socket socket, policies::ClientId id)
-    : server_(server), socket_(std::move(socket)), parser_(server.parser_limits()) {
+Session::Session(Server& server, Socket socket, std::unique_ptr<Tls> tls, policies::ClientId id)
+    : server_(server),
+      socket_(std::move(socket)),
+      tls_(std::move(tls)),
+      parser_(server.parser_limits()),
+      rest_since_(server.turn().now) {
   client.id = id;
 }
+
+Session::~Session() = default;
 
 void Session::start() { arm(); }
 
@@ -47,21 +55,27 @@ void Session::arm() {
 void Session::on_readable() {
   auto& turn = server_.begin_turn();
   if (held_ || too_much_open()) return;  // proceed() reads on.
-  const auto received = receive(turn, socket_.native_handle(), rest_);
+  const auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
   if (received.got < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm();
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+      if (has_output() && !write_armed_) arm_write();
+      return arm();
+    }
     return close("client_reset");
   }
-  if (received.got == 0) {
-    // Half closed: what it asked for is still answered.
-    ended_ = true;
-    const bool waits_for_data =
-        client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
-    if (idle() || tunnel_ || waits_for_data) return close("client_closed");
-    return server_.visit_later(*this);
-  }
+  if (received.got == 0) return on_end();
   keep(take_commands(received.bytes));
+  if (tls_ && tls_->ended() && !closed_) return on_end();
   if (!closed_ && !held_ && !closing_ && !too_much_open()) arm();
+}
+
+/// Half closed: what it asked for is still answered.
+void Session::on_end() {
+  ended_ = true;
+  const bool waits_for_data =
+      client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
+  if (idle() || tunnel_ || waits_for_data) return close("client_closed");
+  server_.visit_later(*this);
 }
 
 void Session::keep(std::string_view rest) {
@@ -75,6 +89,8 @@ void Session::keep(std::string_view rest) {
   if (parser_.missing() > rest_.capacity()) rest_.reserve(rest.size() + parser_.missing());
   rest_.assign(rest);
 }
+
+bool Session::has_output() const { return !out_.empty() || (tls_ && tls_->unsent()); }
 
 bool Session::too_much_open() const {
   const auto& limits = server_.settings().limits;
@@ -239,8 +255,10 @@ void Session::flush() {
     return close("output_limit");
   }
   if (write_armed_) return;
-  if (!out_.empty() && !out_.send(socket_.native_handle())) return close("client_reset");
-  if (!out_.empty()) {
+  if (has_output() && !out_.send(socket_.native_handle(), tls_.get())) {
+    return close("client_reset");
+  }
+  if (has_output()) {
     if (out_.size() > server_.settings().limits.max_output_bytes.value) {
       return close("output_limit");
     }
@@ -265,6 +283,10 @@ void Session::arm_write() {
 }
 
 void Session::check_limits(policies::TimePoint now) {
+  if (tls_ && !tls_->established()) {
+    if (now - rest_since_ > server_.settings().tls.handshake_timeout) close("tls_handshake");
+    return;
+  }
   if (rest_.empty() || held_ || too_much_open()) return;
   const auto limit = server_.settings().limits.client_partial_timeout;
   if (limit.count() > 0 && now - rest_since_ > limit) close("partial_timeout");
@@ -273,6 +295,11 @@ void Session::check_limits(policies::TimePoint now) {
 void Session::close(std::string_view why) {
   if (closed_) return;
   closed_ = true;
+  if (tls_) {
+    if (!tls_->established()) why = "tls_handshake";
+    if (!tls_->failure().empty()) log::info("tls_failed", {{"reason", tls_->failure()}});
+    tls_->close(socket_.native_handle());
+  }
   boost::system::error_code ignored;
   socket_.close(ignored);
   server_.closed(*this, why);

@@ -23,7 +23,9 @@ class Server;
 /// reply (back-pressure), so that what it can make us keep is bounded.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Server& server, Socket socket, policies::ClientId id);
+  /// `tls` is null where the connection is plain.
+  Session(Server& server, Socket socket, std::unique_ptr<Tls> tls, policies::ClientId id);
+  ~Session();
 
   /// Begins to read. The session then lives until close().
   void start();
@@ -58,6 +60,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   void arm();
   void on_readable();
+  void on_end();
   /// Takes commands off `bytes` until they end or must wait. \returns what was not used.
   std::string_view take_commands(std::string_view bytes);
   /// \returns false when the command must wait.
@@ -68,11 +71,13 @@ class Session : public std::enable_shared_from_this<Session> {
   bool take_in_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
   bool too_much_open() const;
+  bool has_output() const;
   void keep(std::string_view rest);
   void arm_write();
 
   Server& server_;
   Socket socket_;
+  std::unique_ptr<Tls> tls_;
   protocol::CommandParser parser_;
   protocol::ReplyQueue queue_;
   std::string rest_;    ///< Bytes read and not used: an unfinished command, or ones that must wait.

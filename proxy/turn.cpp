@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+
+#include "proxy/tls.hpp"
 
 namespace pannier::proxy {
 
@@ -13,12 +16,13 @@ constexpr std::size_t spare_capacity = 64 * 1024;  ///< More is given back when 
 
 }  // namespace
 
-Received receive(Turn& turn, int fd, std::string& rest) {
+Received receive(Turn& turn, int fd, Tls* tls, std::string& rest) {
   Received received;
   const bool small = rest.size() <= Turn::rest_size;
   const std::size_t kept = small ? rest.size() : 0;
   char* const end = turn.buffer.data() + kept;
-  received.got = ::recv(fd, end, Turn::read_size, MSG_DONTWAIT);
+  received.got = tls == nullptr ? ::recv(fd, end, Turn::read_size, MSG_DONTWAIT)
+                                : tls->receive(fd, turn.sealed, {end, Turn::read_size});
   if (received.got <= 0) return received;
   const auto got = static_cast<std::size_t>(received.got);
   if (small) {
@@ -34,14 +38,22 @@ Received receive(Turn& turn, int fd, std::string& rest) {
   return received;
 }
 
+std::string failure_of(const Tls* tls) {
+  const int error = errno;
+  return tls != nullptr && !tls->failure().empty() ? tls->failure() : std::strerror(error);
+}
+
 void Outbox::clear() {
   bytes_.clear();
   sent_ = 0;
   if (bytes_.capacity() > spare_capacity) bytes_ = {};
 }
 
-bool Outbox::send(int fd) {
-  const auto sent = ::send(fd, bytes_.data() + sent_, size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+bool Outbox::send(int fd, Tls* tls) {
+  const std::string_view rest(bytes_.data() + sent_, size());
+  const auto sent = tls == nullptr
+                        ? ::send(fd, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                        : tls->send(fd, rest);
   if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
   sent_ += static_cast<std::size_t>(sent);
   if (empty()) {

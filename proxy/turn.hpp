@@ -11,6 +11,8 @@
 
 namespace pannier::proxy {
 
+class Tls;
+
 /// What everything that runs in one turn of the loop shares.
 ///
 /// Sockets are read into one buffer: a connection holds memory of its own only while a command or a
@@ -18,9 +20,11 @@ namespace pannier::proxy {
 struct Turn {
   static constexpr std::size_t read_size = 128 * 1024;
   static constexpr std::size_t rest_size = 16 * 1024;
+  static constexpr std::size_t sealed_size = 96 * 1024;
 
   policies::TimePoint now{};  ///< Read once per event.
   std::array<char, rest_size + read_size> buffer;
+  std::array<char, sealed_size> sealed;  ///< What TLS reads before it opens it into `buffer`.
 };
 
 /// What one read brought, together with what an earlier one had left.
@@ -30,9 +34,13 @@ struct Received {
   std::string large;       ///< Their storage where the rest is large.
 };
 
-/// Reads from `fd` without waiting. `rest`, which came before, is put in front and emptied, unless
-/// nothing was read. A small rest is copied in front of the new bytes, not they behind it.
-Received receive(Turn& turn, int fd, std::string& rest);
+/// Reads from `fd` without waiting, through `tls` unless it is null. `rest`, which came before, is
+/// put in front and emptied, unless nothing was read. A small rest is copied in front of the new
+/// bytes, not they behind it.
+Received receive(Turn& turn, int fd, Tls* tls, std::string& rest);
+
+/// Why the last receive() or send() failed, by its errno or what TLS says.
+std::string failure_of(const Tls* tls);
 
 /// Bytes to be sent, taken off at the front without moving the others.
 class Outbox {
@@ -43,8 +51,9 @@ class Outbox {
   std::string& bytes() { return bytes_; }
   void clear();
 
-  /// Sends what the socket takes. \returns false on an error other than "try again"; see errno.
-  bool send(int fd);
+  /// Sends what the socket takes, through `tls` unless it is null. \returns false on an error other
+  /// than "try again"; see failure_of().
+  bool send(int fd, Tls* tls = nullptr);
 
  private:
   std::string bytes_;

@@ -2,11 +2,11 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
-#include <cstring>
 
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
 #include "proxy/server.hpp"
+#include "proxy/tls.hpp"
 
 namespace pannier::proxy {
 
@@ -39,6 +39,8 @@ void Upstream::select(std::uint32_t db) {
   protocol::append_command(command, {"SELECT", std::to_string(db)});
   send(our_own, 1, command);
 }
+
+Upstream::~Upstream() = default;
 
 Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t number,
                                     std::uint32_t count, bool merge) {
@@ -102,11 +104,11 @@ void Upstream::tunnel_on(std::string_view wire) {
 void Upstream::flush() {
   dirty_ = false;
   if (state_ != State::ready && state_ != State::handshaking) return;
-  if (out_.empty() || write_armed_) return;
-  if (!out_.send(socket_.native_handle())) {
-    return server_.break_later(shared_from_this(), std::strerror(errno));
+  if (write_armed_ || (out_.empty() && !(tls_ && tls_->unsent()))) return;
+  if (!out_.send(socket_.native_handle(), tls_.get())) {
+    return server_.break_later(shared_from_this(), failure_of(tls_.get()));
   }
-  if (!out_.empty()) arm_write();
+  if (!out_.empty() || (tls_ && tls_->unsent())) arm_write();
 }
 
 void Upstream::arm_write() {
@@ -132,11 +134,15 @@ void Upstream::arm_read() {
 
 void Upstream::on_readable() {
   auto& turn = server_.begin_turn();
-  const auto received = receive(turn, socket_.native_handle(), rest_);
+  const auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
+  if (state_ == State::connecting && tls_->established()) {
+    shake_hands();
+    if (received.got < 0) return;
+  }
   if (received.got == 0) return broken("connection closed by upstream");
   if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return arm_read();
-    return broken(std::strerror(errno));
+    return broken(failure_of(tls_.get()));
   }
   const auto at = generation_;
   take_replies(received.bytes);
@@ -287,6 +293,7 @@ void Upstream::broken(std::string_view reason) {
   const bool was_ready = state_ == State::ready;
   if (!was_ready) return fail(reason);
   ++generation_;
+  end_tls();
   boost::system::error_code ignored;
   socket_.close(ignored);
   read_armed_ = write_armed_ = false;
@@ -304,7 +311,8 @@ void Upstream::broken(std::string_view reason) {
 void Upstream::tick(policies::TimePoint now) {
   const auto& settings = server_.settings().upstream;
   if (state_ == State::connecting || state_ == State::handshaking) {
-    if (now >= deadline_) fail("connect timeout");
+    if (now >= deadline_)
+      fail(tls_ && !tls_->established() ? "no TLS handshake in time" : "connect timeout");
     return;
   }
   if (state_ == State::failed && now >= retry_at_) {

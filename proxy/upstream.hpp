@@ -30,6 +30,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   enum class State { idle, connecting, handshaking, ready, failed };
 
   Upstream(Server& server, policies::Link link, protocol::Resp resp);
+  ~Upstream();
 
   /// Appends a command whose one reply goes to request `number` of session `client`.
   /// `may_block`: its reply may take as long as it likes. `alone`: not to be one run with others.
@@ -92,6 +93,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void connect_next(boost::system::error_code error);
   void on_connected(boost::system::error_code error);
   void shake_hands();
+  void end_tls();
   void settle_handshake(std::string_view reply);
   void ready();
   void fail(std::string_view reason);
@@ -112,6 +114,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   policies::Link link_;
   protocol::Resp resp_;
   Socket socket_;
+  std::unique_ptr<Tls> tls_;  ///< Null where upstream is plain.
   State state_ = State::idle;
   std::vector<asio::generic::stream_protocol::endpoint> endpoints_;  ///< Still to be tried.
   protocol::ReplyScanner scanner_;

@@ -9,6 +9,7 @@
 #include "proxy/errors.hpp"
 #include "proxy/log.hpp"
 #include "proxy/server.hpp"
+#include "proxy/tls.hpp"
 #include "proxy/upstream.hpp"
 
 namespace pannier::proxy {
@@ -76,7 +77,15 @@ void Upstream::on_connected(boost::system::error_code error) {
     socket_.set_option(tcp::no_delay(true), error);
     socket_.set_option(asio::socket_base::keep_alive(true), error);
   }
-  shake_hands();
+  tls_ = server_.tls_to_upstream();
+  if (!tls_) return shake_hands();
+  tls_->start(socket_.native_handle());
+  arm_read();  // The state stays: nothing is written before the peer is known.
+}
+
+void Upstream::end_tls() {
+  if (tls_) tls_->close(socket_.native_handle());
+  tls_.reset();
 }
 
 void Upstream::shake_hands() {
@@ -167,6 +176,7 @@ void Upstream::fail(std::string_view why) {
     reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
   }
   ++generation_;
+  end_tls();
   boost::system::error_code ignored;
   socket_.close(ignored);
   read_armed_ = write_armed_ = false;

@@ -177,6 +177,8 @@ TEST_CASE("A complaint is one line, however long and strange the value") {
 TEST_CASE("Every default is written in a form that reads back to it"){
 #define PANNIER_GENERAL PANNIER_ROUND_TRIP
 #define PANNIER_UPSTREAM PANNIER_ROUND_TRIP
+#define PANNIER_UPSTREAM_TLS PANNIER_ROUND_TRIP
+#define PANNIER_TLS PANNIER_ROUND_TRIP
 #define PANNIER_MEMORY PANNIER_ROUND_TRIP
 #define PANNIER_LIMIT PANNIER_ROUND_TRIP
 #define PANNIER_ADMIN PANNIER_ROUND_TRIP

@@ -88,6 +88,12 @@ TEST_CASE("The reference file names every setting with its default") {
   part = section(text, "upstream");
 #define PANNIER_UPSTREAM PANNIER_NAMED
 #include "policies/settings.def"
+  part = section(text, "  tls");
+#define PANNIER_UPSTREAM_TLS PANNIER_NAMED
+#include "policies/settings.def"
+  part = section(text, "tls");
+#define PANNIER_TLS PANNIER_NAMED
+#include "policies/settings.def"
   part = section(text, "memory");
 #define PANNIER_MEMORY PANNIER_NAMED
 #include "policies/settings.def"
