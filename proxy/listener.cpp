@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 
+#include "proxy/keep_alive.hpp"
 #include "proxy/log.hpp"
 
 namespace pannier::proxy {
@@ -121,7 +122,7 @@ void Listener::accept_some() {
     std::string peer = "unix";
     if (!address_.is_unix()) {
       socket.set_option(tcp::no_delay(true), error);
-      socket.set_option(asio::socket_base::keep_alive(true), error);
+      keep_alive(socket);
       peer = "tcp";
     }
     accept_(std::move(socket), std::move(peer));
