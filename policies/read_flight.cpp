@@ -30,7 +30,6 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
   self->sent_ = core.now;
   self->id_ = core.send(link, wire, asked + 1, std::move(flight));
   core.flights[subject->table_key] = self;
-  core.retries.earn();
 }
 
 void ReadFlight::restart(const SubjectRef& subject, const std::vector<LeaseTable::Waiter>& waiters,

@@ -26,14 +26,35 @@ def usual(words):
     return b"+OK\r\n"
 
 
+def take_command(data):
+    """The words of the first command in a bytearray, which loses it; None while it is not whole."""
+    words, at = [], data.find(b"\r\n")
+    if at < 0:
+        return None
+    for _ in range(int(data[1:at])):
+        begin = at + 2
+        at = data.find(b"\r\n", begin, begin + 24)
+        if at < 0:
+            return None
+        end = at + 2 + int(data[begin + 1:at])
+        if len(data) < end + 2:
+            return None
+        words.append(bytes(data[at + 2:end]))
+        at = end
+    del data[:at + 2]
+    return words
+
+
 class FakeRedis:
     """Answers each command with `answer(words)`, or as a Redis would where that gives None.
-    `seen` has all commands, each with the number of its connection."""
+
+    `seen` has all commands, each with the number of its connection and the bytes that had come
+    behind it before it was answered. `early` is said once, as soon as 64 KiB of a command are there,
+    in place of its answer.
+    """
 
     def __init__(self, answer=lambda words: None):
-        self.answer, self.seen, self.connections = answer, [], 0
-        self.reads = threading.Event()  # Cleared: it reads nothing.
-        self.reads.set()
+        self.answer, self.seen, self.connections, self.early = answer, [], 0, None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.open = []
@@ -43,7 +64,6 @@ class FakeRedis:
         return self
 
     def __exit__(self, *_):
-        self.reads.set()
         for end in [self.listener, *self.open]:
             try:
                 end.shutdown(socket.SHUT_RDWR)
@@ -51,28 +71,38 @@ class FakeRedis:
                 pass
             end.close()
 
-    def names(self):
-        return [words[0].upper().decode() for _, words in list(self.seen)]
-
     def _accept(self):
         while True:
             try:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.open.append(connection)
             self.connections += 1
             threading.Thread(target=self._serve, args=(connection, self.connections),
                              daemon=True).start()
 
     def _serve(self, connection, number):
+        data, answered = bytearray(), False
         try:
-            stream = connection.makefile("rb")
-            while line := stream.readline():
-                words = [stream.read(int(stream.readline()[1:]) + 2)[:-2]
-                         for _ in range(int(line[1:]))]
-                self.seen.append((number, words))
-                reply = self.answer(words)
-                connection.sendall(usual(words) if reply is None else reply)
-        except (OSError, ValueError):
+            while piece := connection.recv(1 << 20):
+                data += piece
+                if self.early and len(data) > 65536:
+                    early, self.early, answered = self.early, None, True
+                    connection.sendall(early)
+                while words := take_command(data):
+                    if not answered:
+                        self._reply(connection, number, words, data)
+                    answered = False
+        except OSError:
             pass
+
+    def _reply(self, connection, number, words, data):
+        reply = self.answer(words)
+        try:
+            data += connection.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+        self.seen.append((number, words, bytes(data)))
+        connection.sendall(usual(words) if reply is None else reply)

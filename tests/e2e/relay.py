@@ -42,6 +42,7 @@ class Pair:
 
     def __init__(self, client, server):
         self.client, self.server, self.broken = client, server, False
+        self.pumps, self.lock = 2, threading.Lock()
 
     def end(self, reset=False):
         self.broken = True
@@ -52,6 +53,14 @@ class Pair:
                 end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             except OSError:
                 pass  # The peer was first.
+
+    def leave(self):
+        """Called by each of the two who pass bytes on, at its end."""
+        with self.lock:
+            self.pumps -= 1
+            if self.pumps == 0:
+                self.client.close()
+                self.server.close()
 
 
 class Relay:
@@ -140,6 +149,10 @@ class Relay:
                     return
         except OSError:
             pair.end()
+        finally:
+            pair.leave()
+            if pair in self.pairs and pair.broken:
+                self.pairs.remove(pair)
 
     @staticmethod
     def _deliver(data, sink, direction, pair, silent):
