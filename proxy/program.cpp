@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -223,7 +224,8 @@ int run(const Options& options) {
     std::fprintf(stderr, "%s\n", wrong.what());
     code = std::string(wrong.what()).starts_with("cannot listen") ? exit_in_use : exit_software;
   }
-  log::finish();
+  // Whatever else would wait for the log at exit would wait for ever, too.
+  if (!log::finish()) std::_Exit(code);
   return code;
 }
 
