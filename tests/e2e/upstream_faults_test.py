@@ -87,6 +87,7 @@ class RedisDies(Faults):
         with self.pannier.wire() as ruled:
             self.wire.send(b"INCR n\r\nINCR n\r\n")
             ruled.send(b"SET lost:1 x\r\n")
+            wait_until(lambda: self.metric("pannier_commands_total") >= 4, "all have been sent")
             self.redis.process.kill()
             self.assertEqual([self.wire.reply(), self.wire.reply()], [self.lost] * 2)
             self.assertEqual(ruled.reply(), self.lost)

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """What Redis says, at which moment, and how large it is: replies reach who asked, as they are."""
 
-import threading
 import time
 import unittest
 
@@ -82,7 +81,7 @@ class Handshakes(Scripted):
             direct.call("MSET", "plain:1", "p", "lost:1", "l")
         self.start_at(f"redis://side:pw@127.0.0.1:{self.redis.port}", RULES)
         self.await_state("up")
-        self.assertIn("upstream_without_tracking", self.pannier.log_text())
+        wait_until(lambda: "upstream_without_tracking" in self.pannier.log_text(), "the log says so")
         for key in ("plain:2", "lost:2"):
             self.assertEqual(self.wire.call("SET", key, "x"), b"+OK\r\n")
             self.assertEqual(self.wire.call("GET", key), b"$1\r\nx\r\n")
@@ -128,7 +127,7 @@ class Replies(Scripted):
                 self.assertEqual(self.wire.call("GET", key), kills.call("GET", key))
             self.assertEqual(self.state(), "up")
             self.assertEqual(kills.call("SCRIPT", "KILL"), b"+OK\r\n")
-        self.assertEqual(self.wire.call("GET", "lost:1"), b"$1\r\nx\r\n")
+        self.await_reply(b"$1\r\nx\r\n", "GET", "lost:1")
         self.assertEqual(self.metric("pannier_lane_losses_total"), 0)
 
     def test_a21_replies_of_every_kind_reach_each_protocol_as_it_has_them(self):
