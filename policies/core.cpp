@@ -180,6 +180,13 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
   misses.add(subject.table_key, at, now);
 }
 
+void Core::close_flight(const std::string& key) {
+  const auto open = flights.find(key);
+  if (open == flights.end()) return;
+  open->second->close();
+  flights.erase(open);
+}
+
 void Core::touched(const std::string& key) {
   close_flight(key);
   if (leases.empty() || !leases.held(key)) return;

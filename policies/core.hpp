@@ -15,6 +15,7 @@
 #include "policies/lease_table.hpp"
 #include "policies/memory_store.hpp"
 #include "policies/open_misses.hpp"
+#include "policies/retry_budget.hpp"
 #include "policies/rule_set.hpp"
 #include "policies/subject.hpp"
 #include "policies/tag_generations.hpp"
@@ -90,13 +91,14 @@ class Core {
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);
   /// Before it: a write is being sent.
-  void close_flight(const std::string& table_key) { flights.erase(table_key); }
+  void close_flight(const std::string& table_key);
 
   Effects& effects;
   TimePoint now{};
   std::shared_ptr<const RuleSet> rules;
   CounterBook book;
   LeaseTable leases;
+  RetryBudget retries;
   LeaseLearning learning;
   OpenMisses misses;
   TagGenerations generations;

@@ -173,6 +173,7 @@ Verdict Pipeline::read(Request& request) {
     flight->second->join(request.ticket, core_.now);
     return Wait{};
   }
+  core_.retries.earn();
   ReadFlight::start(subject, {{request.ticket, core_.now}}, core_);
   return Wait{};
 }

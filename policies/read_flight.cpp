@@ -8,6 +8,9 @@ namespace pannier::policies {
 
 namespace {
 
+/// Of the sidecar's errors the one that a broken connection gives to what it carried.
+constexpr std::string_view lost_error_ending = " connection lost; outcome unknown\r\n";
+
 /// Gives a value from outside the life of its tier.
 class Adoption final : public Exchange {
  public:
@@ -174,10 +177,30 @@ void ReadFlight::tell_missing(const Reader& reader, Core& core) {
   }
 }
 
+bool ReadFlight::ask_again(std::string_view error, Core& core) {
+  const auto& subject = check_.subject();
+  const bool lost = error.ends_with(lost_error_ending);
+  const bool waits = subject.rule->tier->on_down == OnDown::error && link_.kind == Link::Kind::lane;
+  if (!lost || !waits || retried_ || closed_ || !core.retries.spend()) return false;
+  // Whoever has sent something since that may have changed the key would read a later value.
+  const auto late = std::stable_partition(readers_.begin(), readers_.end(), [&](const Reader& one) {
+    const auto* client = core.find(one.ticket.client);
+    return client != nullptr && !client->fence_due && client->fence <= id_;
+  });
+  std::vector<Reader> again(readers_.begin(), late);
+  readers_.erase(readers_.begin(), late);
+  if (again.empty()) return false;
+  core.book.reads_retried += again.size();
+  start(check_.subject_ref(), std::move(again), core);
+  core.flights[subject.table_key]->retried_ = true;
+  return readers_.empty();
+}
+
 void ReadFlight::fail(std::string_view error, Core& core) {
   const auto& subject = check_.subject();
   const auto open = core.flights.find(subject.table_key);
   if (open != core.flights.end() && open->second == this) core.flights.erase(open);
+  if (ask_again(error, core)) return;
   if (subject.rule->tier->on_down == OnDown::miss) {
     for (const auto& reader : readers_) {
       core.count_miss(subject, core.server_floor(), reader.since);

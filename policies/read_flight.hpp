@@ -39,10 +39,14 @@ class ReadFlight final : public Exchange {
   /// Whether a reader may share it (rules R13 to R15 of the coherence rules).
   bool joinable(const Client& client, const Core& core) const;
   void join(Ticket reader, TimePoint now);
+  /// A write of the key is being sent: nobody joins any more, and it is not asked again.
+  void close() { closed_ = true; }
 
  private:
   /// The key appeared between the two looks at it: its expiry is not known, so look again, once.
   void retry(Core& core);
+  /// The connection broke: a read may be asked again on the next one, once and within the budget.
+  bool ask_again(std::string_view error, Core& core);
   void conclude(std::string_view value, Core& core);
   void give(const Reader& reader, std::string_view value, Core& core);
   void give_all(std::string_view value, Core& core);
@@ -57,6 +61,7 @@ class ReadFlight final : public Exchange {
   std::vector<Reader> readers_;
   ExchangeId id_ = 0;
   bool retried_ = false;
+  bool closed_ = false;
   TimePoint sent_{};
 };
 

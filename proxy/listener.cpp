@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 
+#include "proxy/keep_alive.hpp"
 #include "proxy/log.hpp"
 
 namespace pannier::proxy {
@@ -24,6 +25,7 @@ struct Listener::Sockets {
 namespace {
 
 constexpr int per_turn = 64;
+constexpr auto complaint_pause = std::chrono::minutes(1);
 
 asio::generic::stream_protocol::endpoint endpoint_of(const Address& address) {
   if (address.is_unix()) return asio::local::stream_protocol::endpoint(address.path);
@@ -103,6 +105,13 @@ void Listener::wait() {
                                 });
 }
 
+void Listener::complain(const std::string& error) {
+  const auto now = monotonic_now();
+  if (complained_ && now - *complained_ < complaint_pause) return;
+  complained_ = now;
+  log::warning("accept_failed", {{"error", error}});
+}
+
 void Listener::accept_some() {
   for (int i = 0; i < per_turn; ++i) {
     Socket socket(loop_);
@@ -111,7 +120,7 @@ void Listener::accept_some() {
     if (error == asio::error::would_block || error == asio::error::try_again) break;
     if (error == asio::error::connection_aborted || error == asio::error::interrupted) continue;
     if (error) {
-      log::warning("accept_failed", {{"error", error.message()}});
+      complain(error.message());
       pause_.expires_after(std::chrono::milliseconds(100));
       return pause_.async_wait([this](boost::system::error_code stopped) {
         if (!stopped) wait();
@@ -120,7 +129,7 @@ void Listener::accept_some() {
     socket.non_blocking(true, error);
     if (!address_.is_unix()) {
       socket.set_option(tcp::no_delay(true), error);
-      socket.set_option(asio::socket_base::keep_alive(true), error);
+      keep_alive(socket);
     }
     accept_(std::move(socket));
   }

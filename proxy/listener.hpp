@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/address.hpp"
@@ -27,12 +28,14 @@ class Listener {
   struct Sockets;
   void wait();
   void accept_some();
+  void complain(const std::string& error);
 
   Loop& loop_;
   Address address_;
   Accept accept_;
   std::unique_ptr<Sockets> sockets_;
-  Timer pause_;  ///< Out of descriptors: neither stop for ever nor spin.
+  Timer pause_;  ///< Out of descriptors: neither stop for ever nor spin ...
+  std::optional<policies::TimePoint> complained_;  ///< ... nor say so ten times a second.
 };
 
 }  // namespace pannier::proxy

@@ -4,7 +4,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <future>
 #include <memory>
+#include <thread>
 
 namespace pannier::proxy::log {
 
@@ -71,7 +74,19 @@ void start(policies::LogLevel level) {
 
 void set_level(policies::LogLevel level) { spdlog::set_level(to_spdlog(level)); }
 
-void finish() { spdlog::shutdown(); }
+bool finish() {
+  try {
+    auto ended = std::make_shared<std::promise<void>>();
+    auto end = ended->get_future();
+    std::thread([ended] {
+      spdlog::shutdown();
+      ended->set_value();
+    }).detach();
+    return end.wait_for(std::chrono::seconds(1)) == std::future_status::ready;
+  } catch (const std::exception&) {
+    return false;  // No memory for a thread: not a moment to insist.
+  }
+}
 
 void debug(std::string_view event, Fields fields) { write(spdlog::level::debug, event, fields); }
 void info(std::string_view event, Fields fields) { write(spdlog::level::info, event, fields); }

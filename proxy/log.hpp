@@ -17,8 +17,10 @@ using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
 
 void start(policies::LogLevel level);
 void set_level(policies::LogLevel level);
-/// Writes out what is waiting. Call before the process ends.
-void finish();
+/// Writes out what is waiting, for a second at most: who reads the log may have stopped. Call
+/// before the process ends. \returns whether all is written; if not, the writing thread is still at
+/// it.
+[[nodiscard]] bool finish();
 
 void debug(std::string_view event, Fields fields = {});
 void info(std::string_view event, Fields fields = {});

@@ -6,7 +6,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -231,11 +233,16 @@ int run(const Options& options) {
   } catch (const BadConfig& bad) {
     std::fprintf(stderr, "%s\n", bad.what());
     code = exit_config;
+  } catch (const std::bad_alloc&) {
+    // A restart is cheap; to go on with half of what a request needed is not.
+    std::fputs("out of memory\n", stderr);
+    code = exit_software;
   } catch (const std::runtime_error& wrong) {
     std::fprintf(stderr, "%s\n", wrong.what());
     code = std::string(wrong.what()).starts_with("cannot listen") ? exit_in_use : exit_software;
   }
-  log::finish();
+  // Whatever else would wait for the log at exit would wait for ever, too.
+  if (!log::finish()) std::_Exit(code);
   return code;
 }
 

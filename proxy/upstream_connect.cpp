@@ -7,6 +7,7 @@
 
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
+#include "proxy/keep_alive.hpp"
 #include "proxy/log.hpp"
 #include "proxy/server.hpp"
 #include "proxy/tls.hpp"
@@ -75,7 +76,10 @@ void Upstream::on_connected(boost::system::error_code error) {
   if (error) return fail(error.message());
   if (!server_.upstream_url().address.is_unix()) {
     socket_.set_option(tcp::no_delay(true), error);
-    socket_.set_option(asio::socket_base::keep_alive(true), error);
+    keep_alive(socket_);
+    // Not below op_timeout: a Redis that is busy that long reads nothing meanwhile.
+    limit_silence(socket_, std::max<policies::milliseconds>(
+                               std::chrono::seconds(2), server_.settings().upstream.op_timeout));
   }
   tls_ = server_.tls_to_upstream();
   if (!tls_) return shake_hands();
