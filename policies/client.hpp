@@ -24,6 +24,7 @@ struct Client {
   Link link;                ///< Where its last command went.
   std::uint32_t open = 0;   ///< Commands without reply on `link` (leases wait elsewhere).
   std::uint64_t fence = 0;  ///< Flights that began before this may not be shared with it.
+  bool settles = false;     ///< Its link was replaced: nothing goes before all is answered.
   bool fence_due = false;   ///< Something with unknown effects was sent: raise `fence` next.
 
   // Why it needs an upstream connection of its own:

@@ -85,6 +85,8 @@ void Pipeline::close(Client& client, TimePoint now) {
 Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimePoint now) {
   const Call call(*this, now);
   if (client.moves) return Hold{};  // Which database it is in, EXEC will say.
+  if (client.settles && client.open > 0) return Hold{};
+  client.settles = false;
   ++core_.book.commands;
   const auto* spec = protocol::find_command(command.name());
   client.last = spec;

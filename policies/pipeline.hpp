@@ -44,6 +44,12 @@ class Pipeline {
   /// Effects::deliver (which may come before this call returns).
   Verdict decide(Client& client, const protocol::Command& command, TimePoint now);
 
+  /// The client began to send a large command, of which `known` are the first arguments and `wire`
+  /// the bytes so far. \returns the way on which its bytes may go as they come, a refusal, or
+  /// Hold; nothing if it has to be whole before it can be decided.
+  std::optional<Verdict> decide_unfinished(Client& client, std::span<const std::string_view> known,
+                                           std::string_view wire, TimePoint now);
+
   /// Upstream sent the next reply of a conversation started through Effects::send.
   void settle(ExchangeId exchange, std::string_view reply, TimePoint now);
   /// It will not be completed; `error` is a whole error reply.
@@ -58,6 +64,9 @@ class Pipeline {
   /// the whole error reply for commands that need it. `answered`: there is one, that refused (a
   /// wrong password): the memory store must not stand in for it.
   void lose_upstream(std::string_view error, TimePoint now, bool answered = false);
+
+  /// Commands go over a new lane from now on; what the old one still brings is not waited for.
+  void replace_lane(TimePoint now);
 
   /// The lane of another database is gone, and with it what it tracked.
   void lose_lane(TimePoint now);

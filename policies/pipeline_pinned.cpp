@@ -83,6 +83,37 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
   return pass_on_link(client, own, command.wire);
 }
 
+std::optional<Verdict> Pipeline::decide_unfinished(Client& client,
+                                                   std::span<const std::string_view> known,
+                                                   std::string_view wire, TimePoint now) {
+  const Call call(*this, now);
+  const auto* spec = protocol::find_command(known[0]);
+  const protocol::Command begun{known, wire};
+  if (!policy_.refuses(spec, begun).empty() || spec == nullptr) return std::nullopt;
+  const bool may_go = spec->route == protocol::Route::lane || spec->route == protocol::Route::plain;
+  const bool is_one_key =
+      !spec->movable_keys && (spec->first_key == 0 || spec->first_key == spec->last_key);
+  const auto key = static_cast<std::size_t>(spec->first_key);
+  if (!may_go || spec->access == protocol::Access::all || !is_one_key || key >= known.size() ||
+      client.moves || client.settles || !client.own_error.empty() || core_.from_memory(nullptr)) {
+    return std::nullopt;
+  }
+  if (core_.mode != Mode::bypass && !client.bypass && key > 0) {
+    Match match;
+    core_.rules->find(known[key], match);
+    if (match && !match.rule->never()) return std::nullopt;
+  }
+  if (core_.upstream == Core::UpstreamState::connecting) return Hold{};
+  client.fence_due = true;
+  client.may_block = false;
+  auto verdict = pass_on_link(client, {Link::Kind::own, client.db, client.id}, wire);
+  if (std::holds_alternative<Forward>(verdict)) {
+    ++core_.book.commands;
+    if (client.in_multi) ++client.queued;
+  }
+  return verdict;
+}
+
 Verdict Pipeline::begin_transaction(Client& client, const protocol::CommandSpec& spec,
                                     const protocol::Command& command) {
   const Link own{Link::Kind::own, client.db, client.id};

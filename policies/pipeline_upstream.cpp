@@ -140,6 +140,15 @@ void Pipeline::lose_lane(TimePoint now) {
   core_.generations.outdate_all();
 }
 
+void Pipeline::replace_lane(TimePoint now) {
+  const Call call(*this, now);
+  core_.generations.outdate_all();
+  core_.versions.outdate_all();
+  core_.flights.clear();
+  // Its replies say nothing about the new one.
+  for (auto& [id, running] : core_.running) running.on_lane = false;
+}
+
 void Pipeline::lose_own(Client& client, std::string_view error) {
   // What it keeps because it would be told of changes, it would keep for ever.
   if (client.tracking || client.keeps_own) core_.effects.close(client.id, true);

@@ -195,6 +195,16 @@ void CommandParser::start_over() {
   expected_ = position_ = searched_ = needed_ = missing_ = 0;
 }
 
+std::optional<CommandParser::Unfinished> CommandParser::unfinished(std::string_view bytes) const {
+  // The line end of the argument is still to come, too: then its payload may end in the middle.
+  if (needed_ == 0 || bytes.size() + 2 > needed_ || slices_.empty()) return std::nullopt;
+  Unfinished found;
+  for (const Slice slice : slices_) found.args.push_back(slice.in(bytes));
+  found.payload = needed_ - 2 - bytes.size();
+  found.following = expected_ - slices_.size() - 1;
+  return found;
+}
+
 void CommandParser::release() {
   release_large(args_);
   if (position_ == 0) release_large(slices_);

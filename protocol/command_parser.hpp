@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,18 @@ class CommandParser {
   /// How many more bytes are surely needed before parse() can succeed; 0 when not known. Lets the
   /// reader size its buffer once for a large value.
   std::size_t missing() const { return missing_; }
+
+  /// A command of which the arguments before a large one are known.
+  struct Unfinished {
+    std::vector<std::string_view> args;  ///< That are whole.
+    std::size_t payload = 0;             ///< Bytes of the next one that are still missing.
+    std::size_t following = 0;           ///< Arguments behind it.
+  };
+  /// What is known of the command that parse() found incomplete in `bytes`; nothing unless what is
+  /// missing is the rest of an argument.
+  std::optional<Unfinished> unfinished(std::string_view bytes) const;
+  /// Its bytes go another way: the next parse() begins a new command.
+  void abandon() { start_over(); }
 
   /// Frees what a large command left behind; the last command's views end here. parse() does the
   /// same before it begins a new command: call this where a connection falls idle.

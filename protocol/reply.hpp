@@ -18,9 +18,9 @@ void append_integer(std::string& out, std::int64_t value);    ///< `:value`
 void append_bulk(std::string& out, std::string_view bytes);   ///< `$n`
 /// Text for people: `=n txt:` or a bulk string.
 void append_verbatim(std::string& out, std::string_view text, Resp resp);
-void append_null(std::string& out, Resp resp);                ///< `$-1` or `_`
-void append_null_array(std::string& out, Resp resp);          ///< `*-1` or `_`
-void append_array(std::string& out, std::size_t elements);    ///< `*n` header
+void append_null(std::string& out, Resp resp);                    ///< `$-1` or `_`
+void append_null_array(std::string& out, Resp resp);              ///< `*-1` or `_`
+void append_array(std::string& out, std::size_t elements);        ///< `*n` header
 void append_map(std::string& out, std::size_t pairs, Resp resp);  ///< `%n`, or `*2n` in RESP2
 void append_set(std::string& out, std::size_t elements, Resp resp);
 void append_double(std::string& out, double value, Resp resp);  ///< `,x` or a bulk string

@@ -51,6 +51,7 @@ void Server::tick() {
   for (const auto& [name, upstream] : links_) links.push_back(upstream);
   for (const auto& upstream : links) upstream->tick(turn_.now);
   end_pooled();
+  end_retired();
   // One client in sixteen per tick: an unfinished command is found within a fraction of a second.
   static_assert(policies::Pipeline::tick_interval.count() == 10);
   for (std::size_t i = ticks_++ % 16; i < sessions_.size(); i += 16) {
@@ -85,7 +86,12 @@ bool Server::carry_out() {
     any = true;
     if (auto* session = find(client)) session->close("killed");
   }
+  for (const auto& upstream : std::exchange(unpaused_, {})) upstream->read_on();
   for (const auto& upstream : std::exchange(idle_, {})) give_back(upstream);
+  for (const auto& session : std::exchange(roomy_, {})) {
+    any = true;
+    if (!session->held_) session->proceed();
+  }
   for (const auto& session : std::exchange(resumed_, {})) {
     any = true;
     if (session->held_) session->proceed();
@@ -162,6 +168,7 @@ void Server::closed(Session& session, std::string_view why) {
   --connected_;
   pipeline_.close(session.client, turn_.now);
   drop_own(session.client.id);
+  read_on(session.client.id);
   const auto kept = std::move(sessions_[place]);  // Alive until its own call returns.
   free_places_.push_back(static_cast<std::uint32_t>(place));
   asio::post(loop_, [kept] {});

@@ -54,6 +54,10 @@ class Server final : public policies::Effects {
   // What a session asks for.
   void forward(const policies::Forward& way, policies::ClientId client, std::uint64_t number,
                bool alone);
+  /// A large request, of which the first bytes are in `way`, goes to the client's own link ...
+  void begin_stream(const policies::Forward& way, policies::ClientId client, std::uint64_t number);
+  /// ... and this is more of it. \returns whether the link has more than it can send.
+  bool stream_on(policies::ClientId client, std::string_view piece, bool is_last);
   void tunnel_from(Session& session, const policies::Tunnel& way);
   void tunnel_on(Session& session, std::string_view wire, bool may_end);
   void act(Session& session, std::uint64_t number, const protocol::Command& command);
@@ -71,6 +75,11 @@ class Server final : public policies::Effects {
   void tunnel_to(policies::ClientId client, std::string_view bytes);
   /// A push on a client's own link, for the client.
   void push_to(policies::ClientId client, std::string_view push);
+  /// It has sent most of what it was given.
+  void stream_room(policies::ClientId client);
+  /// How much `client` has not read; from `most` on the link is to wait, and is told read_on().
+  bool is_slow(policies::ClientId client, std::shared_ptr<Upstream> link);
+  void read_on(policies::ClientId client);
   /// A client's own link has answered all it was asked: others may use it, if it is as it was.
   void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
@@ -136,6 +145,8 @@ class Server final : public policies::Effects {
   Upstream& own_link(policies::Link link);
   void give_back(const std::shared_ptr<Upstream>& upstream);
   void end_pooled();
+  void retire(const std::shared_ptr<Upstream>& upstream);
+  void end_retired();
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();
@@ -166,13 +177,17 @@ class Server final : public policies::Effects {
 
   // To be done at the end of the turn.
   bool ending_ = false;
-  std::vector<std::shared_ptr<Session>> written_sessions_, resumed_;
+  std::vector<std::shared_ptr<Session>> written_sessions_, resumed_, roomy_;
   std::vector<std::shared_ptr<Upstream>> written_links_;
   std::vector<Failure> failures_;
   std::vector<std::pair<std::shared_ptr<Upstream>, std::string>> broken_;
   std::vector<std::shared_ptr<Upstream>> dropped_;
   std::vector<std::shared_ptr<Upstream>> idle_;  ///< Own links that may go back to the pool.
   std::vector<policies::ClientId> killed_;
+  /// Links that are not read until their client has read.
+  std::multimap<policies::ClientId, std::weak_ptr<Upstream>> paused_;
+  std::vector<std::shared_ptr<Upstream>> unpaused_;
+  std::vector<std::shared_ptr<Upstream>> retired_;  ///< Links that get no further commands.
 };
 
 }  // namespace pannier::proxy

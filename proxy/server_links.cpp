@@ -110,6 +110,8 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
     return;
   }
   if (upstream.state() == Upstream::State::failed) ++counters_.connect_failures;
+  const auto in_use = links_.find(upstream.link());
+  if (in_use == links_.end() || in_use->second.get() != &upstream) return;  // It was replaced.
   if (upstream.link() != first_lane()) {
     if (upstream.link().kind == Link::Kind::lane) pipeline_.lose_lane(turn_.now);
     return;

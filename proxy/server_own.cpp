@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t most_pooled = 64;
 constexpr policies::seconds longest_in_pool{30};
+constexpr policies::seconds longest_slow{10};  ///< A client may leave a large reply unread.
 
 /// As Redis writes it in CLIENT LIST.
 std::string name_of(const sockaddr_storage& address, socklen_t size) {
@@ -98,6 +99,73 @@ void Server::drop_own(ClientId client) {
   at->second->end_tunnel();
   dropped_.push_back(std::move(at->second));
   links_.erase(at);
+  begin_turn();
+}
+
+void Server::begin_stream(const policies::Forward& way, ClientId client, std::uint64_t number) {
+  auto& upstream = own_link(way.link);
+  upstream.forward(client, number, way, true);
+  upstream.begin_stream();
+}
+
+bool Server::stream_on(ClientId client, std::string_view piece, bool is_last) {
+  const auto at = links_.find({Link::Kind::own, 0, client});
+  // When the link was lost the request has been answered, and the rest of it goes nowhere.
+  return at != links_.end() && at->second->stream_on(piece, is_last);
+}
+
+void Server::stream_room(ClientId client) {
+  auto* session = find(client);
+  if (session == nullptr || !session->unstall()) return;
+  roomy_.push_back(session->shared_from_this());
+  begin_turn();
+}
+
+bool Server::is_slow(ClientId client, std::shared_ptr<Upstream> upstream) {
+  auto* session = find(client);
+  if (session == nullptr || session->backlog() < settings_.limits.max_output_bytes.value / 4) {
+    return false;
+  }
+  session->mark_slow(turn_.now + longest_slow);
+  if (upstream->link().kind != Link::Kind::own) retire(upstream);
+  paused_.emplace(client, std::move(upstream));
+  return true;
+}
+
+/// Others need not wait for a slow client: they go on over a new connection, as soon as what they
+/// asked of this one is answered, or has taken too long.
+void Server::retire(const std::shared_ptr<Upstream>& upstream) {
+  const auto at = links_.find(upstream->link());
+  if (at == links_.end() || at->second != upstream) return;
+  links_.erase(at);
+  last_link_ = {};
+  upstream->for_each_client([this](ClientId client) {
+    if (auto* session = find(client)) session->client.settles = session->client.open > 0;
+  });
+  retired_.push_back(upstream);
+  if (upstream->link().kind != Link::Kind::lane) return;
+  pipeline_.replace_lane(turn_.now);
+  if (upstream->link() == first_lane()) link(first_lane()).connect();
+}
+
+void Server::end_retired() {
+  std::erase_if(retired_, [this](const auto& upstream) {
+    upstream->tick(turn_.now);
+    if (upstream->state() == Upstream::State::ready && !upstream->has_replies_due()) {
+      dropped_.push_back(upstream);
+    } else if (upstream->state() == Upstream::State::ready) {
+      return false;
+    }
+    return true;
+  });
+}
+
+void Server::read_on(ClientId client) {
+  const auto [begin, end] = paused_.equal_range(client);
+  for (auto at = begin; at != end; ++at) {
+    if (auto upstream = at->second.lock()) unpaused_.push_back(std::move(upstream));
+  }
+  paused_.erase(begin, end);
   begin_turn();
 }
 

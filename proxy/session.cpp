@@ -18,14 +18,7 @@ using Status = protocol::CommandParser::Status;
 
 namespace {
 
-/// Whether what follows this command may belong behind the tunnel: its reply will say.
-bool may_end_tunnel(const protocol::Command& command) {
-  using protocol::Verb;
-  const auto* spec = protocol::find_command(command.name());
-  if (spec == nullptr) return false;
-  return spec->verb == Verb::unsubscribe || spec->verb == Verb::punsubscribe ||
-         spec->verb == Verb::sunsubscribe;
-}
+constexpr std::size_t stream_from = 1u << 20;  ///< Larger requests go on while they come.
 
 }  // namespace
 
@@ -54,8 +47,8 @@ void Session::arm() {
 
 void Session::on_readable() {
   auto& turn = server_.begin_turn();
-  if (held_ || too_much_open()) return;  // proceed() reads on.
-  const auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
+  if (held_ || stalled_ || too_much_open()) return;  // proceed() reads on.
+  auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
   if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
       if (has_output() && !write_armed_) arm_write();
@@ -64,9 +57,9 @@ void Session::on_readable() {
     return close("client_reset");
   }
   if (received.got == 0) return on_end();
-  keep(take_commands(received.bytes));
+  keep(take_commands(received.bytes), received.large);
   if (tls_ && tls_->ended() && !closed_) return on_end();
-  if (!closed_ && !held_ && !closing_ && !too_much_open()) arm();
+  if (!closed_ && !held_ && !stalled_ && !closing_ && !too_much_open()) arm();
 }
 
 /// Half closed: what it asked for is still answered.
@@ -74,20 +67,24 @@ void Session::on_end() {
   ended_ = true;
   const bool waits_for_data =
       client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
-  if (idle() || tunnel_ || waits_for_data) return close("client_closed");
+  if (idle() || tunnel_ || stream_ || waits_for_data) return close("client_closed");
   server_.visit_later(*this);
 }
 
-void Session::keep(std::string_view rest) {
+void Session::keep(std::string_view rest, std::string& all) {
   if (rest.empty()) {
     parser_.release();
-    if (rest_.capacity() > 4096) rest_ = {};
+    if (rest_.capacity() > 4096) std::string().swap(rest_);
     return;
   }
   rest_since_ = server_.turn().now;
-  // A large value is known to come: make room for it once.
-  if (parser_.missing() > rest_.capacity()) rest_.reserve(rest.size() + parser_.missing());
-  rest_.assign(rest);
+  if (rest.size() == all.size() && rest.data() == all.data()) {
+    rest_ = std::move(all);
+  } else {
+    // A large value is known to come: make room for it once.
+    if (parser_.missing() > rest_.capacity()) rest_.reserve(rest.size() + parser_.missing());
+    rest_.assign(rest);
+  }
 }
 
 bool Session::has_output() const { return !out_.empty() || (tls_ && tls_->unsent()); }
@@ -101,10 +98,22 @@ bool Session::too_much_open() const {
 
 std::string_view Session::take_commands(std::string_view bytes) {
   while (!bytes.empty() && !closing_ && !closed_ && !held_) {
+    if (stream_) {
+      bytes = stream(bytes);
+      if (stalled_) break;
+      continue;
+    }
     if (too_much_open()) break;
     protocol::Command command;
     const auto step = parser_.parse(bytes, command);
-    if (step.status == Status::incomplete) break;
+    if (step.status == Status::incomplete) {
+      if (parser_.missing() < stream_from || keeps_large_) break;
+      const auto large = take_large(bytes);
+      if (large == Large::goes_on) return {};
+      held_ = large == Large::waits;
+      break;
+    }
+    keeps_large_ = false;
     if (step.status == Status::failed) {
       refuse(step);
       return {};
@@ -159,36 +168,6 @@ bool Session::take_outside(const protocol::Command& command) {
   return true;
 }
 
-void Session::await_tunnel() {
-  held_ = awaiting_ = true;
-  server_.tunnel_on(*this, {}, true);
-}
-
-bool Session::take_in_tunnel(const protocol::Command& command) {
-  if (awaiting_) return false;
-  const auto* spec = protocol::find_command(command.name());
-  using protocol::Verb;
-  const auto verb = spec == nullptr ? Verb::other : spec->verb;
-  if (verb == Verb::reset || verb == Verb::quit) {
-    // First what was asked before it is answered; then it is decided without the tunnel.
-    leaving_ = true;
-    await_tunnel();
-    return false;
-  }
-  // In RESP3 a subscribed client may do anything, and what it is called is known here only.
-  const bool is_local = spec != nullptr && spec->route == protocol::Route::local &&
-                        verb != Verb::ping && client.resp == protocol::Resp::v3;
-  if (is_local && !tunnel_quiet_) {
-    await_tunnel();
-    return false;
-  }
-  if (is_local) return take_outside(command);
-  tunnel_quiet_ = false;
-  server_.tunnel_on(*this, command.wire, false);
-  if (may_end_tunnel(command)) await_tunnel();
-  return true;
-}
-
 void Session::refuse(const protocol::CommandParser::Step& step) {
   // What came before it is still answered; an attack through another protocol gets no answer
   // itself.
@@ -217,12 +196,6 @@ void Session::reply_part(std::uint64_t number, std::string_view bytes) {
   server_.write_later(*this, dirty_);
 }
 
-void Session::tunnel(std::string_view bytes) {
-  if (closed_) return;
-  out_.bytes() += bytes;
-  server_.write_later(*this, dirty_);
-}
-
 void Session::push(std::string_view bytes) {
   if (closed_) return;
   (queue_.in_the_middle() ? pushes_ : out_.bytes()) += bytes;
@@ -240,11 +213,11 @@ void Session::proceed() {
   held_ = false;
   if (too_much_open()) return;
   if (!rest_.empty()) {
-    const auto all = std::move(rest_);
+    auto all = std::move(rest_);
     rest_.clear();
-    keep(take_commands(all));
+    keep(take_commands(all), all);
   }
-  if (!closed_ && !closing_ && !held_ && !too_much_open()) arm();
+  if (!closed_ && !closing_ && !held_ && !stalled_ && !too_much_open()) arm();
 }
 
 void Session::flush() {
@@ -264,9 +237,13 @@ void Session::flush() {
     }
     return arm_write();
   }
+  if (slow_reader_) {
+    slow_reader_ = false;
+    server_.read_on(client.id);
+  }
   if (closing_ && queue_.head() == client.next) return close(why_);
   // Room again: read on where back-pressure had stopped it.
-  if (!armed_ && !held_) proceed();
+  if (!armed_ && !held_ && !stalled_) proceed();
   const bool all_answered = queue_.head() == client.next && !held_ && out_.empty();
   if (ended_ && all_answered) close("client_closed");
 }
@@ -283,6 +260,7 @@ void Session::arm_write() {
 }
 
 void Session::check_limits(policies::TimePoint now) {
+  if (slow_reader_ && now > slow_until_) return close("output_limit");
   if (tls_ && !tls_->established()) {
     if (now - rest_since_ > server_.settings().tls.handshake_timeout) close("tls_handshake");
     return;

@@ -5,10 +5,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "policies/client.hpp"
 #include "protocol/command_parser.hpp"
 #include "protocol/reply_queue.hpp"
+#include "protocol/request_stream.hpp"
 #include "proxy/loop.hpp"
 #include "proxy/turn.hpp"
 
@@ -55,6 +57,12 @@ class Session : public std::enable_shared_from_this<Session> {
   bool closed() const { return closed_; }
   bool reading_paused() const { return held_ || !rest_.empty(); }
   bool in_tunnel() const { return tunnel_; }
+  /// Replies it has not read.
+  std::size_t backlog() const { return out_.size(); }
+  /// The stream's link has room again. \returns whether the session had waited for it.
+  bool unstall() { return std::exchange(stalled_, false); }
+  /// A link waits until it has read what it was sent, but not beyond `until`.
+  void mark_slow(policies::TimePoint until);
   bool idle() const { return client.next == queue_.head() && rest_.empty() && out_.empty(); }
 
  private:
@@ -68,11 +76,19 @@ class Session : public std::enable_shared_from_this<Session> {
   bool take_outside(const protocol::Command& command);
   /// Holds everything back until the tunnel has answered what it was asked so far.
   void await_tunnel();
+  /// Whether what follows this command may belong behind the tunnel: its reply will say.
+  static bool may_end_tunnel(const protocol::Command& command);
+  // session_stream.cpp: a large request goes on while it comes.
+  enum class Large { goes_on, waits, is_kept, is_refused };
+  Large take_large(std::string_view bytes);
+  /// Takes what belongs to it. \returns the rest.
+  std::string_view stream(std::string_view bytes);
   bool take_in_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
   bool too_much_open() const;
   bool has_output() const;
-  void keep(std::string_view rest);
+  /// Keeps what was not used of `all`, whose storage is taken over when it is all of it.
+  void keep(std::string_view rest, std::string& all);
   void arm_write();
 
   Server& server_;
@@ -80,12 +96,17 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Tls> tls_;
   protocol::CommandParser parser_;
   protocol::ReplyQueue queue_;
+  std::unique_ptr<protocol::RequestStream> stream_;  ///< The request that goes on while it comes.
   std::string rest_;    ///< Bytes read and not used: an unfinished command, or ones that must wait.
   Outbox out_;          ///< Replies not sent.
   std::string pushes_;  ///< What came in the middle of a reply.
   std::set<std::uint64_t> muted_;     ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
+  bool keeps_large_ = false;  ///< The request that is coming must be whole first.
+  bool stalled_ = false;      ///< The stream's link has not sent what it was given.
+  bool slow_reader_ = false;  ///< An upstream link waits until it has read.
+  policies::TimePoint slow_until_{};
   bool leaving_ = false;       ///< The tunnel ends with its next answer, subscriptions or not.
   bool awaiting_ = false;      ///< That answer is on its way.
   bool tunnel_quiet_ = false;  ///< All that the tunnel was asked is answered.

@@ -46,7 +46,7 @@ std::string failure_of(const Tls* tls) {
 void Outbox::clear() {
   bytes_.clear();
   sent_ = 0;
-  if (bytes_.capacity() > spare_capacity) bytes_ = {};
+  if (bytes_.capacity() > spare_capacity) std::string().swap(bytes_);
 }
 
 bool Outbox::send(int fd, Tls* tls) {

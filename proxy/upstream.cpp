@@ -12,33 +12,12 @@ namespace pannier::proxy {
 
 namespace {
 
-/// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
-constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
 constexpr std::size_t stream_from = 16 * 1024;  ///< Larger replies are passed on in pieces.
-constexpr policies::ExchangeId our_own = 0;     ///< The conversation that is SELECT or HELLO.
 
 }  // namespace
 
 Upstream::Upstream(Server& server, policies::Link link, protocol::Resp resp)
     : server_(server), link_(link), resp_(resp), socket_(server.loop()), db_(link.db) {}
-
-void Upstream::speak(protocol::Resp resp) {
-  if (resp == resp_) return;
-  resp_ = resp;
-  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
-  std::string command;
-  protocol::append_command(command, {"HELLO", resp == protocol::Resp::v3 ? "3" : "2"});
-  send(our_own, 1, command);
-}
-
-void Upstream::select(std::uint32_t db) {
-  if (db == db_) return;
-  db_ = db;
-  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
-  std::string command;
-  protocol::append_command(command, {"SELECT", std::to_string(db)});
-  send(our_own, 1, command);
-}
 
 Upstream::~Upstream() = default;
 
@@ -84,23 +63,6 @@ void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::s
   if (state_ == State::idle) connect();
 }
 
-void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
-  tunnel_ = client;
-  was_tunnel_ = true;
-  pending() += wire;
-  server_.write_later(*this, dirty_);
-  if (state_ == State::failed) {
-    server_.tunnel_to(client, last_error_);
-    server_.close_session(client, "upstream unavailable");
-  }
-  if (state_ == State::idle) connect();
-}
-
-void Upstream::tunnel_on(std::string_view wire) {
-  pending() += wire;
-  server_.write_later(*this, dirty_);
-}
-
 void Upstream::flush() {
   dirty_ = false;
   if (state_ != State::ready && state_ != State::handshaking) return;
@@ -109,6 +71,7 @@ void Upstream::flush() {
     return server_.break_later(shared_from_this(), failure_of(tls_.get()));
   }
   if (!out_.empty() || (tls_ && tls_->unsent())) arm_write();
+  if (taking_ && unsent() < most_unsent / 4) server_.stream_room(link_.client);
 }
 
 void Upstream::arm_write() {
@@ -122,7 +85,7 @@ void Upstream::arm_write() {
 }
 
 void Upstream::arm_read() {
-  if (read_armed_) return;
+  if (read_armed_ || paused_) return;
   read_armed_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this(),
                                          at = generation_](boost::system::error_code error) {
@@ -134,7 +97,7 @@ void Upstream::arm_read() {
 
 void Upstream::on_readable() {
   auto& turn = server_.begin_turn();
-  const auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
+  auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
   if (state_ == State::connecting && tls_->established()) {
     shake_hands();
     if (received.got < 0) return;
@@ -145,11 +108,11 @@ void Upstream::on_readable() {
     return broken(failure_of(tls_.get()));
   }
   const auto at = generation_;
-  take_replies(received.bytes);
+  take_replies(received.bytes, received.large);
   if (at == generation_) arm_read();
 }
 
-void Upstream::take_replies(std::string_view bytes) {
+void Upstream::take_replies(std::string_view bytes, std::string& all) {
   using Status = protocol::ReplyScanner::Status;
   const auto generation = generation_;
   std::size_t begin = 0, at = scanned_;
@@ -167,7 +130,11 @@ void Upstream::take_replies(std::string_view bytes) {
   if (at - begin >= stream_from || streaming_) {
     if (stream(bytes.substr(begin, at - begin))) begin = at;
   }
-  rest_.assign(bytes.substr(begin));
+  if (begin == 0 && bytes.size() == all.size() && bytes.data() == all.data()) {
+    rest_ = std::move(all);
+  } else {
+    rest_.assign(bytes.substr(begin));
+  }
   scanned_ = at - begin;
 }
 
@@ -177,6 +144,8 @@ bool Upstream::stream(std::string_view piece) {
   if (link_.kind == policies::Link::Kind::lane && !scalar) return false;
   streaming_ = true;
   server_.answer_part(slots_.front().client, slots_.front().number, piece);
+  slots_.front().sent = server_.turn().now;  // It is on its way.
+  paused_ = server_.is_slow(slots_.front().client, shared_from_this());
   return true;
 }
 
@@ -196,6 +165,7 @@ void Upstream::take_whole(std::string_view reply) {
   if (slot.client == 0) {
     const auto exchange = slot.number;
     finish_front(1);
+    if (exchange == nobody) return;
     if (exchange == our_own) {
       // In another database than it should be nothing may run.
       if (kind == '-') broken("SELECT or HELLO was refused");
@@ -215,32 +185,6 @@ void Upstream::take_whole(std::string_view reply) {
   }
   run_ = run_.empty() ? reply : std::string_view(run_.data(), run_.size() + reply.size());
   if (++run_count_ == slot.count) flush_run();
-}
-
-void Upstream::tunnel_mark() {
-  std::string ping;
-  protocol::append_command(ping, {"PING", tunnel_marker});
-  tunnel_on(ping);
-}
-
-void Upstream::pass_through_tunnel(std::string_view reply) {
-  protocol::ReplyReader reader(reply);
-  const auto head = reader.next();
-  const bool is_list = (head.kind == '>' || head.kind == '*') && head.number > 0;
-  const auto what = is_list ? reader.next().text : head.text;
-  const bool is_pong = is_list && what == "pong" && head.number == 2;
-  if ((is_pong ? reader.next().text : what) == tunnel_marker) {
-    const auto client = tunnel_;
-    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0;
-    if (ended) tunnel_ = 0;
-    return server_.tunnel_answered(client, ended);
-  }
-  if (is_list && head.number == 3 && what.ends_with("subscribe")) {
-    reader.skip();
-    const bool of_shards = what == "ssubscribe" || what == "sunsubscribe";
-    (of_shards ? shard_subscriptions_ : subscriptions_) = reader.next().number;
-  }
-  server_.tunnel_to(tunnel_, reply);
 }
 
 void Upstream::flush_run() {
@@ -269,7 +213,7 @@ void Upstream::fail_slots(std::string_view error) {
   streaming_ = false;
   for (const auto& slot : slots) {
     if (slot.client == 0) {
-      if (slot.number != our_own) server_.fail_later(slot.number, error);
+      if (slot.number != our_own && slot.number != nobody) server_.fail_later(slot.number, error);
       continue;
     }
     std::string errors;
@@ -301,11 +245,34 @@ void Upstream::broken(std::string_view reason) {
   rest_.clear();
   out_.clear();
   scanned_ = 0;
+  end_stream();
   state_ = State::idle;
   last_error_ = errors::down(where, in_time ? "no reply" : reason);
   fail_slots(error);
   if (tunnel_ != 0) server_.close_session(tunnel_, "upstream lost");
   server_.link_lost(*this, last_error_, reason);
+}
+
+/// Behind a client that does not read: others are not made to wait longer than for upstream.
+void Upstream::give_up_late(policies::TimePoint now) {
+  const auto& settings = server_.settings().upstream;
+  const auto error =
+      errors::time(server_.upstream_name(), std::to_string(settings.op_timeout.count()));
+  for (std::size_t i = 1; i < slots_.size(); ++i) {
+    auto& slot = slots_[i];
+    const bool is_done = slot.client == 0 && (slot.number == our_own || slot.number == nobody);
+    const bool is_its = slot.client == slots_.front().client;
+    if (is_done || is_its || slot.may_block || now - slot.sent <= settings.op_timeout) continue;
+    const auto late = slot;
+    slot = {0, nobody, late.count, late.sent, true, false};
+    if (late.client == 0) {
+      server_.fail_later(late.number, error);
+      continue;
+    }
+    std::string errors;
+    for (std::uint32_t n = 0; n < late.count; ++n) errors += error;
+    server_.answer_run(late.client, late.number, late.count, errors);
+  }
 }
 
 void Upstream::tick(policies::TimePoint now) {
@@ -320,7 +287,8 @@ void Upstream::tick(policies::TimePoint now) {
     if (link_ == server_.first_lane()) connect();
     return;
   }
-  if (state_ == State::ready && !slots_.empty() && !slots_.front().may_block &&
+  if (paused_ && slots_.size() > 1) give_up_late(now);
+  if (state_ == State::ready && !slots_.empty() && !slots_.front().may_block && !paused_ &&
       now - slots_.front().sent > settings.op_timeout) {
     broken("timeout");
   }

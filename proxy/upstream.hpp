@@ -48,13 +48,17 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   // For a link that is one client's own for a while.
   /// What follows runs in database `db`.
   void select(std::uint32_t db);
+  /// The command that was forwarded last is not whole: pieces follow.
+  void begin_stream();
+  /// \returns whether more is unsent than should be.
+  bool stream_on(std::string_view piece, bool is_last);
   /// What follows is answered in this protocol.
   void speak(protocol::Resp resp);
   /// From now on it is the link's named `to`; see is_idle().
   void lend(policies::Link to) { link_ = to; }
   /// It is ready, and nothing that was asked of it is unanswered.
   bool is_idle() const {
-    return state_ == State::ready && slots_.empty() && tunnel_ == 0 && !was_tunnel_;
+    return state_ == State::ready && slots_.empty() && tunnel_ == 0 && !was_tunnel_ && !taking_;
   }
   void rest_since(policies::TimePoint now) { resting_since_ = now; }
   policies::TimePoint resting_since() const { return resting_since_; }
@@ -71,13 +75,29 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void close(std::string_view why);
 
   State state() const { return state_; }
+  bool has_replies_due() const { return !slots_.empty(); }
+  template <class Visit>
+  void for_each_client(Visit visit) const {
+    for (const auto& slot : slots_) {
+      if (slot.client != 0) visit(slot.client);
+    }
+  }
   /// Since it last began to connect it has sent a reply, if only a refusal.
   bool has_answered() const { return answered_; }
   policies::Link link() const { return link_; }
   std::size_t inflight() const { return inflight_; }
-  std::size_t unsent() const { return out_.size(); }
+  std::size_t unsent() const { return out_.size() + waiting_.size(); }
+  /// Reads again what it left unread because of a client.
+  void read_on();
 
  private:
+  /// The conversation that is our own SELECT or HELLO.
+  static constexpr policies::ExchangeId our_own = 0;
+  /// The conversation that has been given up: its replies are for nobody.
+  static constexpr policies::ExchangeId nobody = ~policies::ExchangeId{0};
+  /// What a streamed request may leave unsent before its client is not read from.
+  static constexpr std::size_t most_unsent = 1u << 20;
+
   /// What a reply is for: a run of requests of one client, or one conversation.
   struct Slot {
     policies::ClientId client = 0;  ///< 0: a conversation.
@@ -101,12 +121,14 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void arm_read();
   void arm_write();
   void on_readable();
-  void take_replies(std::string_view bytes);
+  void take_replies(std::string_view bytes, std::string& all);
   void take_whole(std::string_view reply);
   void pass_through_tunnel(std::string_view reply);
   bool stream(std::string_view piece);
   void flush_run();
   void finish_front(std::uint32_t replies);
+  void end_stream();
+  void give_up_late(policies::TimePoint now);
   void broken(std::string_view reason);
   Slot& push_slot(policies::ClientId client, std::uint64_t number, std::uint32_t count, bool merge);
 
@@ -134,6 +156,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   bool read_armed_ = false, write_armed_ = false, dirty_ = false;
   std::uint32_t db_ = 0;     ///< Where its next command runs.
   std::int64_t id_ = 0;      ///< What upstream calls it.
+  bool taking_ = false;      ///< A command is coming piece by piece.
+  bool paused_ = false;      ///< Not read until a client has read.
   bool was_tunnel_ = false;  ///< What is left of a tunnel nobody knows exactly.
   policies::TimePoint resting_since_{};
   policies::ClientId tunnel_ = 0;

@@ -189,6 +189,7 @@ void Upstream::fail(std::string_view why) {
   out_.clear();
   waiting_.clear();
   scanned_ = 0;
+  end_stream();
   const auto& settings = server_.settings().upstream;
   // Full jitter: sidecars that lost Redis together do not come back together.
   pause_ =
