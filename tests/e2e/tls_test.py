@@ -302,6 +302,28 @@ class ReloadTest(TlsCase):
         with self.pannier.tls_wire() as wire:
             return wire.socket.getpeercert()["subject"][0][0][1]
 
+    def test_new_certificates_are_noticed_without_being_told(self):
+        self.made.certificate("rotated", "ca")
+        with TlsPannier("", self.upstream, self.made.yaml("rotated"), self.made.context()) as self.pannier:
+            self.assertEqual(self.serial(), "rotated")
+            for suffix in ("", ".key"):
+                os.replace(self.made.path("client" + suffix), self.made.path("rotated" + suffix))
+            wait_until(lambda: self.serial() == "client", "the new one is shown", 6)
+
+    def test_a_session_is_taken_up_again_until_the_certificates_are_others(self):
+        context = self.made.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # Whose sessions Python can keep.
+
+        def connect(session):
+            with socket.create_connection(("127.0.0.1", self.pannier.tls_port), 5) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost", session=session) as client:
+                    return client.session, client.session_reused
+        session, reused = connect(None)
+        self.assertFalse(reused)
+        self.assertTrue(connect(session)[1])
+        self.pannier.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not connect(session)[1], "it is not taken up any more")
+
     def test_certificates_are_read_again_and_bad_ones_are_not_taken(self):
         current, key = self.made.path("current"), self.made.path("current.key")
 

@@ -46,7 +46,8 @@ const std::string locked_key =
 class Files {
  public:
   Files() {
-    std::string name = (std::filesystem::temp_directory_path() / "pannier-tls-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "pannier-tls-").string() + std::string(6, 'X');
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     folder_ = name;
     write("cert", certificate);
