@@ -1,5 +1,7 @@
 // Where clients connect, and what TLS needs on either side.
 
+#include <tuple>
+
 #include "proxy/address.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/tls.hpp"

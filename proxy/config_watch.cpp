@@ -1,5 +1,7 @@
 #include "proxy/config_watch.hpp"
 
+#include <sys/stat.h>
+
 #include <fstream>
 #include <iterator>
 
@@ -23,13 +25,31 @@ std::string contents(const std::string& path) {
 
 }  // namespace
 
-ConfigWatch::ConfigWatch(Loop& loop, std::string path, std::function<void()> changed)
-    : path_(std::move(path)), seen_(contents(path_)), changed_(std::move(changed)), timer_(loop) {
+ConfigWatch::ConfigWatch(Loop& loop, std::string path, Named named, std::function<void()> changed)
+    : path_(std::move(path)),
+      named_(std::move(named)),
+      seen_(state()),
+      changed_(std::move(changed)),
+      timer_(loop) {
   look();
 }
 
+/// Changes when one of the files does; empty while one of them is not there.
+std::string ConfigWatch::state() const {
+  auto all = contents(path_);
+  for (const auto& file : named_()) {
+    struct stat found {};
+    if (all.empty() || ::stat(file.c_str(), &found) != 0) return {};
+    for (const auto part : {static_cast<long>(found.st_ino), static_cast<long>(found.st_size),
+                            static_cast<long>(found.st_mtim.tv_sec), found.st_mtim.tv_nsec}) {
+      all += ' ' + std::to_string(part);
+    }
+  }
+  return all;
+}
+
 void ConfigWatch::look() {
-  auto now = contents(path_);
+  auto now = state();
   if (!now.empty() && now != seen_) {
     seen_ = std::move(now);
     changed_();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "proxy/admin.hpp"
@@ -44,6 +45,16 @@ Loaded load(const Options& options) {
   auto again = parse_config(print_config(settings), "command line");
   if (!again) throw BadConfig(again.error());
   return {std::move(again->settings), std::move(loaded->warnings)};
+}
+
+/// What the configuration reads beside its own file.
+std::vector<std::string> tls_files(const policies::Settings& settings) {
+  const auto& [up, down] = std::tie(settings.upstream.tls, settings.tls);
+  std::vector<std::string> files;
+  for (const auto* name : {&up.ca, &up.cert, &up.key, &down.ca, &down.cert, &down.key}) {
+    if (!name->empty()) files.push_back(*name);
+  }
+  return files;
 }
 
 std::size_t descriptor_limit() {
@@ -108,7 +119,9 @@ Program::Program(const Options& options, Loaded loaded)
                                                settings.admin.allowed_hosts});
   }
   if (!options_.config.empty()) {
-    watch_ = std::make_unique<ConfigWatch>(loop_, options_.config, [this] { reload(); });
+    watch_ = std::make_unique<ConfigWatch>(
+        loop_, options_.config, [this] { return tls_files(server_.settings()); },
+        [this] { reload(); });
   }
 }
 

@@ -51,7 +51,7 @@ void Session::on_readable() {
   auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
   if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
-      if (has_output() && !write_armed_) arm_write();
+      if (tls_ && tls_->unsent() && !write_armed_) arm_write();
       return arm();
     }
     return close("client_reset");

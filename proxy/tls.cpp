@@ -81,11 +81,14 @@ struct TlsContext::Parts {
       : ssl(method), bio(bio_method, BIO_meth_free) {
     auto* const context = ssl.native_handle();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context,
-                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
-    // A resumed session would be believed after the certificates have changed.
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    // One ticket: a client that does not set TCP_NODELAY sends its first command only after it has
+    // heard something behind its handshake, 40 ms later if that is a bare acknowledgement. Tickets
+    // of an earlier context, with other certificates, cannot be read by this one.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_num_tickets(context, 1);
+    constexpr unsigned char scope[] = "pannier";
+    SSL_CTX_set_session_id_context(context, scope, sizeof scope);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   }
 
@@ -246,7 +249,7 @@ ssize_t Tls::receive(int fd, std::span<char> sealed, std::span<char> plain) {
 
 void Tls::flush(int fd) {
   if (!out_.empty()) out_.send(fd);
-  if (out_.empty()) out_ = {};
+  if (out_.empty()) out_.release();
 }
 
 ssize_t Tls::send(int fd, std::string_view bytes) {
@@ -254,7 +257,7 @@ ssize_t Tls::send(int fd, std::string_view bytes) {
   while (true) {
     if (!out_.empty() && !out_.send(fd)) return -1;
     if (!out_.empty()) break;
-    out_ = {};
+    out_.release();
     done += std::exchange(sealed_, 0);
     if (done == bytes.size() || done >= send_at_once || !established()) break;
     if (!seal(bytes.substr(done, seal_at_once))) {

@@ -16,7 +16,7 @@ struct ssl_st;
 namespace pannier::proxy {
 
 /// What all TLS connections of one kind share: a certificate with its key, and who is believed.
-/// The files are read once, when it is made. TLS 1.2 and 1.3, no renegotiation, no tickets.
+/// The files are read once, when it is made. TLS 1.2 and 1.3, no renegotiation.
 class TlsContext {
  public:
   /// Which setting is at fault ("key"), and why, as a sentence without the name.

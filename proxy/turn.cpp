@@ -49,6 +49,11 @@ void Outbox::clear() {
   if (bytes_.capacity() > spare_capacity) std::string().swap(bytes_);
 }
 
+void Outbox::release() {
+  std::string().swap(bytes_);
+  sent_ = 0;
+}
+
 bool Outbox::send(int fd, Tls* tls) {
   const std::string_view rest(bytes_.data() + sent_, size());
   const auto sent = tls == nullptr

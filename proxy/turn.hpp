@@ -50,6 +50,8 @@ class Outbox {
   /// To append to.
   std::string& bytes() { return bytes_; }
   void clear();
+  /// Gives all memory back. REQUIRES empty().
+  void release();
 
   /// Sends what the socket takes, through `tls` unless it is null. \returns false on an error other
   /// than "try again"; see failure_of().

@@ -74,8 +74,15 @@ TEST_CASE("An upstream URL gives an address, a user and a password") {
   CHECK(url_reading("unix:/run/redis.sock") == "||unix:/run/redis.sock");
 }
 
+TEST_CASE("Only the scheme of an upstream URL asks for TLS") {
+  CHECK(url_reading("rediss://app:secret@redis/0") == "app|secret|redis:6379");
+  CHECK(parse_upstream_url("rediss://redis")->tls);
+  CHECK_FALSE(parse_upstream_url("redis://rediss")->tls);
+  CHECK_FALSE(parse_upstream_url("unix:/rediss://")->tls);
+  CHECK(url_reading("rediss://h/1").starts_with("only database 0 is read from a URL"));
+}
+
 TEST_CASE("An upstream URL that cannot be used is refused without repeating it") {
-  CHECK(url_reading("rediss://:secret@h") == "TLS to upstream is not available yet");
   CHECK(url_reading("redis://:secret@h/3") ==
         "only database 0 is read from a URL; clients choose theirs with SELECT");
   CHECK(url_reading("redis://secret@h").starts_with("a name without password is taken for either"));
@@ -87,13 +94,15 @@ TEST_CASE("An upstream URL that cannot be used is refused without repeating it")
   CHECK(url_reading("redis://h:0") == "port 0 cannot be connected to");
   CHECK(url_reading("redis://h:x") == "the port is a number up to 65535");
   CHECK(url_reading("redis://") == "no host name or address stands before the port");
-  CHECK(url_reading("h:6379") == "write redis://[user:password@]host:port or unix:/path");
+  CHECK(url_reading("h:6379") ==
+        "write redis:// or rediss:// [user:password@]host:port, or unix:/path");
   CHECK(url_reading("unix:x") == "a unix socket is written unix:/path, with an absolute path");
 }
 
 TEST_CASE("A URL is shown without its password") {
   CHECK(url_without_password("redis://app:se@cret@h:1/0") == "redis://app:***@h:1/0");
   CHECK(url_without_password("redis://:secret@h") == "redis://:***@h");
+  CHECK(url_without_password("rediss://:secret@h") == "rediss://:***@h");
   CHECK(url_without_password("redis://secret@h") == "redis://***@h");
   CHECK(url_without_password("redis://h:1") == "redis://h:1");
   CHECK(url_without_password("unix:/run/a@b.sock") == "unix:/run/a@b.sock");

@@ -18,8 +18,8 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {"Listen: x", "1:1: unknown key 'Listen' (did you mean 'listen'?)"},
       {"limts: {}", "1:1: unknown key 'limts' (did you mean 'limits'?)"},
       {"cache: {}",
-       "1:1: unknown key 'cache' (known: listen, mode, drain, upstream, memory, limits, admin, "
-       "log, tiers, deny, rules)"},
+       "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, drain, upstream, "
+       "tls, memory, limits, admin, log, tiers, deny, rules)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
@@ -110,7 +110,7 @@ TEST_CASE("Addresses that would open the sidecar to other machines are refused")
       {"listen: '[::]:6380'", "1:9: listen: '[::]:6380'" + open},
       {"listen: 127.evil.example:6380", "1:9: listen: '127.evil.example:6380'" + open},
       {"listen: 6380", "1:9: listen: '6380': the port is missing; write host:port or unix:/path"},
-      {"listen: off", "1:9: listen: 'off': the port is missing; write host:port or unix:/path"},
+      {"listen: off", "1:9: listen: off leaves no way in; listen_unix and listen_tls are off, too"},
       {"listen: 127.0.0.1:9180", "1:9: listen: '127.0.0.1:9180' is the address of admin, too"},
       {"listen: 127.0.0.1:6379",
        "1:9: listen: '127.0.0.1:6379' is the address of upstream, too; the sidecar would connect "
@@ -129,10 +129,10 @@ TEST_CASE("Addresses that would open the sidecar to other machines are refused")
 
 TEST_CASE("A bad upstream URL is refused, and never repeated") {
   check_rows({
-      {"upstream: rediss://:secret@h", "1:11: url: TLS to upstream is not available yet"},
       {"upstream: {url: \"redis://:secret@h/2\"}",
        "1:17: url: only database 0 is read from a URL; clients choose theirs with SELECT"},
-      {"upstream: http://h", "1:11: url: write redis://[user:password@]host:port or unix:/path"},
+      {"upstream: http://h",
+       "1:11: url: write redis:// or rediss:// [user:password@]host:port, or unix:/path"},
       {"upstream: {}\nlisten: 127.0.0.1:6379\n",
        "2:9: listen: '127.0.0.1:6379' is the address of upstream, too; the sidecar would connect "
        "to itself"},
