@@ -63,7 +63,7 @@ class Generator:
             ["MGET", k, self.key(), self.key()], ["INCR", k], ["INCRBYFLOAT", k, "0.5"],
             ["APPEND", k, "z"], ["GETDEL", k], ["SETNX", k, 1], ["MSET", k, 1, self.key(), 2],
             ["STRLEN", k], ["GETRANGE", k, 0, 3], ["SET", k, 1, "PXAT", 99999999999999],
-            ["SETEX", k, 1000, self.value()], ["GETEX", k, "PERSIST"], ["SETBIT", k, 9, 1]])
+            ["SET", k, self.value(), "EXAT", 99999999999], ["GETEX", k, "PERSIST"], ["SETBIT", k, 9, 1]])
 
     def keys(self):
         k = self.key()
