@@ -20,8 +20,8 @@ CONVERSATIONS = {
         "b: PUBLISH one z | a: UNSUBSCRIBE one | direct: PUBLISH one lost | "
         "direct: PUBLISH two kept | a: UNSUBSCRIBE two | a: PING ; SET k v ; GET k",
     "patterns":
-        "a: PSUBSCRIBE o* *e | b: PUBLISH one x | a: PUNSUBSCRIBE o* | b: PUBLISH one y | "
-        "a: PUNSUBSCRIBE *e | b: PUBLISH one lost | a: GET k",
+        "a: PSUBSCRIBE o* t? t* | b: PUBLISH one x | a: PUNSUBSCRIBE o* | b: PUBLISH one lost | "
+        "b: PUBLISH two y | a: PUNSUBSCRIBE t* ; PUNSUBSCRIBE t? | b: PUBLISH two lost | a: GET k",
     "shards":
         "a: SSUBSCRIBE one | b: SPUBLISH one x | b: PUBLISH one other | a: SUNSUBSCRIBE one | "
         "b: SPUBLISH one lost | a: GET k",
