@@ -57,6 +57,7 @@ VOLATILE = {
     "sort": (unordered, SEED),
     "sort_ro": (unordered, SEED),
     "acl cat": (unordered, SEED),
+    "function list": (unordered, SEED),
     "config get": (unordered, SEED),
     "command": (unordered, SEED),
     "command docs": (docs, SEED),

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 
-from differential_table_test import RULES, shown
+from differential_table_test import NO_RULES, RULES, shown
 from lockstep import Lockstep
 from random_pipeline import Generator, wire
 from support import Pannier, Redis
@@ -53,7 +53,7 @@ def reduced(lock, commands, other, seen):
 
 def main(seconds=30.0, seed=1, at_most=5):
     failures, asked = [], 0
-    with Redis() as direct, Redis() as one, Redis() as two, Pannier("", one.port) as plain, \
+    with Redis() as direct, Redis() as one, Redis() as two, Pannier(NO_RULES, one.port) as plain, \
             Pannier(RULES, two.port) as ruled, \
             Lockstep([direct.port, plain.port, ruled.port], 3.0) as lock:
         deadline = time.monotonic() + seconds
