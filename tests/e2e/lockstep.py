@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 
 from support import encode
 
@@ -13,22 +14,23 @@ SILENT = b"<silent>"
 class Asker:
     """A connection that is opened again when a session closed it or left it unusable."""
 
-    def __init__(self, port, timeout=1.5):
-        self.port, self.timeout = port, timeout
+    def __init__(self, port):
+        self.port = port
         self.socket = None
 
     def send(self, data):
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+            self.socket = socket.create_connection(("127.0.0.1", self.port), 5)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.socket.sendall(data)
         except ConnectionError:
             pass  # Whoever reads sees it.
 
-    def until(self, end):
+    def until(self, end, deadline):
         """Everything up to `end`, or with a mark for how it ended instead."""
         pieces = bytearray()
+        self.socket.settimeout(max(deadline - time.monotonic(), 0.05))
         try:
             while not pieces.endswith(end):
                 piece = self.socket.recv(1 << 20)
@@ -51,7 +53,8 @@ class Lockstep:
     for the next one, and with a PING that tells where its replies end."""
 
     def __init__(self, ports, timeout=1.5):
-        self.askers = [Asker(port, timeout) for port in ports]
+        self.askers = [Asker(port) for port in ports]
+        self.timeout = timeout
         self.count = 0
 
     def __enter__(self):
@@ -72,7 +75,8 @@ class Lockstep:
         end = b"$%d\r\n%s\r\n" % (len(mark), mark)
         for asker in self.askers:
             asker.send(data)
-        return [asker.until(end) for asker in self.askers]
+        deadline = time.monotonic() + self.timeout
+        return [asker.until(end, deadline) for asker in self.askers]
 
 
 def tree(data):
