@@ -97,6 +97,12 @@ class RedisIsKilled(Load):
         self.wire.send(encode("GET", "lost:1") + encode("SET", "lost:1", "later"))
         self.assertEqual(self.wire.reply(), self.lost)  # It might have read what was sent after it.
         self.assertEqual(self.wire.reply(), self.lost)
+        self.await_reply(b":1\r\n", "EXISTS", "lost:1")
+        self.wire.call("HELLO", "3")
+        writes = encode("EVAL", "return redis.call('SET', 'lost:1', 'later')", "0")
+        self.relay.to_server.cut_inside(encode("GET", "lost:1"), 5)
+        self.wire.send(encode("GET", "lost:1") + writes)
+        self.assertEqual([self.wire.reply(), self.wire.reply()], [self.lost] * 2)
         self.assertEqual(self.metric("pannier_reads_retried_total"), 1)
 
     def test_c1_no_more_reads_are_asked_again_than_the_budget_allows(self):
