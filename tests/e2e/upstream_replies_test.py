@@ -91,6 +91,14 @@ class Handshakes(Scripted):
         self.assertEqual(self.wire.call("SET", "plain:1", "x"),
                          b"-NOPERM this user has no permissions to run the 'set' command\r\n")
 
+    def test_c25_a_redis_that_refuses_the_sidecar_is_not_replaced_by_memory(self):
+        """What is written there would be thrown away as soon as the password is right."""
+        self.start(redis_options=("--requirepass", "secret"))
+        self.await_state("down")
+        for key in ("plain:1", "lost:1"):
+            self.assertRegex(self.wire.call("SET", key, "x"),
+                             rb"^-ERR pannier: upstream .+ unavailable \(NOAUTH .+\); not executed\r\n$")
+
     def test_c9_with_a_name_that_means_nothing_every_key_of_a_command_gets_an_error(self):
         self.start_at(f"redis://{'x' * 64}.invalid:6379", RULES)  # No name server need be asked.
         for words in (("MGET", "a", "b"), ("MGET", "lost:1", "b", "lost:2"), ("MSET", "a", "1", "lost:1", "1"),
