@@ -41,6 +41,9 @@ constexpr std::string_view no_password =
 }  // namespace
 
 bool Pipeline::needs_own(const protocol::CommandSpec& spec, const protocol::Command& command) {
+  // On a shared connection SCRIPT KILL would wait behind the script it is to end.
+  const bool kills = spec.verb == Verb::script || spec.verb == Verb::function;
+  if (kills) return command.args.size() == 2 && equals_nocase(command.args[1], "kill");
   if (spec.route != protocol::Route::pin) return false;
   const bool streams = spec.verb == Verb::xread || spec.verb == Verb::xreadgroup;
   return !streams || protocol::blocks(spec, command.args);

@@ -260,6 +260,10 @@ void Session::arm_write() {
 }
 
 void Session::check_limits(policies::TimePoint now) {
+  // While it waits for data nothing is read from it, so its end would not be seen.
+  const bool waits =
+      held_ && client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
+  if (waits && peer_is_gone(socket_.native_handle())) return close("client_closed");
   if (slow_reader_ && now > slow_until_) return close("output_limit");
   if (tls_ && !tls_->established()) {
     if (now - rest_since_ > server_.settings().tls.handshake_timeout) close("tls_handshake");

@@ -1,5 +1,6 @@
 #include "proxy/turn.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -36,6 +37,11 @@ Received receive(Turn& turn, int fd, Tls* tls, std::string& rest) {
     received.bytes = received.large;
   }
   return received;
+}
+
+bool peer_is_gone(int fd) {
+  pollfd asked{fd, POLLRDHUP, 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 std::string failure_of(const Tls* tls) {

@@ -39,6 +39,9 @@ struct Received {
 /// bytes, not they behind it.
 Received receive(Turn& turn, int fd, Tls* tls, std::string& rest);
 
+/// Whether the peer has closed its side, whatever it sent before.
+bool peer_is_gone(int fd);
+
 /// Why the last receive() or send() failed, by its errno or what TLS says.
 std::string failure_of(const Tls* tls);
 

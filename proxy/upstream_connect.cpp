@@ -98,23 +98,17 @@ void Upstream::shake_hands() {
   const std::string user = url.user.empty() ? "default" : url.user;
   std::string wire;
   std::vector<Step> steps;
-  if (is_3 && !url.password.empty()) {
-    protocol::append_command(wire, {"HELLO", "3", "AUTH", user, url.password});
-  } else if (is_3) {
-    protocol::append_command(wire, {"HELLO", "3"});
-  } else if (!url.password.empty()) {
-    protocol::append_command(wire, {"AUTH", user, url.password});
+  // HELLO is answered while a script is busy, too, and says what this connection is called.
+  const std::string_view version = is_3 ? "3" : "2";
+  if (url.password.empty()) {
+    protocol::append_command(wire, {"HELLO", version});
   } else {
-    protocol::append_command(wire, {"PING"});
+    protocol::append_command(wire, {"HELLO", version, "AUTH", user, url.password});
   }
-  steps.push_back(is_3 ? Step::hello : Step::required);
+  steps.push_back(Step::hello);
   if (db_ != 0) {
     protocol::append_command(wire, {"SELECT", std::to_string(db_)});
     steps.push_back(Step::required);
-  }
-  if (link_.kind == policies::Link::Kind::own && !is_3) {
-    protocol::append_command(wire, {"CLIENT", "ID"});
-    steps.push_back(Step::id);
   }
   if (link_.kind == policies::Link::Kind::lane) {
     protocol::append_command(wire, {"CLIENT", "TRACKING", "ON", "OPTIN"});
@@ -140,7 +134,7 @@ void Upstream::settle_handshake(std::string_view reply) {
   const auto step = steps_.front();
   steps_.erase(steps_.begin());
   if (head.error()) {
-    const bool optional = step == Step::tracking || step == Step::databases || step == Step::id;
+    const bool optional = step == Step::tracking || step == Step::databases;
     if (!optional) return fail(error_text(reply));
     if (step == Step::tracking) {
       server_info_.tracks = false;
@@ -153,8 +147,6 @@ void Upstream::settle_handshake(std::string_view reply) {
       if (name == "version") server_info_.version = value.text;
       if (name == "id") id_ = value.number;
     }
-  } else if (step == Step::id) {
-    id_ = head.number;
   } else if (step == Step::databases && head.number == 2) {
     reader.next();
     const auto count = protocol::to_integer(reader.next().text);

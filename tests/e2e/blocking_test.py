@@ -50,7 +50,6 @@ class Blocking(unittest.TestCase):
                 self.assertIn(b"element", living.reply())
                 self.direct.call("FLUSHALL")
 
-    @unittest.skip("what is held stops the reading, so that its end is not seen")
     def test_a_client_that_dies_with_commands_behind_its_blocking_one_is_gone_as_well(self):
         with contextlib.ExitStack() as stack:
             dead = self.block(stack, "BLPOP", "q", 0)

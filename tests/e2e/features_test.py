@@ -133,7 +133,6 @@ class Features(unittest.TestCase):
         self.assertEqual(self.value("FCALL", "first", 1, "k"), b"v")
         self.assertEqual(self.wire.call("FUNCTION", "DELETE", "lib"), b"+OK\r\n")
 
-    @unittest.skip("SCRIPT KILL waits behind the script on a connection that clients share")
     def test_a_long_script_is_killed_from_another_connection(self):
         self.direct.call("CONFIG", "SET", "busy-reply-threshold", 50)
         self.wire.send(encode("EVAL", "while true do end", 0))
