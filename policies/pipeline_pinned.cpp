@@ -55,6 +55,12 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
   const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
   const bool forgets = ends || spec.verb == Verb::unwatch;
   if (!client.own_error.empty()) {
+    // A transaction that would be unguarded begins all the same: nothing of it may run, and who
+    // sends it whole does not look at this reply.
+    if (spec.verb == Verb::multi && !client.in_multi) {
+      client.in_multi = true;
+      return answer("+OK\r\n");
+    }
     auto lost = client.own_error;
     if (forgets) client.forget_transaction();
     return answer(std::move(lost));

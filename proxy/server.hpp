@@ -62,6 +62,8 @@ class Server final : public policies::Effects {
   void tunnel_on(Session& session, std::string_view wire, bool may_end);
   void act(Session& session, std::uint64_t number, const protocol::Command& command);
   void closed(Session& session, std::string_view why);
+  /// Logs where somebody spoke another protocol from; seldom.
+  void warn_of_attack(policies::ClientId client);
   /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
   void write_later(Session& session, bool& dirty);
   void write_later(Upstream& upstream, bool& dirty);
@@ -169,6 +171,7 @@ class Server final : public policies::Effects {
   std::vector<std::shared_ptr<Session>> sessions_;  ///< By the low bits of their ids.
   std::vector<std::uint32_t> free_places_;
   std::uint64_t serial_ = 0, ticks_ = 0;
+  policies::TimePoint warned_at_{};
   std::size_t connected_ = 0;
   std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
+#include "proxy/log.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
@@ -195,6 +196,12 @@ policies::ConnectionFacts Server::connection(ClientId client) {
   facts.unsent = session->out_.size();
   facts.subscribed = session->in_tunnel();
   return facts;
+}
+
+void Server::warn_of_attack(ClientId client) {
+  if (turn_.now - warned_at_ < policies::seconds(10)) return;
+  warned_at_ = turn_.now;
+  log::warning("cross_protocol", {{"from", connection(client).address}});
 }
 
 void Server::close(ClientId client, bool at_once) {

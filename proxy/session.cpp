@@ -174,6 +174,7 @@ void Session::refuse(const protocol::CommandParser::Step& step) {
   const auto text = protocol::error_text(step, server_.parser_limits());
   closing_ = true;
   why_ = text.empty() ? "cross_protocol" : "protocol_error";
+  if (text.empty()) server_.warn_of_attack(client.id);
   if (!text.empty()) reply(client.next++, 1, "-" + text + "\r\n");
   server_.visit_later(*this);
 }
