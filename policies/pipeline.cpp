@@ -40,6 +40,13 @@ bool starts_debugger(std::span<const std::string_view> args) {
          !protocol::equals_nocase(args[2], "no");
 }
 
+/// What a client may ask before it has said who it is.
+bool may_be_anyone(const protocol::CommandSpec* spec) {
+  if (spec == nullptr) return false;
+  return spec->verb == Verb::auth || spec->verb == Verb::hello || spec->verb == Verb::quit ||
+         spec->verb == Verb::reset;
+}
+
 bool empties(Verb verb) {
   return verb == Verb::flushall || verb == Verb::flushdb || verb == Verb::swapdb;
 }
@@ -70,6 +77,7 @@ void Pipeline::reload(Settings settings) {
 
 void Pipeline::open(Client& client) {
   client.since = client.last_at = core_.now;
+  client.authenticated = client.internal || !core_.rules->settings().auth.is_required();
   core_.clients.emplace(client.id, &client);
 }
 
@@ -102,6 +110,11 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
 
 Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                         const protocol::Command& command) {
+  // As in Redis, what is wrong in itself is said to be so.
+  const bool is_wrong = spec != nullptr && !spec->accepts(command.args.size());
+  if (!client.authenticated && !is_wrong && !may_be_anyone(spec)) {
+    return refuse(client, "NOAUTH Authentication required.");
+  }
   if (const auto denied = policy_.refuses(spec, command); !denied.empty()) {
     return refuse(client, "ERR pannier: command '" + std::string(denied) +
                               "' is refused by policy 'deny'; not executed");
@@ -111,7 +124,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
       return Hold{};
     }
     if (client.in_multi && !client.own_error.empty()) return answer(client.own_error);
-    if (client.in_multi || client.tracking) {
+    if (client.in_multi || client.tracking || client.identity) {
       ++client.queued;
       client.fence_due = true;
       return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
@@ -119,6 +132,10 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return pass(client, nullptr, command, command.wire);
   }
   if (spec->verb == Verb::pannier) {
+    if (client.identity && client.identity->user != core_.rules->settings().auth.user) {
+      return refuse(client,
+                    "ERR pannier: command 'pannier' is refused by policy 'auth'; not executed");
+    }
     // What an operator does comes after what the same connection did before.
     if (client.open > 0) return Hold{};
     return Act{};
@@ -129,8 +146,8 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                   "ERR pannier: 'script debug' is not available through the sidecar; "
                   "not executed");
   }
-  const bool needs_own_link =
-      client.in_multi || client.tracking || (well_formed && needs_own(*spec, command));
+  const bool needs_own_link = client.in_multi || client.tracking || client.identity ||
+                              (well_formed && needs_own(*spec, command));
   const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
   const bool is_local = well_formed && spec->route == Route::local;
   if (is_local && (leaves || !client.in_multi)) return decide_local(client, *spec, command);

@@ -82,6 +82,10 @@ class Server final : public policies::Effects {
   /// How much `client` has not read; from `most` on the link is to wait, and is told read_on().
   bool is_slow(policies::ClientId client, std::shared_ptr<Upstream> link);
   void read_on(policies::ClientId client);
+  /// Whether the link is a client's that works as somebody else than the sidecar.
+  bool has_identity(policies::Link link) const;
+  /// As whom a link connects; both empty: without AUTH.
+  policies::Credentials login_of(policies::Link link) const;
   /// A client's own link has answered all it was asked: others may use it, if it is as it was.
   void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
@@ -118,6 +122,8 @@ class Server final : public policies::Effects {
   policies::Pipeline& pipeline() { return pipeline_; }
   const policies::Settings& settings() const { return settings_; }
   const protocol::Limits& parser_limits() const { return parser_limits_; }
+  /// Before a client has said who it is.
+  const protocol::Limits& limits_of_anyone() const { return limits_of_anyone_; }
   const UpstreamUrl& upstream_url() const { return upstream_url_; }
   std::string upstream_name() const { return upstream_url_.address.text(); }
   /// The TLS of a new connection; null where upstream is plain.
@@ -159,7 +165,7 @@ class Server final : public policies::Effects {
   Loop& loop_;
   Turn turn_;
   policies::Settings settings_;
-  protocol::Limits parser_limits_;
+  protocol::Limits parser_limits_, limits_of_anyone_;
   UpstreamUrl upstream_url_;
   std::shared_ptr<const TlsContext> upstream_tls_, client_tls_;
   ProxyCounters counters_;

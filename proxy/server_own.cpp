@@ -47,8 +47,10 @@ Upstream& Server::own_link(Link name) {
   if (!upstream) {
     const auto* session = find(name.client);
     const auto resp = session != nullptr ? session->client.resp : protocol::Resp::v3;
-    const auto ready = std::find_if(pool_.begin(), pool_.end(),
-                                    [&](const auto& pooled) { return pooled->resp() == resp; });
+    const bool is_sidecars = !has_identity(name);
+    const auto ready = std::find_if(pool_.begin(), pool_.end(), [&](const auto& pooled) {
+      return is_sidecars && pooled->resp() == resp;
+    });
     if (ready != pool_.end()) {
       upstream = *ready;
       pool_.erase(ready);
@@ -60,6 +62,15 @@ Upstream& Server::own_link(Link name) {
   if (const auto* session = find(name.client)) upstream->speak(session->client.resp);
   upstream->select(name.db);
   return *upstream;
+}
+
+bool Server::has_identity(Link name) const {
+  const auto* session = name.kind == Link::Kind::own ? find(name.client) : nullptr;
+  return session != nullptr && session->client.identity;
+}
+
+policies::Credentials Server::login_of(Link name) const {
+  return has_identity(name) ? *find(name.client)->client.identity : settings_.upstream_login;
 }
 
 void Server::own_idle(Upstream& upstream) {
@@ -75,7 +86,8 @@ void Server::give_back(const std::shared_ptr<Upstream>& upstream) {
     const auto& client = session->client;
     const bool in_use = client.open > 0 && client.link.kind == Link::Kind::own;
     const bool has_state = client.in_multi || client.watching || client.tracking ||
-                           client.keeps_own || !client.own_error.empty() || session->in_tunnel();
+                           client.keeps_own || client.identity || !client.own_error.empty() ||
+                           session->in_tunnel();
     if (in_use || has_state) return;
   }
   links_.erase(mine);

@@ -167,6 +167,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   policies::TimePoint retry_at_{};  ///< After a failure.
   policies::milliseconds pause_{0};
   std::string last_error_;
+  std::string refusal_;           ///< Upstream's own words for why the handshake failed.
   std::uint64_t generation_ = 0;  ///< Of the socket: late handlers of an older one do nothing.
 };
 
