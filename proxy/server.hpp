@@ -86,6 +86,8 @@ class Server final : public policies::Effects {
   bool has_identity(policies::Link link) const;
   /// As whom a link connects; both empty: without AUTH.
   policies::Credentials login_of(policies::Link link) const;
+  /// A shared link was told that its server does not take writes any more.
+  void demoted() { demoted_ = true; }
   /// A client's own link has answered all it was asked: others may use it, if it is as it was.
   void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
@@ -155,6 +157,7 @@ class Server final : public policies::Effects {
   void end_pooled();
   void retire(const std::shared_ptr<Upstream>& upstream);
   void end_retired();
+  void connect_anew();
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();
@@ -177,7 +180,8 @@ class Server final : public policies::Effects {
   std::vector<std::shared_ptr<Session>> sessions_;  ///< By the low bits of their ids.
   std::vector<std::uint32_t> free_places_;
   std::uint64_t serial_ = 0, ticks_ = 0;
-  policies::TimePoint warned_at_{};
+  policies::TimePoint warned_at_{}, demoted_at_{};
+  bool demoted_ = false;
   std::size_t connected_ = 0;
   std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;

@@ -161,6 +161,20 @@ void Server::retire(const std::shared_ptr<Upstream>& upstream) {
   if (upstream->link() == first_lane()) link(first_lane()).connect();
 }
 
+/// Another server may have the address of the primary now; what is under way stays where it is. Not
+/// again and again, where upstream is a replica on purpose.
+void Server::connect_anew() {
+  demoted_ = false;
+  if (turn_.now - demoted_at_ < policies::seconds(1)) return;
+  demoted_at_ = turn_.now;
+  std::vector<std::shared_ptr<Upstream>> shared;
+  for (const auto& [name, upstream] : links_) {
+    if (name.kind != Link::Kind::own) shared.push_back(upstream);
+  }
+  for (const auto& upstream : shared) retire(upstream);
+  for (auto& pooled : std::exchange(pool_, {})) dropped_.push_back(std::move(pooled));
+}
+
 void Server::end_retired() {
   std::erase_if(retired_, [this](const auto& upstream) {
     upstream->tick(turn_.now);
