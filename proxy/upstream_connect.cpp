@@ -190,7 +190,7 @@ void Upstream::fail(std::string_view why) {
   state_ = State::failed;
   last_error_ = errors::down(server_.upstream_name(), reason);
   fail_slots(last_error_);
-  if (tunnel_ != 0) server_.close_session(tunnel_, "upstream unavailable");
+  if (tunnel_ != 0) refuse_tunnel();
   server_.link_lost(*this, last_error_, reason);
 }
 
