@@ -89,6 +89,10 @@ boost::system::result<Loaded, std::string> load_config(const std::string& path) 
     return path + ": cannot be read: " + std::strerror(errno != 0 ? errno : EIO);
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
+  // More likely a write that failed than the wish to have no rules.
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return path + ": the file is empty; one that is to change nothing says at least: rules: []";
+  }
   return parse_config(text, path);
 }
 

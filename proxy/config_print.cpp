@@ -181,6 +181,9 @@ std::vector<std::string> needs_restart(const Settings& running, const Settings& 
   if (running.listen_tls != next.listen_tls) names.emplace_back("listen_tls");
   if (running.upstream.url != next.upstream.url) names.emplace_back("upstream.url");
   if (running.admin.listen != next.admin.listen) names.emplace_back("admin.listen");
+  if (running.admin.allowed_hosts != next.admin.allowed_hosts) {
+    names.emplace_back("admin.allowed_hosts");
+  }
   return names;
 }
 

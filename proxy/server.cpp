@@ -252,7 +252,7 @@ void Server::reload(policies::Settings settings) {
   settings.listen = settings_.listen;
   settings.listen_unix = settings_.listen_unix;
   settings.listen_tls = settings_.listen_tls;
-  settings.admin.listen = settings_.admin.listen;
+  settings.admin = settings_.admin;
   settings.upstream.url = settings_.upstream.url;
   settings_ = with_login(std::move(settings));
   parser_limits_ = limits_of(settings_);

@@ -124,6 +124,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void take_replies(std::string_view bytes, std::string& all);
   void take_whole(std::string_view reply);
   void pass_through_tunnel(std::string_view reply);
+  void refuse_tunnel();
   bool stream(std::string_view piece);
   void flush_run();
   void finish_front(std::uint32_t replies);

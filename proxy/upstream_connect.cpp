@@ -195,7 +195,7 @@ void Upstream::fail(std::string_view why) {
   last_error_ = refusal_.empty() ? errors::down(server_.upstream_name(), reason) : refusal_;
   refusal_.clear();
   fail_slots(last_error_);
-  if (tunnel_ != 0) server_.close_session(tunnel_, "upstream unavailable");
+  if (tunnel_ != 0) refuse_tunnel();
   server_.link_lost(*this, last_error_, reason);
 }
 
