@@ -20,7 +20,8 @@ void Session::await_tunnel() {
 }
 
 bool Session::take_in_tunnel(const protocol::Command& command) {
-  if (awaiting_) return false;
+  // What went past the tunnel is answered before anything else goes into it.
+  if (awaiting_ || queue_.head() != client.next) return false;
   const auto* spec = protocol::find_command(command.name());
   using protocol::Verb;
   const auto verb = spec == nullptr ? Verb::other : spec->verb;

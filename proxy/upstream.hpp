@@ -158,6 +158,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::int64_t id_ = 0;      ///< What upstream calls it.
   bool taking_ = false;      ///< A command is coming piece by piece.
   bool paused_ = false;      ///< Not read until a client has read.
+  bool monitors_ = false;    ///< The tunnel shows what others do: only RESET ends it.
   bool was_tunnel_ = false;  ///< What is left of a tunnel nobody knows exactly.
   policies::TimePoint resting_since_{};
   policies::ClientId tunnel_ = 0;

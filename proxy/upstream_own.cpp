@@ -1,5 +1,6 @@
 // What only a client's own link does: databases and protocols, tunnels, large requests.
 
+#include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
 #include "proxy/server.hpp"
@@ -11,6 +12,7 @@ namespace {
 
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
+constexpr std::string_view monitor = "*1\r\n$7\r\nMONITOR\r\n";
 
 }  // namespace
 
@@ -35,6 +37,7 @@ void Upstream::select(std::uint32_t db) {
 void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
   tunnel_ = client;
   was_tunnel_ = true;
+  monitors_ = protocol::equals_nocase(wire, monitor);
   pending() += wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::failed) {
@@ -45,6 +48,7 @@ void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
 }
 
 void Upstream::tunnel_on(std::string_view wire) {
+  if (protocol::equals_nocase(wire, monitor)) monitors_ = true;
   pending() += wire;
   server_.write_later(*this, dirty_);
 }
@@ -63,7 +67,7 @@ void Upstream::pass_through_tunnel(std::string_view reply) {
   const bool is_pong = is_list && what == "pong" && head.number == 2;
   if ((is_pong ? reader.next().text : what) == tunnel_marker) {
     const auto client = tunnel_;
-    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0;
+    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0 && !monitors_;
     if (ended) tunnel_ = 0;
     return server_.tunnel_answered(client, ended);
   }
