@@ -42,7 +42,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void tunnel(policies::ClientId client, std::string_view wire);
   void tunnel_on(std::string_view wire);
   /// Asks whether a subscription is left; Server::tunnel_answered gets the answer.
-  void tunnel_mark();
+  /// `in_multi`: in a transaction, which that aborts.
+  void tunnel_mark(bool in_multi);
   void end_tunnel() { tunnel_ = 0; }
 
   // For a link that is one client's own for a while.

@@ -53,10 +53,15 @@ void Upstream::tunnel_on(std::string_view wire) {
   server_.write_later(*this, dirty_);
 }
 
-void Upstream::tunnel_mark() {
-  std::string ping;
-  protocol::append_command(ping, {"PING", tunnel_marker});
-  tunnel_on(ping);
+void Upstream::tunnel_mark(bool in_multi) {
+  std::string ask;
+  // In a transaction PING would be queued; a command that does not exist is answered at once.
+  if (in_multi) {
+    protocol::append_command(ask, {tunnel_marker});
+  } else {
+    protocol::append_command(ask, {"PING", tunnel_marker});
+  }
+  tunnel_on(ask);
 }
 
 void Upstream::pass_through_tunnel(std::string_view reply) {
@@ -65,7 +70,8 @@ void Upstream::pass_through_tunnel(std::string_view reply) {
   const bool is_list = (head.kind == '>' || head.kind == '*') && head.number > 0;
   const auto what = is_list ? reader.next().text : head.text;
   const bool is_pong = is_list && what == "pong" && head.number == 2;
-  if ((is_pong ? reader.next().text : what) == tunnel_marker) {
+  const bool is_unknown = head.kind == '-' && head.text.find(tunnel_marker) != head.text.npos;
+  if (is_unknown || (is_pong ? reader.next().text : what) == tunnel_marker) {
     const auto client = tunnel_;
     const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0 && !monitors_;
     if (ended) tunnel_ = 0;
