@@ -36,7 +36,7 @@ class Flush final : public Exchange {
 /// SCRIPT DEBUG YES would turn a shared connection into a debugger's.
 bool starts_debugger(std::span<const std::string_view> args) {
   return args.size() == 3 && protocol::equals_nocase(args[1], "debug") &&
-         !protocol::equals_nocase(args[2], "no");
+         (protocol::equals_nocase(args[2], "yes") || protocol::equals_nocase(args[2], "sync"));
 }
 
 /// What a client may ask before it has said who it is.

@@ -19,15 +19,38 @@ bool stores(Verb verb) {
   return verb == Verb::set || verb == Verb::setex || verb == Verb::psetex || verb == Verb::getset;
 }
 
+/// Whether upstream, too, would take the words of a CLIENT for what they say; else it refuses them.
+bool is_whole_client(std::span<const std::string_view> args, bool is_7_2) {
+  struct Form {
+    std::string_view name;
+    std::size_t least, most;
+  };
+  constexpr std::size_t any = ~std::size_t{0};
+  constexpr Form forms[] = {{"id", 2, 2},         {"getname", 2, 2}, {"setname", 3, 3},
+                            {"no-evict", 3, 3},   {"list", 2, any},  {"info", 2, 2},
+                            {"getredir", 2, 2},   {"kill", 3, any},  {"reply", 3, 3},
+                            {"tracking", 3, any}, {"caching", 3, 3}, {"unblock", 3, any}};
+  if (is_7_2 && equals_nocase(args[1], "setinfo")) return args.size() == 4;
+  if (is_7_2 && equals_nocase(args[1], "no-touch")) return args.size() == 3;
+  for (const auto& form : forms) {
+    if (equals_nocase(args[1], form.name))
+      return args.size() >= form.least && args.size() <= form.most;
+  }
+  return false;
+}
+
 /// Whether a command about the client's connection has an answer that nobody else must give.
 bool answered_here(const Client& client, Verb verb, std::span<const std::string_view> args) {
   if (verb == Verb::auth) return true;
   if (verb == Verb::hello) {  // EXEC's reply cannot be in two protocols.
-    return args.size() == 1 || args[1] == (client.resp == protocol::Resp::v3 ? "3" : "2");
+    return args.size() == 1 || args[1] != (client.resp == protocol::Resp::v3 ? "2" : "3");
+  }
+  if (equals_nocase(args[1], "no-evict")) {
+    return equals_nocase(args[2], "on") || equals_nocase(args[2], "off");
   }
   for (const auto word :
-       {"id", "getname", "setname", "setinfo", "no-evict", "list", "info", "getredir"}) {
-    if (verb == Verb::client && equals_nocase(args[1], word)) return true;
+       {"id", "getname", "setname", "setinfo", "list", "info", "getredir", "kill"}) {
+    if (equals_nocase(args[1], word)) return true;
   }
   return false;
 }
@@ -45,7 +68,7 @@ bool changes_connection(Verb verb, std::span<const std::string_view> args) {
     case Verb::monitor:
       return true;
     case Verb::client:
-      for (const auto word : {"reply", "tracking", "caching", "kill", "unblock", "no-touch"}) {
+      for (const auto word : {"reply", "tracking", "caching", "unblock", "no-touch"}) {
         if (equals_nocase(args[1], word)) return true;
       }
       return false;
@@ -62,6 +85,9 @@ std::optional<Verdict> Pipeline::queue_own(Client& client, const protocol::Comma
   if (spec.verb == Verb::select) {
     const auto db = protocol::to_integer(command.args[1]);
     if (db && *db >= 0 && *db < core_.databases) client.multi_db = static_cast<std::uint32_t>(*db);
+    return std::nullopt;
+  }
+  if (spec.verb == Verb::client && !is_whole_client(command.args, core_.server_at_least(7, 2))) {
     return std::nullopt;
   }
   const bool is_own =
@@ -149,6 +175,7 @@ Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
   transactions_.erase(client.id);
   Outcome outcome{std::move(transaction.written), {}, client.multi_db};
   const bool failed = client.multi_failed;
+  const auto queued = client.queued;
   client.forget_transaction();
   if (failed) {
     wire_.clear();
@@ -157,7 +184,10 @@ Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
     core_.send(own, wire_, 1, make_abort({client.id, client.next}));
     return Wait{};
   }
-  const auto open = std::exchange(client.open, 0);  // What asks is the transaction, in its turn.
+  // What asks is the transaction, in its turn.
+  const auto open = std::exchange(client.open, 0);
+  client.in_multi = true;
+  client.queued = queued;
   for (const auto& [place, words] : transaction.own) {
     const std::vector<std::string_view> args(words.begin(), words.end());
     const auto* spec = protocol::find_command(args[0]);
@@ -167,6 +197,8 @@ Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
     }
   }
   client.open = open;
+  client.in_multi = false;
+  client.queued = 0;
   if (outcome.written.empty() && outcome.answers.empty() && !outcome.db) {
     return pass_on_link(client, own, wire);
   }

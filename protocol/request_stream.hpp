@@ -26,19 +26,22 @@ class RequestStream {
 
   Status status() const { return status_; }
   Errc error() const { return error_; }  ///< With failed.
+  char found() const { return found_; }  ///< With Errc::expected_bulk: what stood there instead.
 
  private:
   bool feed_payload(std::string_view& bytes);
   bool feed_line(std::string_view& bytes);
-  bool fail(Errc error);
+  void take(std::string_view& bytes, std::size_t count);
+  bool fail(Errc error, char found = 0);
 
   std::size_t payload_;  ///< Bytes of the argument to come, with its line end; 0: a line comes.
   std::size_t arguments_;
-  std::size_t size_;
+  std::size_t size_;  ///< Of what was taken, with what came before it.
   const Limits* limits_;
   std::string line_;
   Status status_ = Status::more;
   Errc error_{};
+  char found_ = 0;
 };
 
 }  // namespace pannier::protocol

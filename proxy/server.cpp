@@ -215,10 +215,12 @@ void Server::tunnel_from(Session& session, const policies::Tunnel& way) {
   link(way.link).tunnel(session.client.id, way.wire);
 }
 
-void Server::tunnel_on(Session& session, std::string_view wire, bool may_end) {
-  auto& upstream = link({Link::Kind::own, session.client.db, session.client.id});
-  if (!wire.empty()) upstream.tunnel_on(wire);
-  if (may_end) upstream.tunnel_mark();
+void Server::tunnel_on(Session& session, std::string_view wire) {
+  link({Link::Kind::own, session.client.db, session.client.id}).tunnel_on(wire);
+}
+
+void Server::tunnel_mark(Session& session, bool in_multi) {
+  link({Link::Kind::own, session.client.db, session.client.id}).tunnel_mark(in_multi);
 }
 
 void Server::act(Session& session, std::uint64_t number, const protocol::Command& command) {

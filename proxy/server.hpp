@@ -59,7 +59,9 @@ class Server final : public policies::Effects {
   /// ... and this is more of it. \returns whether the link has more than it can send.
   bool stream_on(policies::ClientId client, std::string_view piece, bool is_last);
   void tunnel_from(Session& session, const policies::Tunnel& way);
-  void tunnel_on(Session& session, std::string_view wire, bool may_end);
+  void tunnel_on(Session& session, std::string_view wire);
+  /// tunnel_answered() says when all before is answered; a transaction is aborted for it.
+  void tunnel_mark(Session& session, bool in_multi);
   void act(Session& session, std::uint64_t number, const protocol::Command& command);
   void closed(Session& session, std::string_view why);
   /// Logs where somebody spoke another protocol from; seldom.

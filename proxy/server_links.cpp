@@ -84,7 +84,9 @@ void Server::tunnel_to(ClientId client, std::string_view bytes) {
   auto* session = find(client);
   if (session == nullptr) return;
   // CLIENT REPLY OFF silences replies, not what is pushed; in RESP2 that is a list.
-  const bool is_push = bytes.front() == '>' || bytes.front() == '*';
+  const bool is_3 = session->client.resp == Resp::v3;
+  const bool is_push =
+      is_3 ? bytes.front() == '>' : bytes.front() == '*' && !bytes.starts_with("*2\r\n$4\r\npong");
   if (!session->client.reply_off || is_push) session->tunnel(bytes);
 }
 
@@ -94,6 +96,7 @@ void Server::tunnel_answered(ClientId client, bool ended) {
   session->awaiting_ = false;
   session->tunnel_quiet_ = true;
   if (session->leaving_) drop_own(client);
+  if (session->leaving_) session->tunnel_multi_ = false;
   if (ended || session->leaving_) session->tunnel_ = session->leaving_ = false;
   resume(client);
 }

@@ -145,7 +145,8 @@ bool Session::take_outside(const protocol::Command& command) {
   if (auto* way = std::get_if<Tunnel>(&verdict)) {
     if (queue_.head() != number) return false;
     tunnel_ = true;
-    tunnel_quiet_ = false;
+    tunnel_quiet_ = tunnel_multi_ = false;
+    client.reply_skip = 0;  // What confirms it is a push.
     server_.tunnel_from(*this, *way);
     if (may_end_tunnel(command)) await_tunnel();
     return true;
@@ -268,7 +269,8 @@ void Session::check_limits(policies::TimePoint now) {
   // While it waits for data nothing is read from it, so its end would not be seen.
   const bool waits =
       held_ && client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
-  if (waits && peer_is_gone(socket_.native_handle())) return close("client_closed");
+  if ((waits || (held_ && tunnel_)) && peer_is_gone(socket_.native_handle()))
+    return close("client_closed");
   if (slow_reader_ && now > slow_until_) return close("output_limit");
   if (tls_ && !tls_->established()) {
     if (now - rest_since_ > server_.settings().tls.handshake_timeout) close("tls_handshake");

@@ -74,7 +74,8 @@ class Session : public std::enable_shared_from_this<Session> {
   /// \returns false when the command must wait.
   bool take(const protocol::Command& command);
   bool take_outside(const protocol::Command& command);
-  /// Holds everything back until the tunnel has answered what it was asked so far.
+  /// Holds everything back until the tunnel has answered what it was asked so far. A transaction in
+  /// it is aborted.
   void await_tunnel();
   /// Whether what follows this command may belong behind the tunnel: its reply will say.
   static bool may_end_tunnel(const protocol::Command& command);
@@ -84,6 +85,8 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Takes what belongs to it. \returns the rest.
   std::string_view stream(std::string_view bytes);
   bool take_in_tunnel(const protocol::Command& command);
+  bool refuse_in_tunnel(const protocol::Command& command);
+  void pass_into_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
   bool too_much_open() const;
   bool has_output() const;
@@ -108,6 +111,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool slow_reader_ = false;  ///< An upstream link waits until it has read.
   policies::TimePoint slow_until_{};
   bool leaving_ = false;       ///< The tunnel ends with its next answer, subscriptions or not.
+  bool tunnel_multi_ = false;  ///< A MULTI went into the tunnel, and no EXEC.
   bool awaiting_ = false;      ///< That answer is on its way.
   bool tunnel_quiet_ = false;  ///< All that the tunnel was asked is answered.
   std::string_view why_ = "client_quit";  ///< With closing_: what close() will say.

@@ -44,7 +44,7 @@ std::string_view Session::stream(std::string_view bytes) {
     // Upstream has a part of it, which nothing may follow.
     server_.drop_own(client.id);
     const protocol::CommandParser::Step step{protocol::CommandParser::Status::failed, 0,
-                                             stream_->error(), 0};
+                                             stream_->error(), stream_->found()};
     closing_ = true;
     why_ = "protocol_error";
     reply(client.next - 1, 1, "-" + protocol::error_text(step, server_.parser_limits()) + "\r\n");

@@ -42,7 +42,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void tunnel(policies::ClientId client, std::string_view wire);
   void tunnel_on(std::string_view wire);
   /// Asks whether a subscription is left; Server::tunnel_answered gets the answer.
-  void tunnel_mark();
+  /// `in_multi`: in a transaction, which that aborts.
+  void tunnel_mark(bool in_multi);
   void end_tunnel() { tunnel_ = 0; }
 
   // For a link that is one client's own for a while.
@@ -159,6 +160,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::int64_t id_ = 0;      ///< What upstream calls it.
   bool taking_ = false;      ///< A command is coming piece by piece.
   bool paused_ = false;      ///< Not read until a client has read.
+  bool monitors_ = false;    ///< The tunnel shows what others do: only RESET ends it.
   bool was_tunnel_ = false;  ///< What is left of a tunnel nobody knows exactly.
   policies::TimePoint resting_since_{};
   policies::ClientId tunnel_ = 0;

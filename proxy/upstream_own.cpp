@@ -1,5 +1,6 @@
 // What only a client's own link does: databases and protocols, tunnels, large requests.
 
+#include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
 #include "proxy/server.hpp"
@@ -11,6 +12,7 @@ namespace {
 
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
+constexpr std::string_view monitor = "*1\r\n$7\r\nMONITOR\r\n";
 
 }  // namespace
 
@@ -35,6 +37,7 @@ void Upstream::select(std::uint32_t db) {
 void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
   tunnel_ = client;
   was_tunnel_ = true;
+  monitors_ = protocol::equals_nocase(wire, monitor);
   pending() += wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::failed) refuse_tunnel();
@@ -49,14 +52,20 @@ void Upstream::refuse_tunnel() {
 }
 
 void Upstream::tunnel_on(std::string_view wire) {
+  if (protocol::equals_nocase(wire, monitor)) monitors_ = true;
   pending() += wire;
   server_.write_later(*this, dirty_);
 }
 
-void Upstream::tunnel_mark() {
-  std::string ping;
-  protocol::append_command(ping, {"PING", tunnel_marker});
-  tunnel_on(ping);
+void Upstream::tunnel_mark(bool in_multi) {
+  std::string ask;
+  // In a transaction PING would be queued; a command that does not exist is answered at once.
+  if (in_multi) {
+    protocol::append_command(ask, {tunnel_marker});
+  } else {
+    protocol::append_command(ask, {"PING", tunnel_marker});
+  }
+  tunnel_on(ask);
 }
 
 void Upstream::pass_through_tunnel(std::string_view reply) {
@@ -65,9 +74,10 @@ void Upstream::pass_through_tunnel(std::string_view reply) {
   const bool is_list = (head.kind == '>' || head.kind == '*') && head.number > 0;
   const auto what = is_list ? reader.next().text : head.text;
   const bool is_pong = is_list && what == "pong" && head.number == 2;
-  if ((is_pong ? reader.next().text : what) == tunnel_marker) {
+  const bool is_unknown = head.kind == '-' && head.text.find(tunnel_marker) != head.text.npos;
+  if (is_unknown || (is_pong ? reader.next().text : what) == tunnel_marker) {
     const auto client = tunnel_;
-    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0;
+    const bool ended = subscriptions_ == 0 && shard_subscriptions_ == 0 && !monitors_;
     if (ended) tunnel_ = 0;
     return server_.tunnel_answered(client, ended);
   }

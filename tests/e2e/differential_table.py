@@ -83,23 +83,19 @@ LEFT_OUT = {
 
 # What the sidecar answers in another way on purpose: (modes or None for all, command as a pattern,
 # why). A mode is a key of MODES or STATES of the test.
+IN_MULTI = "multi2 multi3 watchmulti"
 DIFFERENT = [
     ("resp3 multi3 named watchmulti", r"debug protocol push.*",
      "pushes on a connection that clients share are not theirs"),
+    (None, r"script debug (yes|sync|no).*", "there is no debugger on a shared connection"),
+    (IN_MULTI, r"((p|s|)(un|)subscribe|monitor).*", "refused: a tunnel cannot begin inside EXEC"),
+    ("multi2", r"hello 3.*", "refused: EXEC's reply cannot be in two protocols"),
+    ("multi3 watchmulti", r"hello 2.*", "refused: EXEC's reply cannot be in two protocols"),
+    (IN_MULTI, r"client (reply|tracking|caching|unblock) .*", "refused: needs the connection itself"),
 ]
 
 # What is known to be wrong. An entry that no longer differs is reported, to be removed.
-GAPS = [
-    (None, r"client (tracking|caching|trackinginfo|getredir).*", "refused"),
-    (None, r"client (list|info).*", "tells of upstream's connections"),
-    (None, r"client (setinfo|no-touch).*", "answered, though Redis 7.0 does not know it"),
-    ("multi2 multi3 watchmulti", r"client reply (off|skip)", "not followed inside MULTI"),
-    ("multi2 multi3 watchmulti", r"select .*", "not followed inside MULTI"),
-    ("multi2 multi3 watchmulti", r"hello.*", "not followed inside MULTI"),
-    ("multi2 multi3 watchmulti", r"(p|s|)(un|)subscribe.*", "not followed inside MULTI"),
-    ("named watch", r"((p|s|)subscribe|monitor).*", "the own connection has no name"),
-    (None, r"script debug.*", "travels on a connection that clients share"),
-]
+GAPS = []
 
 
 def remains(args):

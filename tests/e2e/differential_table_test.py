@@ -21,8 +21,9 @@ from differential_table import DIFFERENT, GAPS, LEFT_OUT, listed, remains
 from lockstep import Lockstep, tree
 from support import Pannier, Redis, Wire, encode
 
-# No rule; PFSELFTEST takes about a second, longer where others compute.
+# No rule, nothing refused; PFSELFTEST takes about a second, longer where others compute.
 NO_RULES = """
+deny: []
 upstream: {op_timeout: 20s}
 """
 RULES = NO_RULES + """
