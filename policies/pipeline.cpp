@@ -76,6 +76,7 @@ void Pipeline::reload(Settings settings) {
 
 void Pipeline::open(Client& client) {
   client.since = client.last_at = core_.now;
+  client.db = core_.rules->settings().upstream_db;
   client.authenticated = client.internal || !core_.rules->settings().auth.is_required();
   core_.clients.emplace(client.id, &client);
 }

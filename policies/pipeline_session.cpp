@@ -75,7 +75,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
       client.speak(Resp::v2);
       client.identity.reset();
       client.authenticated = !core_.rules->settings().auth.is_required();
-      client.db = 0;
+      client.db = core_.rules->settings().upstream_db;
       client.forget_transaction();
       client.reply_off = client.tracking = client.keeps_own = false;
       client.name.clear();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -98,7 +99,9 @@ struct Settings {
 #include "policies/settings.def"
   std::vector<std::string> deny = denied_by_default();  ///< `monitor`, `config|set`; lower case.
   UpstreamSettings upstream;
-  Credentials upstream_login;  ///< Those of upstream.url; the owner of the connections sets them.
+  // What upstream.url says beside the address; the owner of the connections sets it.
+  Credentials upstream_login;
+  std::uint32_t upstream_db = 0;  ///< Where clients begin.
   AuthSettings auth;
   TlsSettings tls;
   MemorySettings memory;

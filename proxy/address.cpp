@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "policies/spelling.hpp"
@@ -17,6 +18,7 @@ constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view redis_scheme = "redis://";
 constexpr std::string_view tls_scheme = "rediss://";
 constexpr std::uint16_t redis_port = 6379;
+constexpr std::uint32_t most_databases = 1u << 20;  ///< More than anybody configures.
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_host_byte(char c) {
@@ -177,8 +179,11 @@ boost::system::result<UpstreamUrl, std::string> parse_upstream_url(std::string_v
   std::string complaint = read_host_and_port(authority, redis_port, out.address);
   if (!complaint.empty()) return complaint;
   if (out.address.port == 0) return std::string("port 0 cannot be connected to");
-  if (!db.empty() && db != "0") {
-    return std::string("only database 0 is read from a URL; clients choose theirs with SELECT");
+  if (db.empty()) return out;
+  const auto [end, wrong] = std::from_chars(db.data(), db.data() + db.size(), out.db);
+  const bool is_canonical = std::to_string(out.db) == db && out.db < most_databases;
+  if (wrong != std::errc() || end != db.data() + db.size() || !is_canonical) {
+    return std::string("the path of the URL is the number of a database, such as /0");
   }
   return out;
 }

@@ -28,10 +28,11 @@ boost::system::result<Address, std::string> parse_address(std::string_view text)
 struct UpstreamUrl {
   Address address;
   std::string user, password;  ///< Percent-decoded; both empty without AUTH.
+  std::uint32_t db = 0;        ///< Where clients begin that do not SELECT.
   bool tls = false;            ///< rediss://
 };
 
-/// Reads redis://[[user]:password@]host[:port][/0], the same with rediss:// (TLS), and unix:/path;
+/// Reads redis://[[user]:password@]host[:port][/db], the same with rediss:// (TLS), and unix:/path;
 /// port 6379 if none is given.
 /// \returns the parts, or what is wrong; the text never repeats the URL.
 boost::system::result<UpstreamUrl, std::string> parse_upstream_url(std::string_view url);

@@ -31,6 +31,7 @@ protocol::Limits limits_before_auth() {
 policies::Settings with_login(policies::Settings settings) {
   const auto url = parse_upstream_url(settings.upstream.url);
   if (url) settings.upstream_login = {url->user, url->password};
+  if (url) settings.upstream_db = url->db;
   return settings;
 }
 

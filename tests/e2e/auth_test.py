@@ -68,6 +68,22 @@ class SharedIdentity(unittest.TestCase):
         self.assertNotIn("secret", pannier.log_text())
 
 
+    def test_clients_begin_in_the_database_of_the_url(self):
+        redis = self.enterContext(Redis())
+        pannier = self.enterContext(Pannier(f"upstream: redis://127.0.0.1:{redis.port}/5\n" + RULES))
+        with pannier.wire() as wire, redis.wire() as direct:
+            direct.call("SELECT", "5")
+            for key in ("k", "page:1"):
+                self.assertEqual(wire.call("SET", key, "5"), b"+OK\r\n")
+                self.assertEqual(direct.call("GET", key), b"$1\r\n5\r\n")
+                self.assertEqual(wire.call("GET", key), b"$1\r\n5\r\n")
+            self.assertEqual(pipeline(wire, ["MULTI"], ["GET", "k"], ["EXEC"])[2],
+                             b"*1\r\n$1\r\n5\r\n")
+            self.assertEqual(pipeline(wire, ["SELECT", "0"], ["GET", "k"], ["RESET"], ["GET", "k"]),
+                             [b"+OK\r\n", b"$-1\r\n", b"+RESET\r\n", b"$1\r\n5\r\n"])
+            self.assertEqual(wire.call("PANNIER", "INVALIDATE", "KEY", "page:1"), b":1\r\n")
+
+
 class OwnIdentities(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

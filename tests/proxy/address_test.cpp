@@ -79,12 +79,14 @@ TEST_CASE("Only the scheme of an upstream URL asks for TLS") {
   CHECK(parse_upstream_url("rediss://redis")->tls);
   CHECK_FALSE(parse_upstream_url("redis://rediss")->tls);
   CHECK_FALSE(parse_upstream_url("unix:/rediss://")->tls);
-  CHECK(url_reading("rediss://h/1").starts_with("only database 0 is read from a URL"));
+  CHECK(parse_upstream_url("rediss://h/12")->db == 12);
 }
 
 TEST_CASE("An upstream URL that cannot be used is refused without repeating it") {
-  CHECK(url_reading("redis://:secret@h/3") ==
-        "only database 0 is read from a URL; clients choose theirs with SELECT");
+  for (const auto* path : {"x", "-1", "01", "1/2", "9999999999", "1 "}) {
+    CHECK(url_reading("redis://:secret@h/" + std::string(path)) ==
+          "the path of the URL is the number of a database, such as /0");
+  }
   CHECK(url_reading("redis://secret@h").starts_with("a name without password is taken for either"));
   CHECK(url_reading("redis://app:@h") == "the password is empty");
   CHECK(url_reading("redis://:secret%4@h") ==

@@ -132,8 +132,8 @@ TEST_CASE("Addresses that would open the sidecar to other machines are refused")
 
 TEST_CASE("A bad upstream URL is refused, and never repeated") {
   check_rows({
-      {"upstream: {url: \"redis://:secret@h/2\"}",
-       "1:17: url: only database 0 is read from a URL; clients choose theirs with SELECT"},
+      {"upstream: {url: \"redis://:secret@h/x\"}",
+       "1:17: url: the path of the URL is the number of a database, such as /0"},
       {"upstream: http://h",
        "1:11: url: write redis:// or rediss:// [user:password@]host:port, or unix:/path"},
       {"upstream: {}\nlisten: 127.0.0.1:6379\n",
