@@ -35,11 +35,13 @@ Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
   const ServerTime expiry{milliseconds(expiretime)};
   const auto remaining = expiry - now;
   if (remaining <= milliseconds(0)) return {State::invalid, {}, {}};
-  if (remaining > life.total) {
+  const auto born = expiry - life.total;
+  // What is loaded in the very millisecond of an invalidation counts as loaded in the next one.
+  const bool just_after = newest && born == *newest + milliseconds(1);
+  if (born > now && !just_after) {
     return {newest ? State::invalid : State::foreign, remaining, {}};
   }
-  const auto born = expiry - life.total;
-  Standing standing{State::fresh, remaining, now - born};
+  Standing standing{State::fresh, remaining, std::max(now - born, milliseconds(0))};
   if (newest && born <= *newest) {
     standing.state = State::invalid;
   } else if (remaining <= life.total - life.fresh) {

@@ -23,7 +23,7 @@ import tempfile
 import textwrap
 import unittest
 
-from support import ROOT, Pannier, Redis
+from support import ROOT, Pannier, Redis, wait_until
 
 SECONDS = 60
 
@@ -176,6 +176,42 @@ class ReadmeTest(unittest.TestCase):
 
             run(steps, replace, restore)
         self.assertEqual(list(complaints(steps)), [])
+
+    def test_the_acl_user_it_proposes_may_do_what_the_sidecar_does(self):
+        (_, lines), = blocks(self.text, "acl", "")
+        words = lines[0].split()
+        config = ("upstream: redis://pannier:secret@127.0.0.1:%d\n"
+                  "tiers: {hot: {ttl: 60s, stale: 10s}}\n"
+                  "rules: [{match: 'tile:{id}', tier: hot, tags: [tiles],"
+                  " version: {mode: transparent, current: 2, name: tile}}]\n")
+        # As a line of redis.conf has it.
+        with Redis("--user", *words[1:]) as redis, Pannier(config % redis.port) as pannier:
+            with pannier.wire() as wire, redis.wire() as direct:
+                wait_until(lambda: wire.call("SET", "tile:1", "x") == b"+OK\r\n", "it is connected")
+                self.assertEqual(direct.call("GET", "tile:1:v2"), b"$1\r\nx\r\n")
+                for words, reply in ((("GET tile:1"), b"$1\r\nx\r\n"),
+                                     (("PANNIER KEYS tiles"), b"*1\r\n$9\r\ntile:1:v2\r\n"),
+                                     (("PANNIER INVALIDATE TAG tiles"), b":1\r\n"),
+                                     (("GET tile:1"), b"$-1\r\n"),
+                                     (("SET tile:1 y"), b"+OK\r\n"),
+                                     (("GET tile:1"), b"$1\r\ny\r\n"),
+                                     (("PANNIER INVALIDATE PATTERN tile:*"), b":1\r\n"),
+                                     (("PANNIER VERSION BUMP tile"), b":3\r\n"),
+                                     (("MULTI"), b"+OK\r\n"),
+                                     (("SET tile:1 z"), b"+QUEUED\r\n"),
+                                     (("EXEC"), b"*1\r\n+OK\r\n"),
+                                     (("GET tile:1"), b"$1\r\nz\r\n")):
+                    self.assertEqual(wire.call(*words.split()), reply, words)
+                    self.assertNotIn("NOPERM", pannier.log_text())
+                self.assertEqual(wire.call("SET", "other", "x")[:7], b"-NOPERM")
+                kinds = {key.split(":")[1] for key in re.findall(r"pn:\w:", str(direct.call("KEYS", "pn:*")))}
+                self.assertEqual(kinds, {"g", "t", "v"})
+
+    def test_the_commands_it_says_are_served_from_memory_are_these(self):
+        (_, lines), = blocks(self.text, "memory commands", "")
+        with open(os.path.join(ROOT, "policies/memory_commands.def")) as file:
+            served = re.findall(r"^PANNIER_MEMORY_COMMAND\((\w+)\)", file.read(), re.MULTILINE)
+        self.assertEqual(" ".join(lines).lower().split(), served)
 
     def write_tour(self):
         (_, lines), = blocks(self.text, "tour.yaml", "yaml")

@@ -4,7 +4,7 @@
 import time
 import unittest
 
-from fake_redis import FakeRedis
+from fake_redis import HELLO, FakeRedis
 from fault_bench import RULES, Faults
 from support import Pannier, encode, wait_until
 
@@ -232,6 +232,22 @@ class Sizes(Scripted):
         self.assertTrue(100 <= accepted < 1600, accepted)
         self.relay.to_client.delay = 0
         self.await_reply(b"$7\r\nvalue 7\r\n", "GET", "k7")
+
+
+class AnOldRedis(unittest.TestCase):
+    def test_before_7_0_keys_without_rule_work_and_the_log_warns_of_the_rules(self):
+        def answer(words):
+            if words[0] == b"HELLO":
+                return HELLO.replace(b"6\r\n7.0.15", b"5\r\n6.2.7")
+            if words[0] == b"PEXPIRETIME":
+                return b"-ERR unknown command\r\n"
+            return b"$1\r\nx\r\n" if words[0] == b"GET" else None
+
+        with FakeRedis(answer) as redis, Pannier(LEASED, redis.port) as pannier:
+            with pannier.wire() as wire:
+                wait_until(lambda: wire.call("GET", "a") == b"$1\r\nx\r\n", "it is connected")
+                self.assertEqual(wire.call("GET", "leased:1"), b"$-1\r\n")
+            self.assertIn("event=upstream_too_old redis_version=6.2.7", pannier.log_text())
 
 
 if __name__ == "__main__":

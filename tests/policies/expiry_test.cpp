@@ -266,3 +266,13 @@ TEST_CASE("A value that a sidecar stored under a tag is never taken for a foreig
     }
   }
 }
+
+TEST_CASE("What is loaded in the very millisecond of an invalidation is valid from then on") {
+  // Born at 1,001, in the next millisecond, because the generation is 1,000.
+  const auto standing = judge(1'121, server(1'000), life, server(1'000));
+  CHECK(standing.state == State::fresh);
+  CHECK(standing.age == milliseconds(0));
+  CHECK(judge(1'123, server(1'000), life, server(1'002)).state == State::fresh);
+  CHECK(judge(1'121, server(1'000), life, server(1'001)).state == State::invalid);
+  CHECK(judge(1'122, server(1'000), life, server(1'000)).state == State::invalid);
+}

@@ -130,7 +130,8 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
 }
 
 TEST_CASE("A file without content is refused, for it is more likely an accident") {
-  auto name = (std::filesystem::temp_directory_path() / "pannier-empty-").string() + "XXXXXX";
+  auto name =
+      (std::filesystem::temp_directory_path() / "pannier-empty-").string() + std::string(6, 'X');
   const int file = ::mkstemp(name.data());
   REQUIRE(file >= 0);
   CHECK(load_config(name).error() ==

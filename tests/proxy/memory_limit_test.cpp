@@ -13,7 +13,8 @@ namespace {
 class Groups {
  public:
   Groups() {
-    std::string name = (std::filesystem::temp_directory_path() / "pannier-groups-XXXXXX").string();
+    auto name =
+        (std::filesystem::temp_directory_path() / "pannier-groups-").string() + std::string(6, 'X');
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     root_ = name;
   }
