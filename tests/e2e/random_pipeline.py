@@ -11,7 +11,7 @@ class Generator:
 
     def __init__(self, seed):
         self.pick = random.Random(seed)
-        self.in_multi = False
+        self.in_multi = self.subscribed = False
         self.kinds = [(getattr(self, name), weight) for name, weight in KINDS]
 
     def pipeline(self, size):
@@ -27,7 +27,8 @@ class Generator:
 
     def may(self, kind):
         """Not what is refused inside MULTI on purpose."""
-        return not self.in_multi or kind not in ("hello", "reply", "subscribe")
+        refused = ["hello", "reply", "subscribe"] + ["select", "connection"] * self.subscribed
+        return not self.in_multi or kind not in refused
 
     def key(self):
         return self.pick.choice("abcdefgh")
@@ -132,6 +133,7 @@ class Generator:
             ["AUTH", "x"], ["CLIENT", "UNPAUSE"]])
 
     def subscribe(self):
+        self.subscribed = True
         yield ["HELLO", self.pick.choice([3, 3, 3, 2])]
         name = self.pick.choice(["", "P", "S"])
         channel = self.channel()
@@ -151,13 +153,13 @@ class Generator:
             ["ACL", "WHOAMI"], ["PUBSUB", "NUMPAT"], ["MEMORY", "HELP"], ["RESET"],
             ["SLOWLOG", "HELP"]])
         if command == ["RESET"]:
-            self.in_multi = False
+            self.in_multi = self.subscribed = False
         yield command
 
     def wrong(self):
         yield self.pick.choice([
             ["GET"], ["nosuch", self.key()], ["SET", "a"], ["INCRBY", self.key(), "x"], ["EVAL", "x"],
-            ["OBJECT", "NOSUCH"], ["BLPOP"], ["SUBSCRIBE"], ["HGET", "a"], ["SELECT"], [""]])
+            ["OBJECT", "NOSUCH"], ["BLPOP"], ["SUBSCRIBE"], ["HGET", "a"], ["LINDEX"], [""]])
 
 
 KINDS = [("strings", 30), ("structures", 30), ("keys", 10), ("scripts", 8), ("blocking", 1),
