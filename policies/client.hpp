@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "policies/settings.hpp"
 #include "policies/time.hpp"
 #include "policies/verdict.hpp"
 #include "protocol/command_table.hpp"
@@ -37,10 +39,12 @@ struct Client {
   bool multi_failed = false;  ///< A command was refused here: EXEC must not run the others.
   std::uint32_t queued = 0;   ///< Commands in the open transaction.
   std::optional<std::uint32_t> multi_db;  ///< SELECT inside it: where its next commands run.
-  bool moves = false;           ///< Its EXEC is under way, and says whether the database changed.
-  std::string own_error;        ///< That connection died with a transaction: said until it is over.
-  bool bypass = false;          ///< Rules are ignored for this connection.
-  bool reply_off = false;       ///< CLIENT REPLY OFF.
+  bool moves = false;         ///< Its EXEC is under way, and says whether the database changed.
+  std::string own_error;      ///< That connection died with a transaction: said until it is over.
+  bool authenticated = true;  ///< It may do more than AUTH.
+  std::unique_ptr<Credentials> identity;  ///< As whom it works upstream, if not as the sidecar.
+  bool bypass = false;                    ///< Rules are ignored for this connection.
+  bool reply_off = false;                 ///< CLIENT REPLY OFF.
   std::uint8_t reply_skip = 0;  ///< CLIENT REPLY SKIP: 2 the command itself, 1 the next one.
   std::string name, library, library_version;
 

@@ -142,6 +142,9 @@ class Core {
   }
 };
 
+/// The reply to HELLO.
+std::string hello_reply(const Client& client, const Core& core);
+
 /// The state's name, as reports and logs show it.
 std::string_view state_name(Core::UpstreamState state);
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "policies/read_flight.hpp"
-#include "protocol/command_parser.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -40,6 +39,13 @@ bool starts_debugger(std::span<const std::string_view> args) {
          (protocol::equals_nocase(args[2], "yes") || protocol::equals_nocase(args[2], "sync"));
 }
 
+/// What a client may ask before it has said who it is.
+bool may_be_anyone(const protocol::CommandSpec* spec) {
+  if (spec == nullptr) return false;
+  return spec->verb == Verb::auth || spec->verb == Verb::hello || spec->verb == Verb::quit ||
+         spec->verb == Verb::reset;
+}
+
 bool empties(Verb verb) {
   return verb == Verb::flushall || verb == Verb::flushdb || verb == Verb::swapdb;
 }
@@ -70,6 +76,7 @@ void Pipeline::reload(Settings settings) {
 
 void Pipeline::open(Client& client) {
   client.since = client.last_at = core_.now;
+  client.authenticated = client.internal || !core_.rules->settings().auth.is_required();
   core_.clients.emplace(client.id, &client);
 }
 
@@ -102,6 +109,11 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
 
 Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                         const protocol::Command& command) {
+  // As in Redis, what is wrong in itself is said to be so.
+  const bool is_wrong = spec != nullptr && !spec->accepts(command.args.size());
+  if (!client.authenticated && !is_wrong && !may_be_anyone(spec)) {
+    return refuse(client, "NOAUTH Authentication required.");
+  }
   if (const auto denied = policy_.refuses(spec, command); !denied.empty()) {
     return refuse(client, "ERR pannier: command '" + std::string(denied) +
                               "' is refused by policy 'deny'; not executed");
@@ -111,7 +123,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
       return Hold{};
     }
     if (client.in_multi && !client.own_error.empty()) return answer(client.own_error);
-    if (client.in_multi || client.tracking) {
+    if (client.in_multi || client.tracking || client.identity) {
       ++client.queued;
       client.fence_due = true;
       return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
@@ -119,6 +131,10 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     return pass(client, nullptr, command, command.wire);
   }
   if (spec->verb == Verb::pannier) {
+    if (client.identity && client.identity->user != core_.rules->settings().auth.user) {
+      return refuse(client,
+                    "ERR pannier: command 'pannier' is refused by policy 'auth'; not executed");
+    }
     // What an operator does comes after what the same connection did before.
     if (client.open > 0) return Hold{};
     return Act{};
@@ -129,8 +145,8 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                   "ERR pannier: 'script debug' is not available through the sidecar; "
                   "not executed");
   }
-  const bool needs_own_link =
-      client.in_multi || client.tracking || (well_formed && needs_own(*spec, command));
+  const bool needs_own_link = client.in_multi || client.tracking || client.identity ||
+                              (well_formed && needs_own(*spec, command));
   const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
   const bool is_local = well_formed && spec->route == Route::local;
   if (is_local && (leaves || !client.in_multi)) return decide_local(client, *spec, command);
@@ -194,50 +210,6 @@ Verdict Pipeline::answer(std::string reply, bool close) {
   ++core_.book.answered_here;
   answer_ = std::move(reply);
   return Answer{answer_, close};
-}
-
-Verdict Pipeline::answer_from_memory(Client& client, std::string_view wire) {
-  if (client.open > 0) return Hold{};
-  protocol::Limits limits;
-  limits.request_bytes = wire.size();
-  protocol::CommandParser parser(limits);
-  protocol::Command command;
-  std::string reply;
-  const auto step = parser.parse(wire, command);
-  const bool known =
-      step.status == protocol::CommandParser::Status::complete &&
-      core_.memory.execute(command, client.db, client.resp, core_.server_floor(), reply);
-  if (known) {
-    ++core_.book.memory_commands;
-  } else {
-    ++core_.book.upstream_errors;
-    reply = core_.down_error;
-  }
-  return answer(std::move(reply));
-}
-
-void Pipeline::answer_memory() {
-  // A conversation may start the next one; the vector grows while it is walked.
-  for (std::size_t i = 0; i < core_.for_memory.size(); ++i) {
-    const auto asked = std::move(core_.for_memory[i]);
-    protocol::Limits limits;
-    limits.request_bytes = asked.wire.size();
-    protocol::CommandParser parser(limits);
-    std::string_view rest = asked.wire;
-    while (!rest.empty()) {
-      protocol::Command command;
-      const auto step = parser.parse(rest, command);
-      if (step.status != protocol::CommandParser::Status::complete) break;
-      std::string reply;
-      ++core_.book.memory_commands;
-      if (!core_.memory.execute(command, asked.db, Resp::v3, core_.server_floor(), reply)) {
-        reply = core_.down_error;
-      }
-      settle_one(asked.exchange, reply);
-      rest.remove_prefix(step.consumed);
-    }
-  }
-  core_.for_memory.clear();
 }
 
 void Pipeline::settle(ExchangeId id, std::string_view reply, TimePoint now) {

@@ -123,6 +123,12 @@ class Pipeline {
   Verdict decide_local(Client& client, const protocol::CommandSpec& spec,
                        const protocol::Command& command);
   Verdict decide_hello(Client& client, const protocol::Command& command);
+  Verdict decide_auth(Client& client, const protocol::Command& command);
+  /// \returns why these are not accepted; empty if they are. `named`: the user was.
+  std::string check_login(const Credentials& login, bool named) const;
+  /// Asks upstream about them; with `resp` they came with HELLO.
+  Verdict log_in(Client& client, Credentials login, std::optional<protocol::Resp> resp,
+                 std::optional<std::string_view> name);
   Verdict decide_client(Client& client, const protocol::Command& command);
   Verdict decide_reply(Client& client, std::string_view how);
   /// Refuses a command here; EXEC then refuses the rest of its transaction.

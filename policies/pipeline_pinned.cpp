@@ -55,6 +55,12 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
   const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
   const bool forgets = ends || spec.verb == Verb::unwatch;
   if (!client.own_error.empty()) {
+    // A transaction that would be unguarded begins all the same: nothing of it may run, and who
+    // sends it whole does not look at this reply.
+    if (spec.verb == Verb::multi && !client.in_multi) {
+      client.in_multi = true;
+      return answer("+OK\r\n");
+    }
     auto lost = client.own_error;
     if (forgets) client.forget_transaction();
     return answer(std::move(lost));
@@ -79,7 +85,7 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
     return verdict;
   }
   if (client.may_block) return block(client, spec, command);
-  if (client.tracking) return queue(client, spec, command);
+  if (client.tracking || client.identity) return queue(client, spec, command);
   return pass_on_link(client, own, command.wire);
 }
 
@@ -89,7 +95,9 @@ std::optional<Verdict> Pipeline::decide_unfinished(Client& client,
   const Call call(*this, now);
   const auto* spec = protocol::find_command(known[0]);
   const protocol::Command begun{known, wire};
-  if (!policy_.refuses(spec, begun).empty() || spec == nullptr) return std::nullopt;
+  if (!client.authenticated || !policy_.refuses(spec, begun).empty() || spec == nullptr) {
+    return std::nullopt;
+  }
   const bool may_go = spec->route == protocol::Route::lane || spec->route == protocol::Route::plain;
   const bool is_one_key =
       !spec->movable_keys && (spec->first_key == 0 || spec->first_key == spec->last_key);

@@ -49,7 +49,7 @@ class Explanation final : public Exchange {
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 
  private:
-  Value::Map describe(Core& core);
+  Value::Map describe(const Core& core);
   void describe_value(Value::Map& fields, const Standing& standing);
 
   Ticket ticket_;
@@ -66,10 +66,10 @@ void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
   fields.push_back({"stale_left_ms", {std::min(standing.remaining, window).count()}});
 }
 
-Value::Map Explanation::describe(Core& core) {
+Value::Map Explanation::describe(const Core& core) {
   const auto& subject = check_.subject();
   const auto& rule = *subject.rule;
-  const auto standing = check_.judge(core);
+  const auto standing = check_.look(core);
   Value::Map fields{{"key", {subject.client_key}},
                     {"upstream_key", {subject.key}},
                     {"rule", {rule.settings->name}},
@@ -144,10 +144,12 @@ void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
   core_.rules->find(key, use.match);
   const auto lane = core_.lane(client.db, use.match.rule);
   core_.begin(client, lane);
-  if (!use.match || use.match.rule->never()) {
+  const bool bypass = core_.mode == Mode::bypass;
+  if (bypass || !use.match || use.match.rule->never()) {
+    const char* next = bypass ? "passes through (mode bypass)" : "passes through to Redis as it is";
     Value::Map fields{{"key", {std::string(key)}},
                       {"rule", use.match ? Value{use.match.rule->settings->name} : Value{}},
-                      {"next_get", {"passes through to Redis as it is"}}};
+                      {"next_get", {next}}};
     std::string out;
     Value{std::move(fields)}.append_to(out, client.resp);
     return core_.reply(ticket, out);
@@ -173,11 +175,18 @@ Value Pipeline::tags(std::string_view key) const {
 }
 
 Value Pipeline::versions() const {
+  // Of those that clients do not name there is none but the current one.
+  const auto has_grace = [this](std::string_view name) {
+    return std::ranges::any_of(core_.rules->rules(), [&](const Rule& rule) {
+      return rule.settings->version.mode == VersionMode::explicit_in_key &&
+             version_name(*rule.settings) == name;
+    });
+  };
   Value::Map all;
   for (const auto& [name, version] : core_.versions.all()) {
     const auto since_bump = core_.server_floor() - version.bumped_at;
     const auto left = std::max(milliseconds(0), version.grace - since_bump);
-    const bool bumped = version.bumped_at != ServerTime{};
+    const bool bumped = version.bumped_at != ServerTime{} && has_grace(name);
     all.push_back({name,
                    {Value::Map{{"current", {static_cast<std::int64_t>(version.current)}},
                                {"known", {version.known}},
@@ -207,6 +216,7 @@ Value Pipeline::stats(TimePoint now) const {
   for (const auto& [name, counters] : core_.book.tiers) {
     tiers.push_back({name, {tier_stats(counters)}});
   }
+  const bool acked = core_.lane_acked != TimePoint{};  // Else there was no Redis yet.
   Value::Map state{{"upstream", {std::string(state_name(core_.upstream))}},
                    {"mode", {setting_text(core_.mode)}},
                    {"clients", number(core_.clients.size())},
@@ -218,7 +228,7 @@ Value Pipeline::stats(TimePoint now) const {
                    {"bans", number(core_.bans.size())},
                    {"memory_keys", number(core_.memory.size())},
                    {"memory_bytes", number(core_.memory.bytes())},
-                   {"lane_silent_ms", {ms(now - core_.lane_acked)}}};
+                   {"lane_silent_ms", acked ? Value{ms(now - core_.lane_acked)} : Value{}}};
   return {Value::Map{{"state", {std::move(state)}},
                      {"sidecar", {std::move(sidecar)}},
                      {"tiers", {std::move(tiers)}}}};

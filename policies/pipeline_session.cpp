@@ -32,11 +32,6 @@ bool valid_name(std::string_view name) {
 
 constexpr std::string_view bad_name =
     "ERR Client names cannot contain spaces, newlines or special characters.";
-constexpr std::string_view wrong_password =
-    "WRONGPASS invalid username-password pair or user is disabled.";
-constexpr std::string_view no_password =
-    "ERR AUTH <password> called without any password configured for the default user. "
-    "Are you sure your configuration is correct?";
 
 }  // namespace
 
@@ -68,10 +63,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
     case Verb::hello:
       return decide_hello(client, command);
     case Verb::auth:
-      if (args.size() > 3) return answer(error("ERR syntax error"));
-      // As a Redis without a password: its default user takes any.
-      if (args.size() == 3 && args[1] == "default") return answer(ok());
-      return answer(error(args.size() == 3 ? wrong_password : no_password));
+      return decide_auth(client, command);
     case Verb::select: {
       const auto db = protocol::to_integer(args[1]);
       if (!db) return answer(error("ERR value is not an integer or out of range"));
@@ -81,6 +73,8 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
     }
     case Verb::reset:
       client.speak(Resp::v2);
+      client.identity.reset();
+      client.authenticated = !core_.rules->settings().auth.is_required();
       client.db = 0;
       client.forget_transaction();
       client.reply_off = client.tracking = client.keeps_own = false;
@@ -111,9 +105,10 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     resp = *version == 3 ? Resp::v3 : Resp::v2;
   }
   std::optional<std::string_view> name;
+  std::optional<Credentials> login;
   while (at < args.size()) {
     if (equals_nocase(args[at], "auth") && at + 2 < args.size()) {
-      if (args[at + 1] != "default") return answer(error(wrong_password));
+      login = Credentials{std::string(args[at + 1]), std::string(args[at + 2])};
       at += 3;
       continue;
     }
@@ -125,15 +120,24 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
     }
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
+  if (login && core_.rules->settings().auth.mode == AuthMode::pass_through) {
+    return log_in(client, std::move(*login), resp, name);
+  }
+  if (login) {
+    if (const auto refusal = check_login(*login, true); !refusal.empty()) {
+      return answer(error(refusal));
+    }
+    client.authenticated = true;
+  }
+  if (!client.authenticated) {
+    return answer(
+        error("NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+              "HELLO AUTH <user> <pass> option can be used to authenticate the client and "
+              "select the RESP protocol version at the same time"));
+  }
   client.speak(resp);
   if (name) client.name = *name;
-  Value::Map fields{{"server", {"redis"}},           {"version", {core_.server_version}},
-                    {"proto", {std::int64_t(resp)}}, {"id", {static_cast<std::int64_t>(client.id)}},
-                    {"mode", {"standalone"}},        {"role", {"master"}},
-                    {"modules", {Value::List{}}}};
-  std::string reply;
-  Value{std::move(fields)}.append_to(reply, resp);
-  return answer(std::move(reply));
+  return answer(hello_reply(client, core_));
 }
 
 Verdict Pipeline::decide_client(Client& client, const protocol::Command& command) {

@@ -92,6 +92,9 @@ std::optional<Verdict> Pipeline::queue_own(Client& client, const protocol::Comma
   }
   const bool is_own =
       spec.verb == Verb::auth || spec.verb == Verb::hello || spec.verb == Verb::client;
+  const bool asks_upstream =
+      spec.verb == Verb::auth && core_.rules->settings().auth.mode == AuthMode::pass_through;
+  if (asks_upstream) return decide_auth(client, command);
   if (is_own && answered_here(client, spec.verb, command.args)) {
     transactions_[client.id].own.emplace_back(
         client.queued, std::vector<std::string>(command.args.begin(), command.args.end()));

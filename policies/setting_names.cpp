@@ -23,6 +23,8 @@ constexpr std::array<Named<Foreign>, 3> foreign_modes{
     {{Foreign::adopt, "adopt"}, {Foreign::trust, "trust"}, {Foreign::miss, "miss"}}};
 constexpr std::array<Named<OnDown>, 3> down_modes{
     {{OnDown::error, "error"}, {OnDown::miss, "miss"}, {OnDown::memory, "memory"}}};
+constexpr std::array<Named<AuthMode>, 2> auth_modes{
+    {{AuthMode::shared, "shared"}, {AuthMode::pass_through, "pass_through"}}};
 constexpr std::array<Named<CoalesceScope>, 2> coalesce_scopes{
     {{CoalesceScope::off, "off"}, {CoalesceScope::sidecar, "sidecar"}}};
 constexpr std::array<Named<VersionMode>, 3> version_modes{
@@ -83,6 +85,9 @@ std::string parse_setting(std::string_view raw, VersionMode& out) {
   return parse_name(raw, version_modes, out);
 }
 std::string parse_setting(std::string_view raw, Mode& out) { return parse_name(raw, modes, out); }
+std::string parse_setting(std::string_view raw, AuthMode& out) {
+  return parse_name(raw, auth_modes, out);
+}
 std::string parse_setting(std::string_view raw, LogLevel& out) {
   return parse_name(raw, log_levels, out);
 }
@@ -94,6 +99,7 @@ std::string setting_text(OnDown value) { return name_of(down_modes, value); }
 std::string setting_text(CoalesceScope value) { return name_of(coalesce_scopes, value); }
 std::string setting_text(VersionMode value) { return name_of(version_modes, value); }
 std::string setting_text(Mode value) { return name_of(modes, value); }
+std::string setting_text(AuthMode value) { return name_of(auth_modes, value); }
 std::string setting_text(LogLevel value) { return name_of(log_levels, value); }
 
 }  // namespace pannier::policies

@@ -41,6 +41,8 @@ enum class OnDown : std::uint8_t { error, miss, memory };
 enum class CoalesceScope : std::uint8_t { off, sidecar };
 enum class VersionMode : std::uint8_t { none, transparent, explicit_in_key };
 enum class Mode : std::uint8_t { normal, bypass, memory };
+/// As whom clients work upstream: as the sidecar, or each as the user it names.
+enum class AuthMode : std::uint8_t { shared, pass_through };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Each reads `raw` into `out`. \returns an empty string, or what is wrong and what would be right
@@ -58,6 +60,7 @@ std::string parse_setting(std::string_view raw, OnDown& out);
 std::string parse_setting(std::string_view raw, CoalesceScope& out);
 std::string parse_setting(std::string_view raw, VersionMode& out);
 std::string parse_setting(std::string_view raw, Mode& out);
+std::string parse_setting(std::string_view raw, AuthMode& out);
 std::string parse_setting(std::string_view raw, LogLevel& out);
 
 std::string setting_text(milliseconds value);  ///< The largest unit that divides it.
@@ -73,6 +76,7 @@ std::string setting_text(OnDown value);
 std::string setting_text(CoalesceScope value);
 std::string setting_text(VersionMode value);
 std::string setting_text(Mode value);
+std::string setting_text(AuthMode value);
 std::string setting_text(LogLevel value);
 
 }  // namespace pannier::policies

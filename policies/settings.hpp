@@ -28,6 +28,18 @@ struct TlsSettings {
 #include "policies/settings.def"
 };
 
+struct AuthSettings {
+#define PANNIER_AUTH PANNIER_MEMBER
+#include "policies/settings.def"
+  /// Whether a client may do nothing before it has said who it is.
+  bool is_required() const { return mode == AuthMode::pass_through || !password.empty(); }
+};
+
+/// As whom somebody works upstream.
+struct Credentials {
+  std::string user, password;
+};
+
 struct MemorySettings {
 #define PANNIER_MEMORY PANNIER_MEMBER
 #include "policies/settings.def"
@@ -86,6 +98,8 @@ struct Settings {
 #include "policies/settings.def"
   std::vector<std::string> deny = denied_by_default();  ///< `monitor`, `config|set`; lower case.
   UpstreamSettings upstream;
+  Credentials upstream_login;  ///< Those of upstream.url; the owner of the connections sets them.
+  AuthSettings auth;
   TlsSettings tls;
   MemorySettings memory;
   LimitSettings limits;

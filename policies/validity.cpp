@@ -113,16 +113,26 @@ ServerTime ValidityCheck::load_begins() const {
 }
 
 Standing ValidityCheck::judge(Core& core) {
+  const auto lane = core.lane(subject_->db, subject_->rule.get());
+  for (const auto& tag : missing_) create_generation(core, lane, tag, created_at());
+  for (const auto& tag : subject_->tags) renew_if_due(core, lane, tag);
+  return standing(core, core.newest(*subject_));
+}
+
+Standing ValidityCheck::look(const Core& core) const {
+  auto newest = core.newest(*subject_);
+  if (!missing_.empty()) {
+    newest.at = std::max(newest.at.value_or(created_at()), created_at());
+    newest.complete = true;
+  }
+  return standing(core, newest);
+}
+
+Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {
   const auto& subject = *subject_;
   const bool none_known = asks_generations_ && !had_generation_ && !knew_generation_;
-  const auto lane = core.lane(subject.db, subject.rule.get());
-  for (const auto& tag : missing_) {
-    create_generation(core, lane, tag, asked_at_ - milliseconds(1));
-  }
-  for (const auto& tag : subject.tags) renew_if_due(core, lane, tag);
-  auto newest = core.newest(subject);
-  if (!newest.complete) newest.at = asked_at_;
-  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest.at);
+  const auto newest = known.complete ? known.at : asked_at_;
+  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest);
   // A value from outside that nobody ever invalidated under these tags may be adopted.
   const bool without_expiry = expiretime_ == -1 || standing.remaining > subject.life.total;
   if (without_expiry && none_known && core.bans.empty()) {

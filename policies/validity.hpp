@@ -31,6 +31,8 @@ class ValidityCheck {
   /// What the replies say, with everything known at this moment. Creates generations that
   /// upstream does not have, as old as this very question.
   Standing judge(Core& core);
+  /// The same without creating anything: what judge() would say.
+  Standing look(const Core& core) const;
 
   const Subject& subject() const { return *subject_; }
   const SubjectRef& subject_ref() const { return subject_; }
@@ -43,6 +45,8 @@ class ValidityCheck {
 
  private:
   void learn_generations(std::string_view reply, Core& core);
+  ServerTime created_at() const { return asked_at_ - milliseconds(1); }
+  Standing standing(const Core& core, const Core::Newest& known) const;
 
   SubjectRef subject_;
   Link link_;

@@ -57,7 +57,7 @@ CommandParser::Step CommandParser::parse_array(std::string_view bytes, Command& 
   for (; left != 0; --left) {
     if (at == end || *at != '$') break;
     const Length size = take_length(at + 1, end);
-    if (!size.next || size.value > max_bulk) break;
+    if (!size.next || size.value > limits_->bulk) break;
     if (static_cast<std::uint64_t>(end - size.next) < size.value + 2) break;
     const char* const after = size.next + size.value;
     if (after[0] != '\r' || after[1] != '\n') break;
@@ -103,7 +103,9 @@ CommandParser::Step CommandParser::read_count(std::string_view bytes) {
   const auto count = to_integer(bytes.substr(1, line.consumed - 1));
   const bool ended = bytes[line.consumed + 1] == '\n';
   if (!count || !ended || *count > static_cast<std::int64_t>(limits_->arguments)) {
-    return fail(Errc::invalid_multibulk_length);
+    const bool is_only_anyone = count && ended && !limits_->is_authenticated;
+    return fail(is_only_anyone ? Errc::unauthenticated_multibulk_length
+                               : Errc::invalid_multibulk_length);
   }
   if (*count <= 0) {
     start_over();
@@ -122,6 +124,7 @@ CommandParser::Step CommandParser::read_argument(std::string_view bytes) {
   if (bytes[position_] != '$') return fail(Errc::expected_bulk, bytes[position_]);
   const Length size = take_length(bytes.data() + position_ + 1, end);
   if (!size.next || size.value > max_bulk) return fail(Errc::invalid_bulk_length);
+  if (size.value > limits_->bulk) return fail(Errc::unauthenticated_bulk_length);
   const auto begin = static_cast<std::size_t>(size.next - bytes.data());
   const std::size_t after = begin + size.value;
   if (after + 2 > limits_->request_bytes) return fail(Errc::request_too_large);

@@ -17,6 +17,8 @@ struct Limits {
   std::size_t request_bytes = 64u << 20;  ///< One whole request.
   std::size_t arguments = 1024 * 1024;    ///< Of one request.
   std::size_t inline_bytes = 64u << 10;   ///< One inline request, and one length line.
+  std::size_t bulk = 512u << 20;          ///< One argument.
+  bool is_authenticated = true;           ///< Otherwise errors name that as the reason.
 };
 
 /// Cuts client bytes into commands: RESP arrays and inline commands with Redis's quoting.
@@ -47,6 +49,9 @@ class CommandParser {
   static constexpr std::size_t max_bulk = 512u << 20;
 
   explicit CommandParser(const Limits& limits) : limits_(&limits) {}
+
+  /// Between two commands: what comes now is held to other limits.
+  void use(const Limits& limits) { limits_ = &limits; }
 
   /// Takes the first command off `bytes`, which begin where the last complete step ended. After
   /// `incomplete` they must begin with the same bytes again (they may have moved in memory).

@@ -9,6 +9,10 @@ const char* text_of(Errc errc) {
   switch (errc) {
     case Errc::invalid_multibulk_length:
       return "invalid multibulk length";
+    case Errc::unauthenticated_multibulk_length:
+      return "unauthenticated multibulk length";
+    case Errc::unauthenticated_bulk_length:
+      return "unauthenticated bulk length";
     case Errc::invalid_bulk_length:
       return "invalid bulk length";
     case Errc::expected_bulk:

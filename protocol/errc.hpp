@@ -20,8 +20,10 @@ enum class Errc {
   request_too_large,             ///< More bytes than `Limits::request_bytes`; E-REQ, not E-PROTO.
   cross_protocol,                ///< HTTP (`POST`, `Host:`): close without a word.
   tls_on_plain_port,             ///< A TLS ClientHello on a port without TLS.
-  bad_reply,                     ///< Upstream sent something that is not RESP2 or RESP3.
-  reply_too_deep,                ///< A reply nested deeper than 128.
+  unauthenticated_multibulk_length,  ///< Too many arguments for a client that must AUTH first.
+  unauthenticated_bulk_length,       ///< Too long an argument for one.
+  bad_reply,                         ///< Upstream sent something that is not RESP2 or RESP3.
+  reply_too_deep,                    ///< A reply nested deeper than 128.
 };
 
 const boost::system::error_category& protocol_category();

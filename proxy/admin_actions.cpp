@@ -44,6 +44,14 @@ AdminActions::Reply AdminActions::help(const Call&) {
   };
 #define PANNIER_ACTION(name, words, argument, looks, text) add(#name, words, text);
 #include "policies/actions.def"
+  lines.push_back(
+      {Value::Status{"PANNIER over HTTP, on the admin port: the same words as a path"}});
+  for (const char* line :
+       {"    curl http://127.0.0.1:9180/explain/KEY",
+        "    curl -X POST -H 'X-Pannier: 1' "
+        "http://127.0.0.1:9180/invalidate/tag/TAG  (whatever changes something)"}) {
+    lines.push_back({Value::Status{line}});
+  }
   return Value{std::move(lines)};
 }
 
@@ -125,8 +133,12 @@ AdminActions::Reply AdminActions::mode(const Call& call) {
 
 AdminActions::Reply AdminActions::reload(const Call& call) {
   if (!call.words.empty()) return usage("reload", "");
-  auto wrong = program_.reload();
-  return wrong.empty() ? ok() : error(std::move(wrong));
+  const auto reloaded = program_.reload();
+  if (!reloaded) return error(reloaded.error() + "; not executed");
+  std::string names;
+  for (const auto& name : *reloaded) names += (names.empty() ? "" : ", ") + name;
+  if (names.empty()) return ok();
+  return Value{Value::Status{"OK, needs restart: " + names}};
 }
 
 AdminActions::Reply AdminActions::config(const Call& call) {
@@ -135,7 +147,7 @@ AdminActions::Reply AdminActions::config(const Call& call) {
     return usage("config", "CHECK [<file>]");
   }
   auto wrong = program_.check(words.size() == 2 ? std::string(words[1]) : std::string());
-  return wrong.empty() ? ok() : error(std::move(wrong));
+  return wrong.empty() ? ok() : error(std::move(wrong) + "; not executed");
 }
 
 }  // namespace pannier::proxy

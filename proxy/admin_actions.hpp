@@ -1,10 +1,12 @@
 #pragma once
 
+#include <boost/system/result.hpp>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policies/pipeline.hpp"
 #include "protocol/value.hpp"
@@ -15,11 +17,13 @@ namespace pannier::proxy {
 /// as PANNIER <name> ..., the admin port as /<name>/... with the same words.
 class AdminActions {
  public:
-  /// What the actions need of the program around them. Each returns an empty string, or what is
-  /// wrong in one line.
+  /// The settings that have changed and wait for a restart; or what is wrong, in one line.
+  using Reloaded = boost::system::result<std::vector<std::string>, std::string>;
+  /// What the actions need of the program around them.
   struct Program {
-    std::function<std::string()> reload;
-    std::function<std::string(const std::string& file)> check;  ///< Empty name: the running file.
+    std::function<Reloaded()> reload;
+    /// Looks at a file; an empty name means the running one. \returns what is wrong, or nothing.
+    std::function<std::string(const std::string& file)> check;
   };
 
   AdminActions(policies::Pipeline& pipeline, Program program)

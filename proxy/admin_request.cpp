@@ -88,6 +88,8 @@ std::optional<bool> only_looks(const Words& words) {
 Result<Route, Refusal> find_route(const RequestHead& head) {
   const auto query = head.target.find('?');
   const std::string_view path = std::string_view(head.target).substr(0, query);
+  constexpr std::string_view unknown = "no such path; GET /help lists the actions";
+  if (path == "/") return Refusal{404, std::string(unknown)};
   auto words = words_of(path);
   if (!words) return Refusal{400, words.error()};
   Route route;
@@ -101,7 +103,7 @@ Result<Route, Refusal> find_route(const RequestHead& head) {
     route.to = Route::To::readyz;
   } else {
     const auto known = only_looks(*words);
-    if (!known) return Refusal{404, "no such path; GET /help lists the actions"};
+    if (!known) return Refusal{404, std::string(unknown)};
     if (query != head.target.npos) {
       return Refusal{400, "no query is understood; a ? in a word is written %3F"};
     }

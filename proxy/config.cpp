@@ -42,9 +42,10 @@ void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream), PANNIER_SECTION(tls),   PANNIER_SECTION(memory),
-    PANNIER_SECTION(limits),   PANNIER_SECTION(admin), PANNIER_SECTION(log),
-    PANNIER_SECTION(tiers),    {"deny", read_deny},    {"rules", read_nothing_yet},
+    PANNIER_SECTION(upstream),   PANNIER_SECTION(auth),   PANNIER_SECTION(tls),
+    PANNIER_SECTION(memory),     PANNIER_SECTION(limits), PANNIER_SECTION(admin),
+    PANNIER_SECTION(log),        PANNIER_SECTION(tiers),  {"deny", read_deny},
+    {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION
 
@@ -88,6 +89,10 @@ boost::system::result<Loaded, std::string> load_config(const std::string& path) 
     return path + ": cannot be read: " + std::strerror(errno != 0 ? errno : EIO);
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
+  // More likely a write that failed than the wish to have no rules.
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return path + ": the file is empty; one that is to change nothing says at least: rules: []";
+  }
   return parse_config(text, path);
 }
 

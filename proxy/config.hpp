@@ -16,7 +16,8 @@ struct Loaded {
   std::vector<std::string> warnings;
 };
 
-/// Reads and checks a file of at most 1 MiB. An empty one gives the defaults.
+/// Reads and checks a file of at most 1 MiB. An empty one is refused; an empty text gives the
+/// defaults.
 /// \returns the settings, or the first thing wrong in the file, on one line:
 /// `conf/pannier.yaml:12:3: unknown key 'tll' in tier 'kpi' (did you mean 'ttl'?)`. Neither errors
 /// nor warnings repeat a URL, which may hold a password.

@@ -16,6 +16,7 @@ void read_upstream_tls(const ConfigNode& node, policies::UpstreamSettings& upstr
 void check_upstream_tls(const ConfigNode& upstream, const policies::UpstreamSettings& settings,
                         Findings& findings);
 void read_tls(const ConfigNode& node, policies::TlsSettings& tls, Findings& findings);
+void read_auth(const ConfigNode& node, policies::AuthSettings& auth, Findings& findings);
 void read_memory(const ConfigNode& node, policies::MemorySettings& memory, Findings& findings);
 void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
 void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);

@@ -69,6 +69,11 @@ void print(const policies::TlsSettings& section, Lines& lines) {
 #include "policies/settings.def"
 }
 
+void print(const policies::AuthSettings& section, Lines& lines) {
+#define PANNIER_AUTH PANNIER_PRINT
+#include "policies/settings.def"
+}
+
 void print(const policies::MemorySettings& section, Lines& lines) {
 #define PANNIER_MEMORY PANNIER_PRINT
 #include "policies/settings.def"
@@ -151,6 +156,7 @@ std::string print_config(const Settings& settings) {
   lines.setting("deny", in_quotes(settings.deny));
   print_upstream(settings.upstream, lines);
   print_section("tls", settings.tls, lines);
+  print_section("auth", settings.auth, lines);
   print_section("memory", settings.memory, lines);
   print_section("limits", settings.limits, lines);
   print_section("admin", settings.admin, lines);
@@ -175,6 +181,9 @@ std::vector<std::string> needs_restart(const Settings& running, const Settings& 
   if (running.listen_tls != next.listen_tls) names.emplace_back("listen_tls");
   if (running.upstream.url != next.upstream.url) names.emplace_back("upstream.url");
   if (running.admin.listen != next.admin.listen) names.emplace_back("admin.listen");
+  if (running.admin.allowed_hosts != next.admin.allowed_hosts) {
+    names.emplace_back("admin.allowed_hosts");
+  }
   return names;
 }
 

@@ -7,6 +7,10 @@ namespace {
 using policies::quoted;
 using policies::setting_text;
 
+constexpr Field<policies::AuthSettings> auth_fields[] = {
+#define PANNIER_AUTH PANNIER_FIELD
+#include "policies/settings.def"
+};
 constexpr Field<policies::MemorySettings> memory_fields[] = {
 #define PANNIER_MEMORY PANNIER_FIELD
 #include "policies/settings.def"
@@ -83,6 +87,17 @@ void read_upstream(const ConfigNode& node, policies::UpstreamSettings& section,
     findings.error(mark_of(node, "reconnect_max"),
                    "reconnect_max: " + setting_text(section.reconnect_max) +
                        " is shorter than reconnect_min, " + setting_text(section.reconnect_min));
+  }
+}
+
+void read_auth(const ConfigNode& node, policies::AuthSettings& section, Findings& findings) {
+  read_map<policies::AuthSettings>(node, "auth", "in auth", auth_fields, section, findings);
+  if (section.mode == policies::AuthMode::pass_through && !section.password.empty()) {
+    findings.error(mark_of(node, "password"),
+                   "password: with mode pass_through upstream checks who clients are; remove it");
+  }
+  if (section.timeout.count() == 0) {
+    findings.error(mark_of(node, "timeout"), "timeout: 0 would let nobody in");
   }
 }
 

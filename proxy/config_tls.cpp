@@ -43,14 +43,16 @@ void check_place(const Place& place, Mark mark, const Settings& settings, Findin
   const auto address = parse_address(place.text);
   if (!address) return findings.error(mark, name + ": " + address.error());
   const auto shown = name + ": " + quoted(place.text);
-  if (!address->is_local() && !place.authenticated) {
+  if (!address->is_local() && !place.authenticated && !settings.auth.is_required()) {
     const bool is_tls = place.setting == "listen_tls";
-    findings.error(mark, shown +
-                             " can be reached from other machines, and the sidecar has no "
-                             "authentication of its own; " +
-                             (is_tls ? "listen on a loopback address, or demand certificates of "
-                                       "clients with tls.ca"
-                                     : "listen on a loopback address or a unix socket"));
+    findings.error(mark,
+                   shown +
+                       " can be reached from other machines, and the sidecar has no "
+                       "authentication of its own; " +
+                       (is_tls ? "listen on a loopback address, demand certificates of clients "
+                                 "with tls.ca, or set auth.password"
+                               : "listen on a loopback address or a unix socket, or set "
+                                 "auth.password"));
   }
   if (address->port == 0 && !address->is_unix()) return;  // The system will choose a free one.
   if (place.text == settings.admin.listen) {

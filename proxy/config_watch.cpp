@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "proxy/log.hpp"
+
 namespace pannier::proxy {
 
 namespace {
@@ -48,11 +50,26 @@ std::string ConfigWatch::state() const {
   return all;
 }
 
+/// Not the first time: it may be in the middle of a swap. And once only.
+void ConfigWatch::miss() {
+  constexpr int enough = 2;
+  if (absent_ > enough || ++absent_ != enough) return;
+  log::warning("config_missing", {{"file", path_},
+                                  {"text",
+                                   "it, or a file that it names, is not there or empty; what was "
+                                   "loaded from it stays"}});
+}
+
 void ConfigWatch::look() {
-  auto now = state();
-  if (!now.empty() && now != seen_) {
-    seen_ = std::move(now);
-    changed_();
+  const auto now = state();
+  if (now.empty()) {
+    miss();
+  } else {
+    absent_ = 0;
+    if (now != seen_) {
+      seen_ = now;
+      changed_();
+    }
   }
   timer_.expires_after(pause);
   timer_.async_wait([this](boost::system::error_code error) {

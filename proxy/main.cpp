@@ -13,14 +13,25 @@ namespace {
 
 constexpr int exit_usage = 64;
 
-constexpr const char* usage =
-    "usage: pannier run [--config FILE] [--listen ADDRESS] [--upstream URL] [--admin ADDRESS|off]\n"
-    "       pannier check FILE [--print]\n"
-    "       pannier health [--admin ADDRESS] [--ready]\n"
-    "       pannier --version | --help\n";
+const std::string run_usage =
+    "pannier run [--config FILE] [--listen ADDRESS] [--upstream URL] [--admin ADDRESS|off]\n";
+const std::string check_usage = "pannier check FILE [--print]\n";
+const std::string health_usage = "pannier health [--admin ADDRESS] [--ready]\n";
+
+std::string usage() {
+  const std::string indent(7, ' ');
+  return "usage: " + run_usage + indent + check_usage + indent + health_usage + indent +
+         "pannier --version | --help\n";
+}
+
+/// What `pannier COMMAND --help` prints.
+int show_help(const std::string& how, const options::options_description& known) {
+  std::cout << "usage: " << how << '\n' << known;
+  return 0;
+}
 
 int refuse(const std::string& why) {
-  std::fprintf(stderr, "pannier: %s\n%s", why.c_str(), usage);
+  std::fprintf(stderr, "pannier: %s\n%s", why.c_str(), usage().c_str());
   return exit_usage;
 }
 
@@ -36,28 +47,25 @@ int run(const std::vector<std::string>& words) {
       "admin", text(chosen.admin), "host:port of the HTTP port, or off")("help", "this text");
   options::variables_map values;
   options::store(options::command_line_parser(words).options(known).positional({}).run(), values);
-  if (values.contains("help")) {
-    std::cout << usage << '\n' << known;
-    return 0;
-  }
+  if (values.contains("help")) return show_help(run_usage, known);
   options::notify(values);
   return pannier::proxy::run(chosen);
 }
 
 int check(const std::vector<std::string>& words) {
   std::string file;
-  options::options_description known("pannier check");
-  known.add_options()("file", options::value(&file), "the YAML file")(
-      "print", "print every setting as it would be")("help", "this text");
+  // The file has a place, not a name.
+  options::options_description known, shown("pannier check");
+  shown.add_options()("print",
+                      "print every setting as it would be, instead of a line that all is well")(
+      "help", "this text");
+  known.add(shown).add_options()("file", options::value(&file));
   options::positional_options_description places;
   places.add("file", 1);
   options::variables_map values;
   options::store(options::command_line_parser(words).options(known).positional(places).run(),
                  values);
-  if (values.contains("help")) {
-    std::cout << usage << '\n' << known;
-    return 0;
-  }
+  if (values.contains("help")) return show_help(check_usage, shown);
   options::notify(values);
   if (file.empty()) return refuse("check needs a file");
   return pannier::proxy::check(file, values.contains("print"));
@@ -71,10 +79,7 @@ int health(const std::vector<std::string>& words) {
       "ready", "ask whether it should be given traffic")("help", "this text");
   options::variables_map values;
   options::store(options::command_line_parser(words).options(known).positional({}).run(), values);
-  if (values.contains("help")) {
-    std::cout << usage << '\n' << known;
-    return 0;
-  }
+  if (values.contains("help")) return show_help(health_usage, known);
   options::notify(values);
   using pannier::proxy::Health;
   return pannier::proxy::health(address, values.contains("ready") ? Health::ready : Health::live);
@@ -90,7 +95,7 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    std::fputs(usage, stdout);
+    std::fputs(usage().c_str(), stdout);
     return 0;
   }
   try {

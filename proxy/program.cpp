@@ -10,7 +10,6 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
-#include <tuple>
 #include <vector>
 
 #include "proxy/admin.hpp"
@@ -20,6 +19,8 @@
 #include "proxy/errors.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/log.hpp"
+#include "proxy/memory_limit.hpp"
+#include "proxy/program_config.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
@@ -28,34 +29,6 @@ namespace {
 
 constexpr int exit_software = 70, exit_config = 78, exit_in_use = 98;
 constexpr std::size_t reserved_descriptors = 64;
-
-/// A configuration that cannot be used.
-struct BadConfig : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// The file's settings with the command line's over them, checked again as a whole.
-Loaded load(const Options& options) {
-  auto loaded = options.config.empty() ? parse_config("", "defaults") : load_config(options.config);
-  if (!loaded) throw BadConfig(loaded.error());
-  auto& settings = loaded->settings;
-  if (options.listen) settings.listen = *options.listen;
-  if (options.upstream) settings.upstream.url = *options.upstream;
-  if (options.admin) settings.admin.listen = *options.admin;
-  auto again = parse_config(print_config(settings), "command line");
-  if (!again) throw BadConfig(again.error());
-  return {std::move(again->settings), std::move(loaded->warnings)};
-}
-
-/// What the configuration reads beside its own file.
-std::vector<std::string> tls_files(const policies::Settings& settings) {
-  const auto& [up, down] = std::tie(settings.upstream.tls, settings.tls);
-  std::vector<std::string> files;
-  for (const auto* name : {&up.ca, &up.cert, &up.key, &down.ca, &down.cert, &down.key}) {
-    if (!name->empty()) files.push_back(*name);
-  }
-  return files;
-}
 
 std::size_t descriptor_limit() {
   rlimit limit{};
@@ -76,7 +49,7 @@ class Program {
   enum class Port { plain, tls };
   void listen(const std::string& address, Port port);
   void accept(Socket socket, Port port);
-  std::string reload();
+  AdminActions::Reloaded reload();
   std::string check_file(const std::string& file) const;
   Admin::Readiness readiness() const;
   void await_signal();
@@ -108,6 +81,9 @@ Program::Program(const Options& options, Loaded loaded)
       drain_timer_(loop_) {
   for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
   const auto& settings = server_.settings();
+  if (const auto text = memory_warning(settings, cgroup_memory_limit()); !text.empty()) {
+    log::warning("memory_limit", {{"text", text}});
+  }
   server_.use_actions(actions_);
   listen(settings.listen, Port::plain);
   if (settings.listen_unix != "off") listen("unix:" + settings.listen_unix, Port::plain);
@@ -166,22 +142,22 @@ void Program::accept(Socket socket, Port port) {
   ++server_.counters().refused;
 }
 
-std::string Program::reload() {
+AdminActions::Reloaded Program::reload() {
+  if (watch_) watch_->taken();
   try {
     auto loaded = load(options_);
     for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
-    for (const auto& name : needs_restart(server_.settings(), loaded.settings)) {
-      log::warning("config_needs_restart", {{"setting", name}});
-    }
+    auto left = needs_restart(server_.settings(), loaded.settings);
+    for (const auto& name : left) log::warning("config_needs_restart", {{"setting", name}});
     log::set_level(loaded.settings.log.level);
     server_.reload(std::move(loaded.settings));
     ++server_.counters().reloads;
     log::info("config_reloaded", {{"file", options_.config}});
-    return {};
+    return left;
   } catch (const BadConfig& bad) {
     ++server_.counters().reloads_failed;
     log::error("config_refused", {{"text", bad.what()}});
-    return bad.what();
+    return std::string(bad.what());
   }
 }
 
@@ -270,6 +246,7 @@ int check(const std::string& file, bool print) {
   if (print) {
     auto shown = loaded->settings;
     shown.upstream.url = url_without_password(shown.upstream.url);
+    if (!shown.auth.password.empty()) shown.auth.password = "***";
     std::fputs(print_config(shown).c_str(), stdout);
   } else {
     std::printf("%s: ok, %zu tiers, %zu rules\n", file.c_str(), loaded->settings.tiers.size(),

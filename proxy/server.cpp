@@ -17,6 +17,23 @@ namespace {
 constexpr unsigned place_bits = 20;
 constexpr ClientId place_mask = (ClientId{1} << place_bits) - 1;
 
+/// As Redis limits a client that must AUTH first.
+protocol::Limits limits_before_auth() {
+  protocol::Limits limits;
+  limits.request_bytes = 1u << 20;
+  limits.arguments = 10;
+  limits.bulk = 16u << 10;
+  limits.is_authenticated = false;
+  return limits;
+}
+
+/// The credentials are the URL's, for policies to compare with what clients say.
+policies::Settings with_login(policies::Settings settings) {
+  const auto url = parse_upstream_url(settings.upstream.url);
+  if (url) settings.upstream_login = {url->user, url->password};
+  return settings;
+}
+
 protocol::Limits limits_of(const policies::Settings& settings) {
   protocol::Limits limits;
   limits.request_bytes = settings.limits.max_request_bytes.value;
@@ -27,8 +44,9 @@ protocol::Limits limits_of(const policies::Settings& settings) {
 
 Server::Server(Loop& loop, policies::Settings settings)
     : loop_(loop),
-      settings_(std::move(settings)),
+      settings_(with_login(std::move(settings))),
       parser_limits_(limits_of(settings_)),
+      limits_of_anyone_(limits_before_auth()),
       upstream_url_(*parse_upstream_url(settings_.upstream.url)),
       pipeline_(settings_, *this, monotonic_now(), wall_now()),
       ticker_(loop),
@@ -86,6 +104,7 @@ bool Server::carry_out() {
     any = true;
     if (auto* session = find(client)) session->close("killed");
   }
+  if (demoted_) connect_anew();
   for (const auto& upstream : std::exchange(unpaused_, {})) upstream->read_on();
   for (const auto& upstream : std::exchange(idle_, {})) give_back(upstream);
   for (const auto& session : std::exchange(roomy_, {})) {
@@ -235,9 +254,9 @@ void Server::reload(policies::Settings settings) {
   settings.listen = settings_.listen;
   settings.listen_unix = settings_.listen_unix;
   settings.listen_tls = settings_.listen_tls;
-  settings.admin.listen = settings_.admin.listen;
+  settings.admin = settings_.admin;
   settings.upstream.url = settings_.upstream.url;
-  settings_ = std::move(settings);
+  settings_ = with_login(std::move(settings));
   parser_limits_ = limits_of(settings_);
   if (const auto wrong = load_tls(); !wrong.empty()) log::error("tls_files", {{"text", wrong}});
   pipeline_.reload(settings_);

@@ -64,6 +64,8 @@ class Server final : public policies::Effects {
   void tunnel_mark(Session& session, bool in_multi);
   void act(Session& session, std::uint64_t number, const protocol::Command& command);
   void closed(Session& session, std::string_view why);
+  /// Logs where somebody spoke another protocol from; seldom.
+  void warn_of_attack(policies::ClientId client);
   /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
   void write_later(Session& session, bool& dirty);
   void write_later(Upstream& upstream, bool& dirty);
@@ -82,6 +84,12 @@ class Server final : public policies::Effects {
   /// How much `client` has not read; from `most` on the link is to wait, and is told read_on().
   bool is_slow(policies::ClientId client, std::shared_ptr<Upstream> link);
   void read_on(policies::ClientId client);
+  /// Whether the link is a client's that works as somebody else than the sidecar.
+  bool has_identity(policies::Link link) const;
+  /// As whom a link connects; both empty: without AUTH.
+  policies::Credentials login_of(policies::Link link) const;
+  /// A shared link was told that its server does not take writes any more.
+  void demoted() { demoted_ = true; }
   /// A client's own link has answered all it was asked: others may use it, if it is as it was.
   void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
@@ -118,6 +126,8 @@ class Server final : public policies::Effects {
   policies::Pipeline& pipeline() { return pipeline_; }
   const policies::Settings& settings() const { return settings_; }
   const protocol::Limits& parser_limits() const { return parser_limits_; }
+  /// Before a client has said who it is.
+  const protocol::Limits& limits_of_anyone() const { return limits_of_anyone_; }
   const UpstreamUrl& upstream_url() const { return upstream_url_; }
   std::string upstream_name() const { return upstream_url_.address.text(); }
   /// The TLS of a new connection; null where upstream is plain.
@@ -149,6 +159,7 @@ class Server final : public policies::Effects {
   void end_pooled();
   void retire(const std::shared_ptr<Upstream>& upstream);
   void end_retired();
+  void connect_anew();
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();
@@ -159,7 +170,7 @@ class Server final : public policies::Effects {
   Loop& loop_;
   Turn turn_;
   policies::Settings settings_;
-  protocol::Limits parser_limits_;
+  protocol::Limits parser_limits_, limits_of_anyone_;
   UpstreamUrl upstream_url_;
   std::shared_ptr<const TlsContext> upstream_tls_, client_tls_;
   ProxyCounters counters_;
@@ -171,6 +182,8 @@ class Server final : public policies::Effects {
   std::vector<std::shared_ptr<Session>> sessions_;  ///< By the low bits of their ids.
   std::vector<std::uint32_t> free_places_;
   std::uint64_t serial_ = 0, ticks_ = 0;
+  policies::TimePoint warned_at_{}, demoted_at_{};
+  bool demoted_ = false;
   std::size_t connected_ = 0;
   std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;

@@ -12,6 +12,25 @@ using policies::ClientId;
 using policies::Link;
 using protocol::Resp;
 
+namespace {
+
+/// From where commands are answered while upstream is away, as the log says it.
+std::string_view serving(policies::Core::UpstreamState state) {
+  using State = policies::Core::UpstreamState;
+  switch (state) {
+    case State::absent:
+      return "memory";
+    case State::down:
+      return "on_down";  // Each tier as its setting of this name says, and errors for the rest.
+    case State::connecting:
+    case State::up:
+      break;
+  }
+  return "upstream";
+}
+
+}  // namespace
+
 // Links
 
 Upstream& Server::link(Link name) {
@@ -98,6 +117,10 @@ void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
   if (upstream.link() != first_lane()) return;
   log::info("upstream_ready", {{"upstream", upstream_name()}, {"redis_version", info.version}});
   pipeline_.gain_upstream(info, turn_.now);
+  if (!settings_.rules.empty() && !pipeline_.core().server_at_least(7, 0)) {
+    log::warning("upstream_too_old", {{"redis_version", info.version},
+                                      {"text", "rules need 7.0: no GET under one finds a value"}});
+  }
 }
 
 void Server::link_lost(Upstream& upstream, const std::string& error, std::string_view reason) {
@@ -125,7 +148,7 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
   if (before != after) {
     log::warning("upstream_lost", {{"upstream", upstream_name()},
                                    {"reason", std::string(reason)},
-                                   {"serving", std::string(policies::state_name(after))}});
+                                   {"serving", std::string(serving(after))}});
   }
   if (upstream.state() == Upstream::State::idle) upstream.connect();
 }

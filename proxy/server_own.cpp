@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
+#include "proxy/log.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
@@ -46,8 +47,10 @@ Upstream& Server::own_link(Link name) {
   if (!upstream) {
     const auto* session = find(name.client);
     const auto resp = session != nullptr ? session->client.resp : protocol::Resp::v3;
-    const auto ready = std::find_if(pool_.begin(), pool_.end(),
-                                    [&](const auto& pooled) { return pooled->resp() == resp; });
+    const bool is_sidecars = !has_identity(name);
+    const auto ready = std::find_if(pool_.begin(), pool_.end(), [&](const auto& pooled) {
+      return is_sidecars && pooled->resp() == resp;
+    });
     if (ready != pool_.end()) {
       upstream = *ready;
       pool_.erase(ready);
@@ -59,6 +62,15 @@ Upstream& Server::own_link(Link name) {
   if (const auto* session = find(name.client)) upstream->speak(session->client.resp);
   upstream->select(name.db);
   return *upstream;
+}
+
+bool Server::has_identity(Link name) const {
+  const auto* session = name.kind == Link::Kind::own ? find(name.client) : nullptr;
+  return session != nullptr && session->client.identity;
+}
+
+policies::Credentials Server::login_of(Link name) const {
+  return has_identity(name) ? *find(name.client)->client.identity : settings_.upstream_login;
 }
 
 void Server::own_idle(Upstream& upstream) {
@@ -74,7 +86,8 @@ void Server::give_back(const std::shared_ptr<Upstream>& upstream) {
     const auto& client = session->client;
     const bool in_use = client.open > 0 && client.link.kind == Link::Kind::own;
     const bool has_state = client.in_multi || client.watching || client.tracking ||
-                           client.keeps_own || !client.own_error.empty() || session->in_tunnel();
+                           client.keeps_own || client.identity || !client.own_error.empty() ||
+                           session->in_tunnel();
     if (in_use || has_state) return;
   }
   links_.erase(mine);
@@ -148,6 +161,20 @@ void Server::retire(const std::shared_ptr<Upstream>& upstream) {
   if (upstream->link() == first_lane()) link(first_lane()).connect();
 }
 
+/// Another server may have the address of the primary now; what is under way stays where it is. Not
+/// again and again, where upstream is a replica on purpose.
+void Server::connect_anew() {
+  demoted_ = false;
+  if (turn_.now - demoted_at_ < policies::seconds(1)) return;
+  demoted_at_ = turn_.now;
+  std::vector<std::shared_ptr<Upstream>> shared;
+  for (const auto& [name, upstream] : links_) {
+    if (name.kind != Link::Kind::own) shared.push_back(upstream);
+  }
+  for (const auto& upstream : shared) retire(upstream);
+  for (auto& pooled : std::exchange(pool_, {})) dropped_.push_back(std::move(pooled));
+}
+
 void Server::end_retired() {
   std::erase_if(retired_, [this](const auto& upstream) {
     upstream->tick(turn_.now);
@@ -195,6 +222,12 @@ policies::ConnectionFacts Server::connection(ClientId client) {
   facts.unsent = session->out_.size();
   facts.subscribed = session->in_tunnel();
   return facts;
+}
+
+void Server::warn_of_attack(ClientId client) {
+  if (turn_.now - warned_at_ < policies::seconds(10)) return;
+  warned_at_ = turn_.now;
+  log::warning("cross_protocol", {{"from", connection(client).address}});
 }
 
 void Server::close(ClientId client, bool at_once) {

@@ -104,6 +104,7 @@ std::string_view Session::take_commands(std::string_view bytes) {
       continue;
     }
     if (too_much_open()) break;
+    parser_.use(client.authenticated ? server_.parser_limits() : server_.limits_of_anyone());
     protocol::Command command;
     const auto step = parser_.parse(bytes, command);
     if (step.status == Status::incomplete) {
@@ -175,6 +176,7 @@ void Session::refuse(const protocol::CommandParser::Step& step) {
   const auto text = protocol::error_text(step, server_.parser_limits());
   closing_ = true;
   why_ = text.empty() ? "cross_protocol" : "protocol_error";
+  if (text.empty()) server_.warn_of_attack(client.id);
   if (!text.empty()) reply(client.next++, 1, "-" + text + "\r\n");
   server_.visit_later(*this);
 }
@@ -261,6 +263,9 @@ void Session::arm_write() {
 }
 
 void Session::check_limits(policies::TimePoint now) {
+  if (!client.authenticated && now - client.since > server_.settings().auth.timeout) {
+    return close("auth_timeout");
+  }
   // While it waits for data nothing is read from it, so its end would not be seen.
   const bool waits =
       held_ && client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;

@@ -161,6 +161,9 @@ void Upstream::take_whole(std::string_view reply) {
     return;
   }
   if (slots_.empty()) return broken("a reply nobody asked for");
+  if (kind == '-' && reply.starts_with("-READONLY ") && link_.kind != policies::Link::Kind::own) {
+    server_.demoted();
+  }
   const auto& slot = slots_.front();
   if (slot.client == 0) {
     const auto exchange = slot.number;

@@ -125,6 +125,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void take_replies(std::string_view bytes, std::string& all);
   void take_whole(std::string_view reply);
   void pass_through_tunnel(std::string_view reply);
+  void refuse_tunnel();
   bool stream(std::string_view piece);
   void flush_run();
   void finish_front(std::uint32_t replies);
@@ -169,6 +170,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   policies::TimePoint retry_at_{};  ///< After a failure.
   policies::milliseconds pause_{0};
   std::string last_error_;
+  std::string refusal_;           ///< Upstream's own words for why the handshake failed.
   std::uint64_t generation_ = 0;  ///< Of the socket: late handlers of an older one do nothing.
 };
 

@@ -93,17 +93,17 @@ void Upstream::end_tls() {
 }
 
 void Upstream::shake_hands() {
-  const auto& url = server_.upstream_url();
   const bool is_3 = resp_ == protocol::Resp::v3;
-  const std::string user = url.user.empty() ? "default" : url.user;
   std::string wire;
   std::vector<Step> steps;
   // HELLO is answered while a script is busy, too, and says what this connection is called.
   const std::string_view version = is_3 ? "3" : "2";
-  if (url.password.empty()) {
+  const auto login = server_.login_of(link_);
+  if (login.password.empty() && login.user.empty()) {
     protocol::append_command(wire, {"HELLO", version});
   } else {
-    protocol::append_command(wire, {"HELLO", version, "AUTH", user, url.password});
+    const std::string user = login.user.empty() ? "default" : login.user;
+    protocol::append_command(wire, {"HELLO", version, "AUTH", user, login.password});
   }
   steps.push_back(Step::hello);
   if (db_ != 0) {
@@ -135,7 +135,11 @@ void Upstream::settle_handshake(std::string_view reply) {
   steps_.erase(steps_.begin());
   if (head.error()) {
     const bool optional = step == Step::tracking || step == Step::databases;
-    if (!optional) return fail(error_text(reply));
+    if (!optional) {
+      // A client that named itself is told in upstream's own words.
+      refusal_ = server_.has_identity(link_) ? reply : std::string_view();
+      return fail(error_text(reply));
+    }
     if (step == Step::tracking) {
       server_info_.tracks = false;
       log::warning("upstream_without_tracking", {{"error", std::string(head.text)}});
@@ -188,9 +192,10 @@ void Upstream::fail(std::string_view why) {
       std::min(settings.reconnect_max, pause_.count() == 0 ? settings.reconnect_min : pause_ * 2);
   retry_at_ = server_.turn().now + server_.random_share(pause_);
   state_ = State::failed;
-  last_error_ = errors::down(server_.upstream_name(), reason);
+  last_error_ = refusal_.empty() ? errors::down(server_.upstream_name(), reason) : refusal_;
+  refusal_.clear();
   fail_slots(last_error_);
-  if (tunnel_ != 0) server_.close_session(tunnel_, "upstream unavailable");
+  if (tunnel_ != 0) refuse_tunnel();
   server_.link_lost(*this, last_error_, reason);
 }
 

@@ -40,11 +40,15 @@ void Upstream::tunnel(policies::ClientId client, std::string_view wire) {
   monitors_ = protocol::equals_nocase(wire, monitor);
   pending() += wire;
   server_.write_later(*this, dirty_);
-  if (state_ == State::failed) {
-    server_.tunnel_to(client, last_error_);
-    server_.close_session(client, "upstream unavailable");
-  }
+  if (state_ == State::failed) refuse_tunnel();
   if (state_ == State::idle) connect();
+}
+
+/// The client reads why before it is closed.
+void Upstream::refuse_tunnel() {
+  const auto client = tunnel_;
+  server_.tunnel_to(client, last_error_);
+  server_.close_session(client, "upstream unavailable");
 }
 
 void Upstream::tunnel_on(std::string_view wire) {

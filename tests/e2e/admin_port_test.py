@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The HTTP port of operators: what each path answers, and that it lives as long as the sidecar."""
 
+import shlex
 import shutil
 import signal
 import socket
@@ -69,6 +70,13 @@ class LookTest(PortCase):
         lines = self.get("/help").json
         for name in ("INVALIDATE", "EXPLAIN", "VERSION", "MODE", "RELOAD", "CONFIG CHECK"):
             self.assertTrue(any(line.startswith("PANNIER " + name) for line in lines), name)
+
+    def test_help_says_how_to_change_something_with_curl(self):
+        line = next(line for line in self.get("/help").json if "-X POST" in line)
+        words = shlex.split(line.partition("  (")[0])
+        words = [word.replace(":9180", f":{self.pannier.admin_port}") for word in words]
+        done = subprocess.run([*words, "-s", "-w", "%{http_code}"], capture_output=True, text=True)
+        self.assertEqual(done.stdout, "0\n200")
 
     def test_explain_asks_redis_about_a_key(self):
         self.call("SET", "page:a:1", "x")
@@ -209,7 +217,10 @@ class ChangeTest(PortCase):
         for target in ("/metrics", "/livez", "/stats", "/version/list"):
             answer = self.post(target)
             self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"), target)
-        self.assertEqual(self.get("/nope").status, 404)
+        for target in ("/nope", "/"):
+            answer = self.get(target)
+            self.assertEqual((answer.status, answer.error),
+                             (404, "no such path; GET /help lists the actions"), target)
 
 
 class UpstreamTest(unittest.TestCase):

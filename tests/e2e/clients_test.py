@@ -108,6 +108,11 @@ class Python(Client, unittest.TestCase):
     command = ["/usr/bin/python3", script("python_client.py")]
 
 
+class Perl(Client, unittest.TestCase):
+    command = ["perl", script("perl_client.pl")]
+    expires_by_client = ("ex ", "scan ")
+
+
 class Hiredis(Client, unittest.TestCase):
     command = [HIREDIS_CLIENT]
 

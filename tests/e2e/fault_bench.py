@@ -11,7 +11,7 @@ from support import Pannier, Redis, free_port, wait_until
 
 RULES = """
 tiers:
-  lost: {ttl: 60s}
+  lost: {ttl: 1h}
   missed: {ttl: 60s, on_down: miss}
   kept: {ttl: 60s, on_down: memory}
 rules:

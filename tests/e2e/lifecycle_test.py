@@ -65,9 +65,14 @@ class CommandLineTest(unittest.TestCase):
         code, output, _ = run("--version")
         self.assertEqual(code, 0)
         self.assertRegex(output, r"^pannier \d+\.\d+\.\d+\n$")
-        for words in (["--help"], ["help"], ["run", "--help"], ["check", "--help"]):
+        for words in (["--help"], ["help"], ["run", "--help"]):
             code, output, _ = run(*words)
             self.assertEqual((code, output[:22]), (0, "usage: pannier run [--"), words)
+        for name in ("check", "health"):
+            code, output, _ = run(name, "--help")
+            self.assertEqual((code, output.splitlines()[0][:21].rstrip()),
+                             (0, f"usage: pannier {name}"[:21]), name)
+        self.assertNotIn("--file", run("check", "--help")[1])
 
     def test_what_it_does_not_understand_ends_with_64_and_the_usage(self):
         for words in ([], ["nonsense"], ["run", "--nonsense"], ["run", "stray"], ["check"],
@@ -96,7 +101,7 @@ class CommandLineTest(unittest.TestCase):
                       ["--listen", "0.0.0.0:6380"]):
             code, output, errors = run("run", *words)
             self.assertEqual((code, output), (78, ""), (words, errors))
-            self.assertIn("command line", errors)
+            self.assertRegex(errors, rf"^{words[0]}: [^:0-9]")
 
     def test_a_port_in_use_ends_with_98(self):
         with Pannier() as first:
@@ -161,6 +166,39 @@ class ReloadTest(unittest.TestCase):
         self.assertLessEqual(self.seconds(), 60)
         self.pannier.write_config(RULES.replace("60s", "900s"))
         wait_until(lambda: self.seconds() > 60, "the new tier holds", 6)
+
+    def test_an_empty_file_is_refused_and_the_old_content_put_back_is_taken(self):
+        self.pannier.write_config("\n")
+        empty = f"{self.pannier.config}: the file is empty"
+        self.assertIn(empty, run("check", self.pannier.config)[2])
+        for words in (("RELOAD",), ("CONFIG", "CHECK")):
+            reply = self.wire.call("PANNIER", *words).decode()
+            self.assertIn(empty, reply)
+            self.assertTrue(reply.endswith("; not executed\r\n"), reply)
+        self.assertLessEqual(self.seconds(), 60)
+
+    def test_what_was_loaded_on_request_is_what_the_file_is_compared_with(self):
+        self.pannier.write_config(RULES.replace("60s", "900s"))
+        self.assertEqual(self.wire.call("PANNIER", "RELOAD"), b"+OK\r\n")
+        self.assertGreater(self.seconds(), 60)
+        self.pannier.write_config(RULES)
+        wait_until(lambda: self.seconds() <= 60, "the old tier holds again", 6)
+
+    def test_a_file_that_is_gone_is_logged_once(self):
+        missing = "event=config_missing"
+        os.remove(self.pannier.config)
+        wait_until(lambda: missing in self.pannier.log_text(), "it is logged", 8)
+        time.sleep(4.5)  # Two looks more.
+        self.assertEqual(self.pannier.log_text().count(missing), 1)
+        self.assertLessEqual(self.seconds(), 60)
+
+    def test_reload_names_what_waits_for_a_restart(self):
+        with Pannier("admin: {allowed_hosts: []}\n" + RULES, self.redis.port) as pannier:
+            with pannier.wire() as wire:
+                pannier.write_config("admin: {allowed_hosts: [a]}\nlisten_unix: /tmp/x\n" + RULES)
+                for _ in range(2):
+                    self.assertEqual(wire.call("PANNIER", "RELOAD"),
+                                     b"+OK, needs restart: listen_unix, admin.allowed_hosts\r\n")
 
     def test_settings_that_need_a_restart_are_named(self):
         config = "upstream: redis://127.0.0.1:%d\n" + RULES

@@ -14,7 +14,7 @@ from support import encode, wait_until
 
 class Transactions(Connections):
     def test_b9_an_exec_whose_watch_was_lost_does_not_run(self):
-        for words in (("MULTI", "SET k 1"), ("MULTI",)):
+        for words in (("MULTI", "SET k 1"), ("MULTI",), ()):
             self.direct.call("DEL", "k")
             with self.subTest(words), self.pannier.wire() as wire:
                 self.assertEqual(wire.call("WATCH", "k"), b"+OK\r\n")

@@ -84,6 +84,13 @@ class VersionTest(AdminCase):
         self.assertEqual(sorted(versions), ["docs", "tiles"])
         self.assertEqual(sorted(versions["docs"]), ["current", "grace_left_ms", "known"])
 
+    def test_only_versions_that_clients_name_have_a_grace(self):
+        for name in ("docs", "tiles"):
+            self.cli("PANNIER", "VERSION", "BUMP", name, "GRACE", "60")
+        versions = self.versions()
+        self.assertEqual(versions["docs"]["grace_left_ms"], 0)
+        self.assertGreater(versions["tiles"]["grace_left_ms"], 0)
+
     def test_bump_answers_the_new_version_and_unsees_old_values(self):
         current = self.versions()["docs"]["current"]
         self.cli("SET", "doc:1", "old")
@@ -167,7 +174,7 @@ class ReloadTest(AdminCase):
         self.own.write_config(CONFIG.replace("ttl: 60s", "tll: 60s"))
         self.assertEqual(self.ask("PANNIER", "RELOAD"),
                          f"(error) ERR pannier: {self.own.config}:3:11: unknown key 'tll' in tier "
-                         "'short' (did you mean 'ttl'?)")
+                         "'short' (did you mean 'ttl'?); not executed")
         self.assertEqual(self.ask("PANNIER", "EXPLAIN", "page:a:1"), before)
         self.assertEqual(self.ask("SET", "page:a:1", "x"), "OK")
         self.assertEqual(self.ask("GET", "page:a:1"), '"x"')
@@ -189,13 +196,13 @@ class ReloadTest(AdminCase):
             file.write("lisen: 127.0.0.1:1\n")
         self.assertEqual(self.ask("PANNIER", "CONFIG", "CHECK", other),
                          f"(error) ERR pannier: {other}:1:1: unknown key 'lisen' "
-                         "(did you mean 'listen'?)")
+                         "(did you mean 'listen'?); not executed")
         self.assertEqual(self.ask("PANNIER", "CONFIG", "CHECK"), "OK")
 
     def test_without_a_file_reload_and_check_say_so(self):
         with Pannier("", self.redis.port) as bare:
             self.assertEqual(self.cli("PANNIER", "CONFIG", "CHECK", port=bare.port),
-                             "(error) ERR pannier: no configuration file is in use; name one")
+                             "(error) ERR pannier: no configuration file is in use; name one; not executed")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import signal
 import time
 import unittest
 
+import admin_client
 from fault_bench import RULES, Faults
 from support import wait_until
 
@@ -16,7 +17,7 @@ class RedisIsNotThere(Faults):
         self.assertEqual(self.wire.call("SET", "a", "1"), b"+OK\r\n")
         self.assertEqual(self.wire.call("INCR", "a"), b":2\r\n")
         self.assertEqual(self.wire.call("GET", "a"), b"$1\r\n2\r\n")
-        wait_until(lambda: "serving=absent" in self.pannier.log_text(), "the log says so")
+        wait_until(lambda: "serving=memory" in self.pannier.log_text(), "the log says so")
 
     def test_what_was_in_memory_is_dropped_when_redis_appears(self):
         self.start(redis_runs=False)
@@ -39,6 +40,22 @@ class RedisIsNotThere(Faults):
         self.start(redis_runs=False)
         self.await_state("absent")
         self.assertEqual(self.wire.call("ZADD", "z", "1", "a"), self.refused)
+
+
+    def test_a_subscriber_reads_why_before_it_is_closed(self):
+        for config in (RULES, "upstream: {embedded: false}\n" + RULES):
+            self.start("deny: []\n" + config, redis_runs=False)
+            self.await_state("absent", "down")
+            for command in (b"SUBSCRIBE news", b"PSUBSCRIBE n*", b"MONITOR"):
+                with self.subTest(command), self.pannier.wire() as wire:
+                    wire.send(command + b"\r\n")
+                    self.assertEqual(wire.rest(quiet=5), (self.refused, True))
+
+    def test_nobody_knows_how_long_a_redis_is_silent_that_never_was_there(self):
+        self.start(redis_runs=False)
+        self.await_state("absent")
+        stats = admin_client.get(self.pannier.admin_port, "/stats").json
+        self.assertIsNone(stats["state"]["lane_silent_ms"])
 
 
 class RedisDies(Faults):

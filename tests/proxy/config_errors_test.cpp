@@ -19,7 +19,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {"limts: {}", "1:1: unknown key 'limts' (did you mean 'limits'?)"},
       {"cache: {}",
        "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, drain, upstream, "
-       "tls, memory, limits, admin, log, tiers, deny, rules)"},
+       "auth, tls, memory, limits, admin, log, tiers, deny, rules)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
@@ -104,8 +104,11 @@ TEST_CASE("A value of another kind than is due is refused") {
 TEST_CASE("Addresses that would open the sidecar to other machines are refused") {
   const std::string open =
       " can be reached from other machines, and the sidecar has no authentication of its own; "
-      "listen on a loopback address or a unix socket";
+      "listen on a loopback address or a unix socket, or set auth.password";
   check_rows({
+      {"auth: {mode: pass_through, password: x}",
+       "1:38: password: with mode pass_through upstream checks who clients are; remove it"},
+      {"auth: {mode: own}", "1:14: mode: 'own' is not shared or pass_through"},
       {"listen: 0.0.0.0:6380", "1:9: listen: '0.0.0.0:6380'" + open},
       {"listen: '[::]:6380'", "1:9: listen: '[::]:6380'" + open},
       {"listen: 127.evil.example:6380", "1:9: listen: '127.evil.example:6380'" + open},

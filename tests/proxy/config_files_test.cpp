@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -125,6 +127,20 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
   expected.tiers.resize(1);
   expected.tiers[0].name = "example";
   CHECK(print_config(settings) == print_config(expected));
+}
+
+TEST_CASE("A file without content is refused, for it is more likely an accident") {
+  auto name = (std::filesystem::temp_directory_path() / "pannier-empty-").string() + "XXXXXX";
+  const int file = ::mkstemp(name.data());
+  REQUIRE(file >= 0);
+  CHECK(load_config(name).error() ==
+        name + ": the file is empty; one that is to change nothing says at least: rules: []");
+  REQUIRE(::write(file, " \n\r\n", 4) == 4);
+  CHECK(load_config(name).has_error());
+  REQUIRE(::write(file, "rules: []", 9) == 9);
+  CHECK(load_config(name).has_value());
+  ::close(file);
+  std::filesystem::remove(name);
 }
 
 TEST_CASE("A file that cannot be read is an error with the system's reason") {

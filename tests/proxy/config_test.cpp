@@ -179,16 +179,18 @@ TEST_CASE("What is printed names every setting with its value") {
   }
 }
 
-TEST_CASE("Only sockets need a restart") {
+TEST_CASE("Only sockets and the names of the admin port need a restart") {
   const Settings running = loaded("").settings;
   CHECK(needs_restart(running, running).empty());
   Settings next = loaded(everything).settings;
   CHECK(needs_restart(running, next) ==
-        std::vector<std::string>{"listen", "upstream.url", "admin.listen"});
+        std::vector<std::string>{"listen", "upstream.url", "admin.listen", "admin.allowed_hosts"});
   next.listen = running.listen;
   next.upstream.url = running.upstream.url;
-  next.admin.listen = running.admin.listen;
+  next.admin = running.admin;
   CHECK(needs_restart(running, next).empty());
+  next.admin.allowed_hosts.push_back("another");
+  CHECK(needs_restart(running, next) == std::vector<std::string>{"admin.allowed_hosts"});
 }
 
 TEST_CASE("What is no error but probably a mistake is a warning") {

@@ -136,8 +136,8 @@ TEST_CASE("TLS that is set up and not used, or used and not set up, is refused")
        "1:13: listen_tls: a certificate is needed; give tls.cert and tls.key"},
       {tls + "listen_tls: 0.0.0.0:6390",
        "2:13: listen_tls: '0.0.0.0:6390' can be reached from other machines, and the sidecar has "
-       "no authentication of its own; listen on a loopback address, or demand certificates of "
-       "clients with tls.ca"},
+       "no authentication of its own; listen on a loopback address, demand certificates of "
+       "clients with tls.ca, or set auth.password"},
       {tls + "listen_tls: 127.0.0.1:6380", "2:13: listen_tls: '127.0.0.1:6380' is listen, too"},
       {tls + "listen_tls: 127.0.0.1:9180",
        "2:13: listen_tls: '127.0.0.1:9180' is the address of admin, too"},

@@ -82,6 +82,9 @@ void FakeRedis::execute(Connection& connection, std::string_view wire) {
   if (name == "select") {
     connection.db = static_cast<std::uint32_t>(protocol::to_integer(words[1]).value_or(0));
     reply = "+OK\r\n";
+  } else if (name == "hello") {
+    connection.resp = words[1] == "3" ? protocol::Resp::v3 : protocol::Resp::v2;
+    reply = "*0\r\n";
   } else if (!run_transaction(connection, name, wire, words, reply)) {
     reply = run(connection, wire, words);
   }

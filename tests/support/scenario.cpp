@@ -46,7 +46,9 @@ void Scenario::start() {
 Scenario::Running Scenario::run_sidecar(policies::TimePoint now) {
   Running running;
   running.sidecar = std::make_unique<Sidecar>(redis_, settings_, now, reachable_);
-  const auto unused = [] { return std::string("write a config: block instead"); };
+  const auto unused = [] {
+    return proxy::AdminActions::Reloaded(std::string("write a config: block instead"));
+  };
   running.actions = std::make_unique<proxy::AdminActions>(
       running.sidecar->pipeline(),
       proxy::AdminActions::Program{unused, [](const auto&) { return std::string(); }});

@@ -100,7 +100,8 @@ class Sidecar final : public policies::Effects {
   enum class State { ready, connecting, failed };
   struct Wires {
     State state = State::ready;
-    std::uint32_t db = 0;  ///< Where its next command runs.
+    std::uint32_t db = 0;                      ///< Where its next command runs,
+    protocol::Resp resp = protocol::Resp::v2;  ///< and in which protocol it is answered.
     policies::TimePoint connects_since;
     std::unique_ptr<FakeRedis::Connection> connection;
     std::deque<std::string> unrun;

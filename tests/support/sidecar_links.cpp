@@ -23,7 +23,7 @@ Sidecar::Wires& Sidecar::wires(Link link) {
     auto resp = link.kind == Link::Kind::plain2 ? protocol::Resp::v2 : protocol::Resp::v3;
     if (link.kind == Link::Kind::own) resp = client(link.client).resp;
     wires.connection = std::make_unique<FakeRedis::Connection>();
-    wires.connection->resp = resp;
+    wires.connection->resp = wires.resp = resp;
     wires.connection->db = wires.db = link.db;
     wires.state = reachable ? State::ready : State::failed;
   }
@@ -32,6 +32,15 @@ Sidecar::Wires& Sidecar::wires(Link link) {
 
 Sidecar::Wires& Sidecar::wires_in_db(Link link) {
   auto& wires = this->wires(link);
+  if (link.kind == Link::Kind::own && wires.state != State::failed) {
+    const auto resp = client(link.client).resp;
+    if (std::exchange(wires.resp, resp) != resp) {
+      std::string hello;
+      protocol::append_command(hello, {"HELLO", resp == protocol::Resp::v3 ? "3" : "2"});
+      wires.slots.push_back({0, 0, 1, now});
+      append(wires, hello);
+    }
+  }
   if (wires.db != link.db && wires.state != State::failed) {
     wires.db = link.db;
     std::string select;

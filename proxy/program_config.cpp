@@ -1,0 +1,49 @@
+#include "proxy/program_config.hpp"
+
+#include <string_view>
+#include <tuple>
+
+namespace pannier::proxy {
+
+namespace {
+
+/// `name:5:8: sentence` is about a text that nobody has seen: what is left is the sentence.
+std::string sentence_of(std::string_view error, std::string_view name) {
+  const auto begin = error.find(": ", name.size());
+  return std::string(begin == error.npos ? error : error.substr(begin + 2));
+}
+
+/// Takes over what the command line says in one option, and checks it with all the rest.
+void apply(const std::optional<std::string>& given, std::string_view option, std::string& setting,
+           policies::Settings& settings) {
+  if (!given) return;
+  setting = *given;
+  auto checked = parse_config(print_config(settings), option);
+  if (!checked) {
+    throw BadConfig(std::string(option) + ": " + sentence_of(checked.error(), option));
+  }
+  settings = std::move(checked->settings);
+}
+
+}  // namespace
+
+Loaded load(const Options& options) {
+  auto loaded = options.config.empty() ? parse_config("", "defaults") : load_config(options.config);
+  if (!loaded) throw BadConfig(loaded.error());
+  auto& settings = loaded->settings;
+  apply(options.listen, "--listen", settings.listen, settings);
+  apply(options.upstream, "--upstream", settings.upstream.url, settings);
+  apply(options.admin, "--admin", settings.admin.listen, settings);
+  return std::move(*loaded);
+}
+
+std::vector<std::string> tls_files(const policies::Settings& settings) {
+  const auto& [up, down] = std::tie(settings.upstream.tls, settings.tls);
+  std::vector<std::string> files;
+  for (const auto* name : {&up.ca, &up.cert, &up.key, &down.ca, &down.cert, &down.key}) {
+    if (!name->empty()) files.push_back(*name);
+  }
+  return files;
+}
+
+}  // namespace pannier::proxy

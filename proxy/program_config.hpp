@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "proxy/config.hpp"
+#include "proxy/program.hpp"
+
+namespace pannier::proxy {
+
+/// A configuration that cannot be used; what() is one line, `place: what is wrong`.
+struct BadConfig : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The file's settings with the command line's over them, checked again as a whole.
+/// \throws BadConfig, which names the line of the file, or the option.
+Loaded load(const Options& options);
+
+/// The files that the configuration reads beside its own: certificates and keys.
+std::vector<std::string> tls_files(const policies::Settings& settings);
+
+}  // namespace pannier::proxy
