@@ -27,8 +27,10 @@ class Generator:
 
     def may(self, kind):
         """Not what is refused inside MULTI on purpose."""
-        refused = ["hello", "reply", "subscribe"] + ["select", "connection"] * self.subscribed
-        return not self.in_multi or kind not in refused
+        refused = ["hello", "reply", "subscribe"] + ["select", "connection", "publish"] * self.subscribed
+        if kind == "tracking" and self.subscribed:
+            return False
+        return not self.in_multi or kind not in [*refused, "tracking"]
 
     def key(self):
         return self.pick.choice("abcdefgh")
@@ -144,6 +146,30 @@ class Generator:
         if self.pick.random() < .8:
             yield [name + "UNSUBSCRIBE", channel]
 
+    def tracking(self):
+        """Of keys that nobody changes before it ends: when a push comes is chance."""
+        yield ["HELLO", 3]
+        yield ["CLIENT", "TRACKING", "ON", *self.pick.choice([[], ["OPTIN"], ["NOLOOP"]])]
+        for _ in range(self.pick.randrange(5)):
+            yield from self.pick.choice([
+                [["CLIENT", "CACHING", "YES"]], [["GET", "steady"]], [["PING"]],
+                [["CLIENT", "TRACKINGINFO"]], [["CLIENT", "GETREDIR"]], [["WATCH", "steady"]],
+                [["MULTI"], ["MGET", "steady", "other"], ["EXEC"]], [["INCR", self.key()]],
+                [["CLIENT", "TRACKING", "ON", "BCAST"]]])
+        yield ["CLIENT", "TRACKING", "OFF"]
+
+    def large(self):
+        """Passed on while it comes, between commands of the same client."""
+        k, size = self.key(), self.pick.choice([1 << 20, (1 << 20) + 7, 3 << 20])
+        value = "z" * size
+        yield self.pick.choice([["SET", k, value, "GET"], ["SET", k, value], ["APPEND", k, value],
+                                ["SETEX", k, 1000, value], ["ECHO", value], ["LPUSH", k, 1, value],
+                                ["SET", k, value, "NOSUCH"], ["MSET", k, value, "b", 1],
+                                ["GET", k, value], ["nosuch", value], ["GETSET", k, value]])
+        yield ["STRLEN", k]
+        if self.pick.random() < .5:
+            yield ["DEL", k]
+
     def publish(self):
         yield [self.pick.choice(["PUBLISH", "PUBLISH", "SPUBLISH"]), self.channel(), self.value()]
 
@@ -164,7 +190,8 @@ class Generator:
 
 KINDS = [("strings", 30), ("structures", 30), ("keys", 10), ("scripts", 8), ("blocking", 1),
          ("transaction", 6), ("whole_transaction", 4), ("select", 3), ("hello", 2), ("reply", 3),
-         ("connection", 5), ("subscribe", 2), ("publish", 3), ("server", 1), ("wrong", 3)]
+         ("connection", 5), ("subscribe", 2), ("publish", 3), ("server", 1), ("wrong", 3),
+         ("tracking", 1), ("large", 0.1)]
 
 
 def wire(commands):
