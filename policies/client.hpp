@@ -39,7 +39,7 @@ struct Client {
   bool multi_failed = false;  ///< A command was refused here: EXEC must not run the others.
   std::uint32_t queued = 0;   ///< Commands in the open transaction.
   std::optional<std::uint32_t> multi_db;  ///< SELECT inside it: where its next commands run.
-  bool moves = false;         ///< Its EXEC is under way, and says whether the database changed.
+  bool moves = false;         ///< Its EXEC is under way, and says what of the client changed.
   std::string own_error;      ///< That connection died with a transaction: said until it is over.
   bool authenticated = true;  ///< It may do more than AUTH.
   std::unique_ptr<Credentials> identity;  ///< As whom it works upstream, if not as the sidecar.

@@ -118,6 +118,11 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
       at += 2;
       continue;
     }
+    const bool asks_upstream = core_.rules->settings().auth.mode == AuthMode::pass_through;
+    if (const auto refusal = login && !asks_upstream ? check_login(*login, true) : "";
+        !refusal.empty()) {
+      return answer(error(refusal));
+    }
     return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
   if (login && core_.rules->settings().auth.mode == AuthMode::pass_through) {

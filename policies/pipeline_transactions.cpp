@@ -48,8 +48,7 @@ bool answered_here(const Client& client, Verb verb, std::span<const std::string_
   if (equals_nocase(args[1], "no-evict")) {
     return equals_nocase(args[2], "on") || equals_nocase(args[2], "off");
   }
-  for (const auto word :
-       {"id", "getname", "setname", "setinfo", "list", "info", "getredir", "kill"}) {
+  for (const auto word : {"id", "getname", "setname", "setinfo", "list", "info", "getredir"}) {
     if (equals_nocase(args[1], word)) return true;
   }
   return false;
@@ -68,7 +67,7 @@ bool changes_connection(Verb verb, std::span<const std::string_view> args) {
     case Verb::monitor:
       return true;
     case Verb::client:
-      for (const auto word : {"reply", "tracking", "caching", "unblock", "no-touch"}) {
+      for (const auto word : {"reply", "tracking", "caching", "kill", "unblock", "no-touch"}) {
         if (equals_nocase(args[1], word)) return true;
       }
       return false;
@@ -158,7 +157,9 @@ Verdict Pipeline::enqueue(Client& client, Link own, std::string_view wire, Writt
     return pass_on_link(client, own, wire);
   }
   if (written.empty()) return pass_on_link(client, own, wire);
-  return run(client, own, wire, {std::move(written), {}, std::nullopt});
+  Outcome outcome;
+  outcome.written = std::move(written);
+  return run(client, own, wire, std::move(outcome));
 }
 
 Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome outcome) {
@@ -173,7 +174,8 @@ Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome o
 Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
   auto transaction = std::move(transactions_[client.id]);
   transactions_.erase(client.id);
-  Outcome outcome{std::move(transaction.written), {}, client.multi_db};
+  Outcome outcome{std::move(transaction.written), {}, client.multi_db, client.name, client.library,
+                  client.library_version};
   const bool failed = client.multi_failed;
   const auto queued = client.queued;
   client.forget_transaction();
@@ -202,7 +204,7 @@ Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
   if (outcome.written.empty() && outcome.answers.empty() && !outcome.db) {
     return pass_on_link(client, own, wire);
   }
-  client.moves = outcome.db.has_value();
+  client.moves = outcome.db.has_value() || !outcome.answers.empty();
   return run(client, own, wire, std::move(outcome));
 }
 

@@ -52,9 +52,14 @@ class Execution final : public Exchange {
 
   void moved(bool ran, Core& core) {
     auto* client = core.find(ticket_.client);
-    if (!outcome_.db || client == nullptr) return;
+    if (client == nullptr) return;
     client->moves = false;
-    if (!ran) return;
+    if (!ran && !outcome_.answers.empty()) {
+      client->name = outcome_.name;
+      client->library = outcome_.library;
+      client->library_version = outcome_.library_version;
+    }
+    if (!ran || !outcome_.db) return;
     client->db = *outcome_.db;
     core.effects.drop_own(client->id);  // Its connection is in another database than we think.
   }

@@ -30,6 +30,8 @@ struct Outcome {
   Written written;
   std::vector<std::pair<std::uint32_t, std::string>> answers;  ///< Replies given here, by place.
   std::optional<std::uint32_t> db;                             ///< Where a SELECT in it leads.
+  /// What the client was called before those replies: again, if nothing ran.
+  std::string name, library, library_version;
 };
 
 /// EXEC, or one write on a client's own connection: when it has run, keys under rules get what they

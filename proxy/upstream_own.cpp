@@ -12,7 +12,7 @@ namespace {
 
 /// Sent behind an UNSUBSCRIBE: its echo says that all before it has been answered.
 constexpr std::string_view tunnel_marker = "pannier:end-of-unsubscribe";
-constexpr std::string_view monitor = "*1\r\n$7\r\nMONITOR\r\n";
+constexpr std::string_view monitor = "*1\r\n$7\r\nmonitor\r\n";
 
 }  // namespace
 

@@ -5,14 +5,14 @@ import contextlib
 import time
 import unittest
 
-from differential_table_test import RULES
+from differential_table_test import NO_RULES, RULES
 from support import Pannier, Redis, encode, wait_until
 
 MANY = 200
 
 
 class Blocking(unittest.TestCase):
-    rules = ""
+    rules = NO_RULES
 
     @classmethod
     def setUpClass(cls):

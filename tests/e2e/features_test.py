@@ -8,7 +8,7 @@ import random
 import unittest
 
 from differential_cases import LIBRARY
-from differential_table_test import RULES
+from differential_table_test import NO_RULES, RULES
 from lockstep import tree
 from support import Pannier, Redis, encode, wait_until
 
@@ -16,7 +16,7 @@ KEYS = 20_000
 
 
 class Features(unittest.TestCase):
-    rules = ""
+    rules = NO_RULES
 
     @classmethod
     def setUpClass(cls):

@@ -146,15 +146,13 @@ def unordered(value):
 
 
 def fields(value):
-    """Of `name=value` in lines only the names count, and each line once; but for those values that
-    a client set itself."""
+    """Of `name=value` only the names count, but for those values that a client set itself; and of
+    several lines the last, which is the youngest client's: the one that asks."""
     own = (b"name", b"db", b"sub", b"psub", b"ssub", b"multi", b"user", b"redir", b"resp")
 
     def names(kind, text):
-        lines = set()
-        for line in text.replace(b"txt:", b"").splitlines():
-            words = [word.partition(b"=") for word in line.split(b" ")]
-            lines.add(b" ".join(b"".join(w) if w[0] in own else w[0] for w in words))
-        return (kind, b"\n".join(sorted(lines)))
+        last = (text.replace(b"txt:", b"").splitlines() or [b""])[-1]
+        words = [word.partition(b"=") for word in last.split(b" ")]
+        return (kind, b" ".join(b"".join(w) if w[0] in own else w[0] for w in words))
 
     return leaves(value, names)

@@ -9,7 +9,7 @@ import concurrent.futures
 import re
 import unittest
 
-from differential_table_test import RULES
+from differential_table_test import NO_RULES, RULES
 from support import Pannier, Redis, Wire, encode
 
 # name -> steps. A step is "connection: command", commands of one write behind each other; then what
@@ -117,7 +117,7 @@ class PubSub(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         redis = [cls.enterClassContext(Redis()) for _ in range(3)]
-        plain = cls.enterClassContext(Pannier("", redis[1].port))
+        plain = cls.enterClassContext(Pannier(NO_RULES, redis[1].port))
         ruled = cls.enterClassContext(Pannier(RULES, redis[2].port))
         cls.ports = [(redis[0].port, redis[0].port), (plain.port, redis[1].port),
                      (ruled.port, redis[2].port)]

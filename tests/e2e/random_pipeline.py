@@ -11,7 +11,7 @@ class Generator:
 
     def __init__(self, seed):
         self.pick = random.Random(seed)
-        self.in_multi = False
+        self.in_multi = self.subscribed = False
         self.kinds = [(getattr(self, name), weight) for name, weight in KINDS]
 
     def pipeline(self, size):
@@ -27,7 +27,10 @@ class Generator:
 
     def may(self, kind):
         """Not what is refused inside MULTI on purpose."""
-        return not self.in_multi or kind not in ("hello", "reply", "subscribe")
+        refused = ["hello", "reply", "subscribe"] + ["select", "connection", "publish"] * self.subscribed
+        if kind == "tracking" and self.subscribed:
+            return False
+        return not self.in_multi or kind not in [*refused, "tracking"]
 
     def key(self):
         return self.pick.choice("abcdefgh")
@@ -132,6 +135,7 @@ class Generator:
             ["AUTH", "x"], ["CLIENT", "UNPAUSE"]])
 
     def subscribe(self):
+        self.subscribed = True
         yield ["HELLO", self.pick.choice([3, 3, 3, 2])]
         name = self.pick.choice(["", "P", "S"])
         channel = self.channel()
@@ -142,6 +146,30 @@ class Generator:
         if self.pick.random() < .8:
             yield [name + "UNSUBSCRIBE", channel]
 
+    def tracking(self):
+        """Of keys that nobody changes before it ends: when a push comes is chance."""
+        yield ["HELLO", 3]
+        yield ["CLIENT", "TRACKING", "ON", *self.pick.choice([[], ["OPTIN"], ["NOLOOP"]])]
+        for _ in range(self.pick.randrange(5)):
+            yield from self.pick.choice([
+                [["CLIENT", "CACHING", "YES"]], [["GET", "steady"]], [["PING"]],
+                [["CLIENT", "TRACKINGINFO"]], [["CLIENT", "GETREDIR"]], [["WATCH", "steady"]],
+                [["MULTI"], ["MGET", "steady", "other"], ["EXEC"]], [["INCR", self.key()]],
+                [["CLIENT", "TRACKING", "ON", "BCAST"]]])
+        yield ["CLIENT", "TRACKING", "OFF"]
+
+    def large(self):
+        """Passed on while it comes, between commands of the same client."""
+        k, size = self.key(), self.pick.choice([1 << 20, (1 << 20) + 7, 3 << 20])
+        value = "z" * size
+        yield self.pick.choice([["SET", k, value, "GET"], ["SET", k, value], ["APPEND", k, value],
+                                ["SETEX", k, 1000, value], ["ECHO", value], ["LPUSH", k, 1, value],
+                                ["SET", k, value, "NOSUCH"], ["MSET", k, value, "b", 1],
+                                ["GET", k, value], ["nosuch", value], ["GETSET", k, value]])
+        yield ["STRLEN", k]
+        if self.pick.random() < .5:
+            yield ["DEL", k]
+
     def publish(self):
         yield [self.pick.choice(["PUBLISH", "PUBLISH", "SPUBLISH"]), self.channel(), self.value()]
 
@@ -151,18 +179,19 @@ class Generator:
             ["ACL", "WHOAMI"], ["PUBSUB", "NUMPAT"], ["MEMORY", "HELP"], ["RESET"],
             ["SLOWLOG", "HELP"]])
         if command == ["RESET"]:
-            self.in_multi = False
+            self.in_multi = self.subscribed = False
         yield command
 
     def wrong(self):
         yield self.pick.choice([
             ["GET"], ["nosuch", self.key()], ["SET", "a"], ["INCRBY", self.key(), "x"], ["EVAL", "x"],
-            ["OBJECT", "NOSUCH"], ["BLPOP"], ["SUBSCRIBE"], ["HGET", "a"], ["SELECT"], [""]])
+            ["OBJECT", "NOSUCH"], ["BLPOP"], ["SUBSCRIBE"], ["HGET", "a"], ["LINDEX"], [""]])
 
 
 KINDS = [("strings", 30), ("structures", 30), ("keys", 10), ("scripts", 8), ("blocking", 1),
          ("transaction", 6), ("whole_transaction", 4), ("select", 3), ("hello", 2), ("reply", 3),
-         ("connection", 5), ("subscribe", 2), ("publish", 3), ("server", 1), ("wrong", 3)]
+         ("connection", 5), ("subscribe", 2), ("publish", 3), ("server", 1), ("wrong", 3),
+         ("tracking", 1), ("large", 0.1)]
 
 
 def wire(commands):

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from differential_table_test import RULES
+from differential_table_test import NO_RULES, RULES
 from support import Pannier, Redis, Wire, encode
 
 COMMANDS = 1_000_000
@@ -26,7 +26,7 @@ class ToolsCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.redis = cls.enterClassContext(Redis("--enable-debug-command", "yes"))
-        cls.plain = cls.enterClassContext(Pannier("", cls.redis.port))
+        cls.plain = cls.enterClassContext(Pannier(NO_RULES, cls.redis.port))
         cls.ruled = cls.enterClassContext(Pannier(RULES, cls.redis.port))
         cls.ports = [cls.redis.port, cls.plain.port, cls.ruled.port]
 
