@@ -59,8 +59,8 @@ Upstream& Server::own_link(Link name) {
       upstream = std::make_shared<Upstream>(*this, name, resp);
     }
   }
+  upstream->select(name.db);  // First: a subscriber that speaks RESP2 may not.
   if (const auto* session = find(name.client)) upstream->speak(session->client.resp);
-  upstream->select(name.db);
   return *upstream;
 }
 

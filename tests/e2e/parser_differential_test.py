@@ -194,7 +194,7 @@ def main():
     failures = []
     with Redis() as redis:
         check_redis(redis, failures)
-        pannier = Pannier(upstream_port=redis.port)
+        pannier = Pannier("limits: {max_request_bytes: 64MiB}\n", redis.port)
         if os.path.exists(pannier.binary):
             with pannier:
                 check_pannier(redis, pannier, failures)
