@@ -104,6 +104,13 @@ void ReadFlight::adopt(Core& core) {
 }
 
 void ReadFlight::give(const Reader& reader, std::string_view value, Core& core) {
+  // Attributes say something about a reply, and RESP2 has none.
+  const auto* client = value.front() == '|' ? core.find(reader.ticket.client) : nullptr;
+  std::string bare;
+  if (client != nullptr && client->resp_of(reader.ticket.number) == protocol::Resp::v2) {
+    protocol::append_as_resp2(bare, value);
+    value = bare;
+  }
   if (reader.counted) {
     core.reply(reader.ticket, value);
   } else {

@@ -160,6 +160,7 @@ class Server final : public policies::Effects {
   void retire(const std::shared_ptr<Upstream>& upstream);
   void end_retired();
   void connect_anew();
+  void give_memory_back();
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();

@@ -150,6 +150,10 @@ void Upstream::settle_handshake(std::string_view reply) {
       const auto value = protocol::ReplyReader(reader.skip()).next();
       if (name == "version") server_info_.version = value.text;
       if (name == "id") id_ = value.number;
+      // Its MOVED would reach clients that do not know what to do with it.
+      if (name == "mode" && value.text == "cluster") {
+        return fail("a node of a Redis Cluster, which is not supported yet");
+      }
     }
   } else if (step == Step::databases && head.number == 2) {
     reader.next();

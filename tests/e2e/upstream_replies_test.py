@@ -182,6 +182,19 @@ class Replies(Scripted):
                 self.await_reply(b"+OK\r\n", "SET", "a", "1")
 
 
+class Attributes(Scripted):
+    def test_a21_attributes_reach_who_speaks_resp3_and_nobody_else(self):
+        told = b"|1\r\n+ttl\r\n:3\r\n$1\r\nx\r\n"
+        self.start_fake(RULES, lambda words: told if words[0] == b"GET" else None)
+        for key in ("plain:1", "lost:1"):
+            self.assertEqual(self.wire.call("GET", key), b"$1\r\nx\r\n")
+        with self.pannier.wire() as wire:
+            wire.call("HELLO", "3")
+            for key in ("plain:1", "lost:1"):
+                wire.send(encode("GET", key))
+                self.assertEqual(wire.exactly(len(told)), told)
+
+
 class Sizes(Scripted):
     def test_c17_an_answer_that_comes_before_the_command_has_gone_is_passed_on(self):
         self.start_fake(RULES)
