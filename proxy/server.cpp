@@ -1,7 +1,5 @@
 #include "proxy/server.hpp"
 
-#include <malloc.h>
-
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
@@ -17,8 +15,7 @@ using policies::Link;
 namespace {
 
 constexpr unsigned place_bits = 20;
-constexpr std::uint64_t ticks_per_trim = 1'000;    ///< Ten seconds.
-constexpr std::size_t worth_trimming = 16u << 20;  ///< Free bytes that the allocator keeps.
+constexpr std::uint64_t ticks_per_trim = 1'000;  ///< Ten seconds.
 constexpr ClientId place_mask = (ClientId{1} << place_bits) - 1;
 
 /// As Redis limits a client that must AUTH first.
@@ -80,16 +77,12 @@ void Server::tick() {
   for (std::size_t i = ticks_++ % 16; i < sessions_.size(); i += 16) {
     if (const auto session = sessions_[i]) session->check_limits(turn_.now);
   }
+  watch_memory();
   if (ticks_ % ticks_per_trim == 0) give_memory_back();
   ticker_.expires_after(policies::Pipeline::tick_interval);
   ticker_.async_wait([this](boost::system::error_code error) {
     if (!error) tick();
   });
-}
-
-/// What a burst took is kept by the allocator otherwise, for as long as the process lives.
-void Server::give_memory_back() {
-  if (::mallinfo2().fordblks > worth_trimming) ::malloc_trim(0);
 }
 
 Turn& Server::begin_turn() {

@@ -138,6 +138,8 @@ class Server final : public policies::Effects {
   policies::Core::UpstreamState pipeline_state() const { return pipeline_.core().upstream; }
   const ProxyCounters& counters() const { return counters_; }
   ProxyCounters& counters() { return counters_; }
+  /// Nobody is read from until it is over.
+  bool is_short_of_memory() const { return short_of_memory_; }
   std::size_t connected() const { return connected_; }
   std::size_t links() const { return links_.size(); }
   void use_actions(AdminActions& actions) { actions_ = &actions; }
@@ -161,6 +163,7 @@ class Server final : public policies::Effects {
   void end_retired();
   void connect_anew();
   void give_memory_back();
+  void watch_memory();
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();
@@ -184,7 +187,8 @@ class Server final : public policies::Effects {
   std::vector<std::uint32_t> free_places_;
   std::uint64_t serial_ = 0, ticks_ = 0;
   policies::TimePoint warned_at_{}, demoted_at_{};
-  bool demoted_ = false;
+  bool demoted_ = false, short_of_memory_ = false;
+  policies::TimePoint short_since_{};
   std::size_t connected_ = 0;
   std::map<policies::ClientId, std::unique_ptr<Caller>> callers_;
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;

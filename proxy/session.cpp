@@ -91,7 +91,7 @@ bool Session::has_output() const { return !out_.empty() || (tls_ && tls_->unsent
 
 bool Session::too_much_open() const {
   const auto& limits = server_.settings().limits;
-  return client.next - queue_.head() >= limits.max_pipeline.value ||
+  return server_.is_short_of_memory() || client.next - queue_.head() >= limits.max_pipeline.value ||
          queue_.held() >= limits.max_held_replies.value ||
          out_.size() >= limits.max_held_replies.value;
 }

@@ -57,6 +57,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool closed() const { return closed_; }
   bool reading_paused() const { return held_ || !rest_.empty(); }
   bool in_tunnel() const { return tunnel_; }
+  /// Bytes that are kept for it.
+  std::size_t weight() const { return rest_.capacity() + out_.size() + queue_.held(); }
   /// Replies it has not read.
   std::size_t backlog() const { return out_.size(); }
   /// The stream's link has room again. \returns whether the session had waited for it.

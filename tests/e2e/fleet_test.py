@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Many sidecars and one Redis, a Redis that is part of a cluster, and memory after a burst. Rows C6,
-C26 and K2 of the failures."""
+"""Many sidecars and one Redis, a Redis that is part of a cluster, and memory: its bound, and after a
+burst. Rows C6, C26, K1 and K2 of the failures."""
 
 import contextlib
 import threading
 import time
 import unittest
+import urllib.request
 
+import admin_client
 from support import Pannier, Redis, encode, wait_until
 
 MIB = 1 << 20
@@ -64,6 +66,28 @@ class Fleet(unittest.TestCase):
                 threading.Thread(target=self.send, args=(wire, request[:-1]), daemon=True).start()
             wait_until(lambda: self.memory(pannier) > before + 200 * MIB, "the burst is here", 60)
         wait_until(lambda: self.memory(pannier) < before * 1.2 + 8 * MIB, "it is given back", 60)
+
+    def test_k1_memory_has_one_bound_and_the_fattest_pay_for_it(self):
+        redis = self.enterContext(Redis())
+        pannier = self.enterContext(Pannier("limits: {max_memory: 128MiB}\n" + RULES, redis.port))
+        other = self.enterContext(pannier.wire(30))
+        self.assertEqual(other.call("SET", "page:1", "x"), b"+OK\r\n")
+        before = self.memory(pannier)
+        wires = [self.enterContext(pannier.wire(30)) for _ in range(12)]
+        for number, wire in enumerate(wires):
+            request = encode("SET", f"page:{number}", b"x" * (40 * MIB))
+            threading.Thread(target=self.send, args=(wire, request[:-1]), daemon=True).start()
+        most, served = 0, 0
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            most = max(most, self.memory(pannier))
+            served += other.call("GET", "page:1") == b"$1\r\nx\r\n"
+        self.assertGreater(served, 3)
+        self.assertLess(most - before, (128 + 64) * MIB)
+        self.assertIn("event=memory_limit", pannier.log_text())
+        with urllib.request.urlopen(f"http://127.0.0.1:{pannier.admin_port}/metrics") as answer:
+            samples = admin_client.samples(answer.read().decode())
+        self.assertGreater(samples['pannier_client_closed_total{why="memory_limit"}'], 0)
 
     @staticmethod
     def send(wire, request):
