@@ -153,7 +153,7 @@ bool Session::take_outside(const protocol::Command& command) {
   }
   if (client.reply_skip > 0) --client.reply_skip;
   const bool muted = client.reply_off || skipped;
-  if (!muted) muted_.erase(number);  // CLIENT REPLY ON, RESET
+  if (!muted && !muted_.empty()) muted_.erase(number);  // CLIENT REPLY ON, RESET
   if (muted && queue_.head() <= number) muted_.insert(number);
   // An action names its request by `client.next`, so it runs before that is counted up.
   if (std::holds_alternative<policies::Act>(verdict)) server_.act(*this, number, command);
