@@ -107,7 +107,8 @@ class LargeValues(unittest.TestCase):
         send_set(self.other, b"page:1", ruled)
         self.assertEqual(self.other.reply(), b"+OK\r\n")
         self.assertIn(self.direct.call("TTL", "page:1"), (b":59\r\n", b":60\r\n"))
-        self.assertLess(memory(self.pannier.pid) - before, 3 * ruled)
+        # As it came, as it goes on, and as it is sent; and what else it takes.
+        self.assertLess(memory(self.pannier.pid) - before, 3 * ruled + 8 * MIB)
 
     def test_a_request_larger_than_allowed_is_refused_before_it_comes(self):
         with Pannier("limits: {max_request_bytes: 2MiB}\n", self.redis.port) as strict:
