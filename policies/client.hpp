@@ -53,6 +53,9 @@ struct Client {
   const protocol::CommandSpec* last = nullptr;  ///< That command, if it is known.
   std::string subcommand;                       ///< Of a command that has some.
 
+  /// Everything it sends goes over its own connection, not only what needs one.
+  bool is_pinned() const { return in_multi || tracking || identity; }
+
   void forget_transaction() {
     in_multi = watching = confirmed = multi_failed = false;
     queued = 0;

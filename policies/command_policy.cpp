@@ -4,17 +4,7 @@
 
 namespace pannier::policies {
 
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string low(text);
-  for (char& byte : low) {
-    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte | 0x20);
-  }
-  return low;
-}
-
-}  // namespace
+using protocol::lower;
 
 CommandPolicy::CommandPolicy(const std::vector<std::string>& denied)
     : denied_(denied.begin(), denied.end()), concerned_(protocol::all_commands().size()) {

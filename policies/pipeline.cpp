@@ -111,8 +111,8 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
 Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
                         const protocol::Command& command) {
   // As in Redis, what is wrong in itself is said to be so.
-  const bool is_wrong = spec != nullptr && !spec->accepts(command.args.size());
-  if (!client.authenticated && !is_wrong && !may_be_anyone(spec)) {
+  const bool well_formed = spec == nullptr || spec->accepts(command.args.size());
+  if (!client.authenticated && well_formed && !may_be_anyone(spec)) {
     return refuse(client, "NOAUTH Authentication required.");
   }
   if (const auto denied = policy_.refuses(spec, command); !denied.empty()) {
@@ -124,7 +124,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
       return Hold{};
     }
     if (client.in_multi && !client.own_error.empty()) return answer(client.own_error);
-    if (client.in_multi || client.tracking || client.identity) {
+    if (client.is_pinned()) {
       ++client.queued;
       client.fence_due = true;
       return pass_on_link(client, {Link::Kind::own, client.db, client.id}, command.wire);
@@ -140,14 +140,12 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
     if (client.open > 0) return Hold{};
     return Act{};
   }
-  const bool well_formed = spec->accepts(command.args.size());
   if (spec->verb == Verb::script && starts_debugger(command.args)) {
     return refuse(client,
                   "ERR pannier: 'script debug' is not available through the sidecar; "
                   "not executed");
   }
-  const bool needs_own_link = client.in_multi || client.tracking || client.identity ||
-                              (well_formed && needs_own(*spec, command));
+  const bool needs_own_link = client.is_pinned() || (well_formed && needs_own(*spec, command));
   const bool leaves = spec->verb == Verb::reset || spec->verb == Verb::quit;
   const bool is_local = well_formed && spec->route == Route::local;
   if (is_local && (leaves || !client.in_multi)) return decide_local(client, *spec, command);

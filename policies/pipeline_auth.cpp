@@ -90,19 +90,14 @@ std::string Pipeline::check_login(const Credentials& login, bool named) const {
 
 Verdict Pipeline::decide_auth(Client& client, const protocol::Command& command) {
   const auto& args = command.args;
-  std::string reply;
-  if (args.size() > 3) {
-    protocol::append_error(reply, "ERR syntax error");
-    return answer(std::move(reply));
-  }
+  if (args.size() > 3) return answer(protocol::error_reply("ERR syntax error"));
   const bool named = args.size() == 3;
   Credentials login{named ? std::string(args[1]) : "default", std::string(args.back())};
   if (core_.rules->settings().auth.mode == AuthMode::pass_through) {
     return log_in(client, std::move(login), std::nullopt, std::nullopt);
   }
   if (const auto refusal = check_login(login, named); !refusal.empty()) {
-    protocol::append_error(reply, refusal);
-    return answer(std::move(reply));
+    return answer(protocol::error_reply(refusal));
   }
   client.authenticated = true;
   return answer("+OK\r\n");

@@ -10,23 +10,13 @@
 namespace pannier::policies {
 
 using protocol::equals_nocase;
+using protocol::error_reply;
+using protocol::integer_reply;
 using protocol::Resp;
 
 namespace {
 
 using Words = std::span<const std::string_view>;
-
-std::string error(std::string_view text) {
-  std::string out;
-  protocol::append_error(out, text);
-  return out;
-}
-
-std::string integer(std::int64_t value) {
-  std::string out;
-  protocol::append_integer(out, value);
-  return out;
-}
 
 /// CLIENT TRACKING: on is believed at once, so that what follows goes the right way.
 class Tracking final : public Exchange {
@@ -97,7 +87,7 @@ std::optional<Verdict> Pipeline::decide_about_clients(Client& client,
   if (is("kill") && words.size() > 1) return kill_clients(client, words.subspan(1));
   if (is("unblock") && words.size() > 1) return unblock(client, words.subspan(1));
   if (is("getredir") && words.size() == 1) {
-    return answer(integer(client.tracking ? static_cast<std::int64_t>(client.redirect) : -1));
+    return answer(integer_reply(client.tracking ? static_cast<std::int64_t>(client.redirect) : -1));
   }
   if (is("tracking") && words.size() > 1) return track(client, command);
   if (client.tracking && (is("caching") || is("trackinginfo"))) {
@@ -107,32 +97,28 @@ std::optional<Verdict> Pipeline::decide_about_clients(Client& client,
 }
 
 std::optional<Verdict> Pipeline::list_clients(const Client& asking, Words words) {
-  std::optional<ClientType> type;
+  ClientFilter filter;
   std::vector<ClientId> ids;
-  if (words.size() == 1) {
-    if (equals_nocase(words[0], "info")) ids.push_back(asking.id);
-  } else if (words.size() == 3 && equals_nocase(words[1], "type")) {
-    type = client_type(words[2]);
-    if (!type) return answer(error("ERR Unknown client type '" + std::string(words[2]) + "'"));
-  } else if (words.size() > 2 && equals_nocase(words[1], "id")) {
+  if (words.size() > 2 && equals_nocase(words[1], "id")) {
     for (const auto word : words.subspan(2)) {
       const auto id = protocol::to_integer(word);
-      if (!id) return answer(error("ERR Invalid client ID"));
+      if (!id) return answer(error_reply("ERR Invalid client ID"));
       ids.push_back(static_cast<ClientId>(*id));
     }
+  } else if (equals_nocase(words[0], "info")) {
+    ids.push_back(asking.id);
+  } else if (words.size() == 1 || (words.size() == 3 && equals_nocase(words[1], "type"))) {
+    if (words.size() == 3) {
+      filter.type = client_type(words[2]);
+      if (!filter.type) {
+        return answer(error_reply("ERR Unknown client type '" + std::string(words[2]) + "'"));
+      }
+    }
+    for (const auto& [id, client] : core_.clients) ids.push_back(id);
+    std::sort(ids.begin(), ids.end());
   } else {
-    return answer(error("ERR syntax error"));
+    return answer(error_reply("ERR syntax error"));
   }
-  if (words.size() == 1 && ids.empty()) {
-    for (const auto& [id, client] : core_.clients) ids.push_back(id);
-    std::sort(ids.begin(), ids.end());
-  }
-  if (type) {
-    for (const auto& [id, client] : core_.clients) ids.push_back(id);
-    std::sort(ids.begin(), ids.end());
-  }
-  ClientFilter filter;
-  filter.type = type;
   std::string text;
   for (const auto id : ids) {
     const auto* client = core_.find(id);
@@ -150,15 +136,15 @@ Verdict Pipeline::kill_clients(Client& asking, Words words) {
   // Whom it ends must have been there before what the same client asks next.
   if (asking.open > 0) return Hold{};
   const auto filter = ClientFilter::of_kill(words);
-  if (!filter.error.empty()) return answer(error(filter.error));
+  if (!filter.error.empty()) return answer(error_reply(filter.error));
   std::vector<ClientId> killed;
   for (const auto& [id, client] : core_.clients) {
     if (client->internal || (filter.skip_me && id == asking.id)) continue;
     if (filter.meets(*client, core_.effects.connection(id))) killed.push_back(id);
   }
   for (const auto id : killed) core_.effects.close(id, id != asking.id);
-  if (!filter.is_old) return answer(integer(static_cast<std::int64_t>(killed.size())));
-  if (killed.empty()) return answer(error("ERR No such client"));
+  if (!filter.is_old) return answer(integer_reply(static_cast<std::int64_t>(killed.size())));
+  if (killed.empty()) return answer(error_reply("ERR No such client"));
   return answer("+OK\r\n");
 }
 
@@ -167,13 +153,13 @@ std::optional<Verdict> Pipeline::unblock(Client& client, Words words) {
   const bool has_reason = words.size() == 2;
   if (words.size() > 2) return std::nullopt;
   if (has_reason && !equals_nocase(words[1], "timeout") && !equals_nocase(words[1], "error")) {
-    return answer(error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+    return answer(error_reply("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
   }
-  if (!id) return answer(error("ERR value is not an integer or out of range"));
+  if (!id) return answer(error_reply("ERR value is not an integer or out of range"));
   const auto* blocked = core_.find(static_cast<ClientId>(*id));
   const bool waits = blocked != nullptr && blocked->may_block && blocked->open > 0;
   const auto upstream_id = waits ? core_.effects.upstream_id(blocked->id) : 0;
-  if (upstream_id == 0) return answer(integer(0));
+  if (upstream_id == 0) return answer(integer_reply(0));
   wire_.clear();
   const auto number = std::to_string(upstream_id);
   if (has_reason) {
@@ -212,7 +198,7 @@ std::optional<Verdict> Pipeline::track(Client& client, const protocol::Command& 
   auto* target = core_.find(static_cast<ClientId>(*redirect));
   if (target == nullptr || target->internal) {
     client.tracking = before;
-    return answer(error("ERR The client ID you want redirect to does not exist"));
+    return answer(error_reply("ERR The client ID you want redirect to does not exist"));
   }
   client.redirect = target->id;
   target->keeps_own = true;

@@ -37,19 +37,9 @@ class Beginning final : public Exchange {
 Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
                                 const protocol::Command& command) {
   const Link own{Link::Kind::own, client.db, client.id};
-  switch (spec.verb) {
-    case Verb::subscribe:
-    case Verb::psubscribe:
-    case Verb::ssubscribe:
-    case Verb::unsubscribe:
-    case Verb::punsubscribe:
-    case Verb::sunsubscribe:
-    case Verb::monitor:
-      if (client.in_multi) break;
-      if (client.open > 0) return Hold{};
-      return Tunnel{own, command.wire};
-    default:
-      break;
+  if (protocol::subscribes(spec.verb) && !client.in_multi) {
+    if (client.open > 0) return Hold{};
+    return Tunnel{own, command.wire};
   }
   if (client.open > 0 && client.link != own) return Hold{};
   const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
@@ -85,7 +75,7 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
     return verdict;
   }
   if (client.may_block) return block(client, spec, command);
-  if (client.tracking || client.identity) return queue(client, spec, command);
+  if (client.is_pinned()) return queue(client, spec, command);
   return pass_on_link(client, own, command.wire);
 }
 

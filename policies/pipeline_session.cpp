@@ -1,7 +1,5 @@
 // Commands about the client's own connection, and those that need a connection of their own.
 
-#include <cctype>
-
 #include "policies/pipeline.hpp"
 #include "protocol/reply.hpp"
 #include "protocol/value.hpp"
@@ -9,17 +7,12 @@
 namespace pannier::policies {
 
 using protocol::equals_nocase;
+using protocol::error_reply;
 using protocol::Resp;
 using protocol::Value;
 using protocol::Verb;
 
 namespace {
-
-std::string error(std::string_view text) {
-  std::string out;
-  protocol::append_error(out, text);
-  return out;
-}
 
 std::string ok() { return "+OK\r\n"; }
 
@@ -53,7 +46,8 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
   if (changes_protocol && client.open > 0) return Hold{};
   switch (spec.verb) {
     case Verb::ping:
-      if (args.size() > 2) return answer(error("ERR wrong number of arguments for 'ping' command"));
+      if (args.size() > 2)
+        return answer(error_reply("ERR wrong number of arguments for 'ping' command"));
       if (args.size() == 1) return answer("+PONG\r\n");
       protocol::append_bulk(reply, args[1]);
       return answer(std::move(reply));
@@ -66,8 +60,9 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
       return decide_auth(client, command);
     case Verb::select: {
       const auto db = protocol::to_integer(args[1]);
-      if (!db) return answer(error("ERR value is not an integer or out of range"));
-      if (*db < 0 || *db >= core_.databases) return answer(error("ERR DB index is out of range"));
+      if (!db) return answer(error_reply("ERR value is not an integer or out of range"));
+      if (*db < 0 || *db >= core_.databases)
+        return answer(error_reply("ERR DB index is out of range"));
       client.db = static_cast<std::uint32_t>(*db);
       return answer(ok());
     }
@@ -87,7 +82,7 @@ Verdict Pipeline::decide_local(Client& client, const protocol::CommandSpec& spec
     case Verb::client:
       return decide_client(client, command);
     default:
-      return answer(error("ERR This instance has cluster support disabled"));
+      return answer(error_reply("ERR This instance has cluster support disabled"));
   }
 }
 
@@ -98,47 +93,42 @@ Verdict Pipeline::decide_hello(Client& client, const protocol::Command& command)
   if (args.size() > 1) {
     const auto version = protocol::to_integer(args[at++]);
     if (!version) {
-      return answer(error("ERR Protocol version is not an integer or out of range"));
+      return answer(error_reply("ERR Protocol version is not an integer or out of range"));
     }
     if (*version != 2 && *version != 3)
-      return answer(error("NOPROTO unsupported protocol version"));
+      return answer(error_reply("NOPROTO unsupported protocol version"));
     resp = *version == 3 ? Resp::v3 : Resp::v2;
   }
   std::optional<std::string_view> name;
   std::optional<Credentials> login;
-  while (at < args.size()) {
+  std::string wrong_option;
+  while (at < args.size() && wrong_option.empty()) {
     if (equals_nocase(args[at], "auth") && at + 2 < args.size()) {
       login = Credentials{std::string(args[at + 1]), std::string(args[at + 2])};
       at += 3;
-      continue;
-    }
-    if (equals_nocase(args[at], "setname") && at + 1 < args.size()) {
+    } else if (equals_nocase(args[at], "setname") && at + 1 < args.size()) {
       name = args[at + 1];
-      if (!valid_name(*name)) return answer(error(bad_name));
+      if (!valid_name(*name)) return answer(error_reply(bad_name));
       at += 2;
-      continue;
+    } else {
+      wrong_option = "ERR Syntax error in HELLO option '" + std::string(args[at]) + "'";
     }
-    const bool asks_upstream = core_.rules->settings().auth.mode == AuthMode::pass_through;
-    if (const auto refusal = login && !asks_upstream ? check_login(*login, true) : "";
-        !refusal.empty()) {
-      return answer(error(refusal));
-    }
-    return answer(error("ERR Syntax error in HELLO option '" + std::string(args[at]) + "'"));
   }
-  if (login && core_.rules->settings().auth.mode == AuthMode::pass_through) {
-    return log_in(client, std::move(*login), resp, name);
-  }
-  if (login) {
+  // As in Redis, a wrong login is said before an option behind it.
+  const bool asks_upstream = core_.rules->settings().auth.mode == AuthMode::pass_through;
+  if (login && !asks_upstream) {
     if (const auto refusal = check_login(*login, true); !refusal.empty()) {
-      return answer(error(refusal));
+      return answer(error_reply(refusal));
     }
-    client.authenticated = true;
   }
+  if (!wrong_option.empty()) return answer(error_reply(wrong_option));
+  if (login && asks_upstream) return log_in(client, std::move(*login), resp, name);
+  if (login) client.authenticated = true;
   if (!client.authenticated) {
-    return answer(
-        error("NOAUTH HELLO must be called with the client already authenticated, otherwise the "
-              "HELLO AUTH <user> <pass> option can be used to authenticate the client and "
-              "select the RESP protocol version at the same time"));
+    return answer(error_reply(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+        "HELLO AUTH <user> <pass> option can be used to authenticate the client and "
+        "select the RESP protocol version at the same time"));
   }
   client.speak(resp);
   if (name) client.name = *name;
@@ -152,9 +142,7 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
   };
   const bool is_7_2 = core_.server_at_least(7, 2);
   std::string reply;
-  for (const char byte : args[1]) {
-    client.subcommand += static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
-  }
+  client.subcommand = protocol::lower(args[1]);
   if (is("id", 2)) {
     protocol::append_integer(reply, static_cast<std::int64_t>(client.id));
   } else if (is("getname", 2)) {
@@ -164,12 +152,12 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
       protocol::append_bulk(reply, client.name);
     }
   } else if (is("setname", 3)) {
-    if (!valid_name(args[2])) return answer(error(bad_name));
+    if (!valid_name(args[2])) return answer(error_reply(bad_name));
     client.name = args[2];
     reply = ok();
   } else if (is_7_2 && is("setinfo", 4)) {
     if (!equals_nocase(args[2], "lib-name") && !equals_nocase(args[2], "lib-ver")) {
-      return answer(error("ERR Unrecognized option '" + std::string(args[2]) + "'"));
+      return answer(error_reply("ERR Unrecognized option '" + std::string(args[2]) + "'"));
     }
     (equals_nocase(args[2], "lib-name") ? client.library : client.library_version) = args[3];
     reply = ok();
@@ -187,7 +175,7 @@ Verdict Pipeline::decide_client(Client& client, const protocol::Command& command
 
 Verdict Pipeline::refuse(Client& client, std::string_view text) {
   client.multi_failed = client.in_multi;
-  return answer(error(text));
+  return answer(error_reply(text));
 }
 
 Verdict Pipeline::decide_reply(Client& client, std::string_view how) {
@@ -200,7 +188,7 @@ Verdict Pipeline::decide_reply(Client& client, std::string_view how) {
   } else if (equals_nocase(how, "skip")) {
     if (!client.reply_off) client.reply_skip = 2;
   } else {
-    return answer(error("ERR syntax error"));
+    return answer(error_reply("ERR syntax error"));
   }
   return answer({});
 }

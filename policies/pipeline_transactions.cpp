@@ -56,24 +56,12 @@ bool answered_here(const Client& client, Verb verb, std::span<const std::string_
 
 /// What a shared connection must not be told.
 bool changes_connection(Verb verb, std::span<const std::string_view> args) {
-  switch (verb) {
-    case Verb::hello:
-    case Verb::subscribe:
-    case Verb::psubscribe:
-    case Verb::ssubscribe:
-    case Verb::unsubscribe:
-    case Verb::punsubscribe:
-    case Verb::sunsubscribe:
-    case Verb::monitor:
-      return true;
-    case Verb::client:
-      for (const auto word : {"reply", "tracking", "caching", "kill", "unblock", "no-touch"}) {
-        if (equals_nocase(args[1], word)) return true;
-      }
-      return false;
-    default:
-      return false;
+  if (verb == Verb::hello || protocol::subscribes(verb)) return true;
+  if (verb != Verb::client) return false;
+  for (const auto word : {"reply", "tracking", "caching", "kill", "unblock", "no-touch"}) {
+    if (equals_nocase(args[1], word)) return true;
   }
+  return false;
 }
 
 }  // namespace

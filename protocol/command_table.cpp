@@ -71,6 +71,27 @@ const CommandSpec* find_command(std::string_view name) {
 
 std::span<const CommandSpec> all_commands() { return table; }
 
+std::string lower(std::string_view text) {
+  std::string low(text);
+  for (char& byte : low) byte = lower(byte);
+  return low;
+}
+
+bool subscribes(Verb verb) {
+  switch (verb) {
+    case Verb::subscribe:
+    case Verb::psubscribe:
+    case Verb::ssubscribe:
+    case Verb::unsubscribe:
+    case Verb::punsubscribe:
+    case Verb::sunsubscribe:
+    case Verb::monitor:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool equals_nocase(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +70,9 @@ struct CommandSpec {
 /// The command of that name in any case; null when the table does not know it.
 const CommandSpec* find_command(std::string_view name);
 
+/// Whether a command leads into a tunnel or out of it: what follows its reply is pushed.
+bool subscribes(Verb verb);
+
 /// The whole table, for tests and for `COMMAND DOCS`.
 std::span<const CommandSpec> all_commands();
 
@@ -84,6 +88,9 @@ bool converts(const CommandSpec& spec, std::span<const std::string_view> args);
 
 /// Whether the command may wait with these arguments: XREAD only with BLOCK, WAIT always.
 bool blocks(const CommandSpec& spec, std::span<const std::string_view> args);
+
+/// The text with its ASCII letters in lower case.
+std::string lower(std::string_view text);
 
 /// Whether `a` equals the lower-case `b` in any case.
 bool equals_nocase(std::string_view a, std::string_view b);

@@ -26,6 +26,10 @@ void append_set(std::string& out, std::size_t elements, Resp resp);
 void append_double(std::string& out, double value, Resp resp);  ///< `,x` or a bulk string
 void append_boolean(std::string& out, bool value, Resp resp);   ///< `#t` or `:1`
 
+/// The same as replies of their own.
+std::string error_reply(std::string_view text);
+std::string integer_reply(std::int64_t value);
+
 /// Appends a whole command as a RESP array of bulk strings.
 void append_command(std::string& out, std::initializer_list<std::string_view> args);
 /// The header of a command of `args` arguments; follow with append_bulk for each.

@@ -44,6 +44,18 @@ void append_bulk(std::string& out, std::string_view bytes) {
 
 void append_null(std::string& out, Resp resp) { out += resp == Resp::v3 ? "_\r\n" : "$-1\r\n"; }
 
+std::string error_reply(std::string_view text) {
+  std::string out;
+  append_error(out, text);
+  return out;
+}
+
+std::string integer_reply(std::int64_t value) {
+  std::string out;
+  append_integer(out, value);
+  return out;
+}
+
 void append_verbatim(std::string& out, std::string_view text, Resp resp) {
   if (resp == Resp::v2) return append_bulk(out, text);
   out += '=';

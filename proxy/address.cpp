@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "policies/spelling.hpp"
+#include "protocol/command_table.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -122,13 +123,11 @@ std::string read_user(std::string_view text, UpstreamUrl& out) {
 
 bool Address::is_local() const {
   if (is_unix()) return true;
-  std::string lower = host;
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   in_addr v4;
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   in6_addr v6;
   if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-  return lower == "localhost";
+  return protocol::equals_nocase(host, "localhost");
 }
 
 std::string Address::text() const {

@@ -1,10 +1,10 @@
 #include "proxy/config.hpp"
 
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
+#include "protocol/command_table.hpp"
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
@@ -29,8 +29,7 @@ void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
   settings.deny = read_texts(node, "deny", findings);
   for (std::size_t i = 0; i < settings.deny.size(); ++i) {
     auto& name = settings.deny[i];
-    for (char& byte : name)
-      byte = static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
+    name = protocol::lower(name);
     const bool is_name = !name.empty() && name.find_first_of(" \t*") == std::string::npos;
     if (is_name) continue;
     findings.error(node.items[i].mark, "deny: " + quoted(name) +

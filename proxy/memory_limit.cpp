@@ -1,5 +1,8 @@
 #include "proxy/memory_limit.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -32,6 +35,19 @@ std::optional<std::uint64_t> number_in(const std::string& name) {
 std::string in_mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 }  // namespace
+
+std::uint64_t resident_bytes() {
+  static const int statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  char text[128];
+  const auto size = ::pread(statm, text, sizeof text, 0);
+  if (size <= 0) return 0;
+  const char* const end = text + size;
+  const char* const second = std::find(text, text + size, ' ');
+  std::uint64_t pages = 0;
+  if (second == end || std::from_chars(second + 1, end, pages).ec != std::errc()) return 0;
+  return pages * page;
+}
 
 std::optional<std::uint64_t> cgroup_memory_limit(const std::string& groups,
                                                  const std::string& root) {

@@ -14,6 +14,9 @@ namespace pannier::proxy {
 std::optional<std::uint64_t> cgroup_memory_limit(const std::string& groups = "/proc/self/cgroup",
                                                  const std::string& root = "/sys/fs/cgroup");
 
+/// Memory of the process that is resident; 0 where /proc cannot tell. Costs a microsecond.
+std::uint64_t resident_bytes();
+
 /// A sentence with both numbers when the bounds of the memory that is configured come to more than
 /// three quarters of `limit`; empty when they do not.
 std::string memory_warning(const policies::Settings& settings, std::optional<std::uint64_t> limit);

@@ -2,14 +2,13 @@
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <vector>
 
+#include "proxy/memory_limit.hpp"
 #include "proxy/utf8.hpp"
 
 namespace pannier::proxy {
@@ -195,10 +194,7 @@ void add_admin(Families& families, const Gauges& gauges) {
 }  // namespace
 
 void read_process(Gauges& gauges) {
-  std::uint64_t total = 0, resident = 0;
-  std::ifstream statm("/proc/self/statm");
-  statm >> total >> resident;
-  gauges.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  gauges.resident_bytes = resident_bytes();
   std::error_code error;
   std::filesystem::directory_iterator open("/proc/self/fd", error);
   if (!error) gauges.open_fds = static_cast<std::uint64_t>(std::distance(begin(open), end(open)));

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include "proxy/log.hpp"
+#include "proxy/memory_limit.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
@@ -22,9 +23,15 @@ void Server::give_memory_back() {
 
 /// First nobody is read from; what has begun may end. Then who holds most is closed.
 void Server::watch_memory() {
-  const auto now = ::mallinfo2();
-  const auto used = now.uordblks + now.hblkhd;
   const auto limit = settings_.limits.max_memory.value;
+  const auto resident = resident_bytes();
+  std::size_t used = 0;
+  // What is resident may be free. To ask the allocator takes long where it keeps many pieces, so
+  // only when there may be a shortage.
+  if (resident == 0 || resident > limit) {
+    const auto now = ::mallinfo2();
+    used = now.uordblks + now.hblkhd;
+  }
   const bool was_short = std::exchange(short_of_memory_, used > limit);
   if (!short_of_memory_) {
     if (!was_short) return;

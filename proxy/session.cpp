@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "protocol/command_table.hpp"
+#include "protocol/reply.hpp"
 #include "proxy/log.hpp"
 #include "proxy/server.hpp"
 #include "proxy/tls.hpp"
@@ -174,11 +175,14 @@ void Session::refuse(const protocol::CommandParser::Step& step) {
   // What came before it is still answered; an attack through another protocol gets no answer
   // itself.
   const auto text = protocol::error_text(step, server_.parser_limits());
-  closing_ = true;
-  why_ = text.empty() ? "cross_protocol" : "protocol_error";
-  if (text.empty()) server_.warn_of_attack(client.id);
-  if (!text.empty()) reply(client.next++, 1, "-" + text + "\r\n");
-  server_.visit_later(*this);
+  if (!text.empty()) return end_with(client.next++, protocol::error_reply(text));
+  server_.warn_of_attack(client.id);
+  close_when_answered("cross_protocol");
+}
+
+void Session::end_with(std::uint64_t number, std::string_view error) {
+  close_when_answered("protocol_error");
+  reply(number, 1, error);
 }
 
 void Session::reply(std::uint64_t number, std::uint64_t count, std::string_view bytes) {

@@ -90,6 +90,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool refuse_in_tunnel(const protocol::Command& command);
   void pass_into_tunnel(const protocol::Command& command);
   void refuse(const protocol::CommandParser::Step& step);
+  /// Answers a request with an error, and closes when all before it is answered.
+  void end_with(std::uint64_t number, std::string_view error);
   bool too_much_open() const;
   bool has_output() const;
   /// Keeps what was not used of `all`, whose storage is taken over when it is all of it.

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
 #include "proxy/server.hpp"
 #include "proxy/session.hpp"
@@ -19,10 +20,7 @@ Session::Large Session::take_large(std::string_view bytes) {
     keeps_large_ = true;
     const auto most = server_.settings().limits.max_buffered_bytes.value;
     if (bytes.size() + begun->payload <= most) return Large::is_kept;
-    closing_ = true;
-    why_ = "protocol_error";
-    reply(client.next++, 1, errors::buffered(std::to_string(most)));
-    server_.visit_later(*this);
+    end_with(client.next++, errors::buffered(std::to_string(most)));
     return Large::is_refused;
   }
   const auto* way = std::get_if<policies::Forward>(&*verdict);
@@ -45,10 +43,8 @@ std::string_view Session::stream(std::string_view bytes) {
     server_.drop_own(client.id);
     const protocol::CommandParser::Step step{protocol::CommandParser::Status::failed, 0,
                                              stream_->error(), stream_->found()};
-    closing_ = true;
-    why_ = "protocol_error";
-    reply(client.next - 1, 1, "-" + protocol::error_text(step, server_.parser_limits()) + "\r\n");
-    server_.visit_later(*this);
+    end_with(client.next - 1,
+             protocol::error_reply(protocol::error_text(step, server_.parser_limits())));
     return {};
   }
   stalled_ = server_.stream_on(client.id, bytes.substr(0, taken), status == Status::complete);

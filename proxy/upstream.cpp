@@ -214,15 +214,15 @@ void Upstream::fail_slots(std::string_view error) {
   inflight_ = 0;
   if (streaming_ && !slots.empty()) server_.close_session(slots.front().client, "upstream lost");
   streaming_ = false;
-  for (const auto& slot : slots) {
-    if (slot.client == 0) {
-      if (slot.number != our_own && slot.number != nobody) server_.fail_later(slot.number, error);
-      continue;
-    }
-    std::string errors;
-    for (std::uint32_t i = 0; i < slot.count; ++i) errors += error;
-    server_.answer_run(slot.client, slot.number, slot.count, errors);
-  }
+  for (const auto& slot : slots) fail_slot(slot, error);
+}
+
+void Upstream::fail_slot(const Slot& slot, std::string_view error) {
+  if (slot.is_nobodys()) return;
+  if (slot.client == 0) return server_.fail_later(slot.number, error);
+  std::string errors;
+  for (std::uint32_t i = 0; i < slot.count; ++i) errors += error;
+  server_.answer_run(slot.client, slot.number, slot.count, errors);
 }
 
 void Upstream::close(std::string_view why) {
@@ -239,16 +239,7 @@ void Upstream::broken(std::string_view reason) {
   const auto error = in_time ? errors::time(where, timeout) : errors::lost(where);
   const bool was_ready = state_ == State::ready;
   if (!was_ready) return fail(reason);
-  ++generation_;
-  end_tls();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  read_armed_ = write_armed_ = false;
-  scanner_ = {};
-  rest_.clear();
-  out_.clear();
-  scanned_ = 0;
-  end_stream();
+  disconnect();
   state_ = State::idle;
   last_error_ = errors::down(where, in_time ? "no reply" : reason);
   fail_slots(error);
@@ -263,18 +254,10 @@ void Upstream::give_up_late(policies::TimePoint now) {
       errors::time(server_.upstream_name(), std::to_string(settings.op_timeout.count()));
   for (std::size_t i = 1; i < slots_.size(); ++i) {
     auto& slot = slots_[i];
-    const bool is_done = slot.client == 0 && (slot.number == our_own || slot.number == nobody);
     const bool is_its = slot.client == slots_.front().client;
-    if (is_done || is_its || slot.may_block || now - slot.sent <= settings.op_timeout) continue;
-    const auto late = slot;
-    slot = {0, nobody, late.count, late.sent, true, false};
-    if (late.client == 0) {
-      server_.fail_later(late.number, error);
-      continue;
-    }
-    std::string errors;
-    for (std::uint32_t n = 0; n < late.count; ++n) errors += error;
-    server_.answer_run(late.client, late.number, late.count, errors);
+    const bool is_late = now - slot.sent > settings.op_timeout;
+    if (slot.is_nobodys() || is_its || slot.may_block || !is_late) continue;
+    fail_slot(std::exchange(slot, Slot{0, nobody, slot.count, slot.sent, true, false}), error);
   }
 }
 

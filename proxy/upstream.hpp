@@ -107,6 +107,9 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     policies::TimePoint sent;
     bool alone = false;      ///< Not to be one run with what follows.
     bool may_block = false;  ///< Not subject to op_timeout.
+
+    /// Its reply is for us alone, or for nobody any more.
+    bool is_nobodys() const { return client == 0 && (number == our_own || number == nobody); }
   };
 
   /// Where commands are appended: behind the handshake while it lasts.
@@ -119,6 +122,10 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void ready();
   void fail(std::string_view reason);
   void fail_slots(std::string_view error);
+  void fail_slot(const Slot& slot, std::string_view error);
+  void disconnect();
+  /// Asks something of our own, if the connection is there already; else the handshake does.
+  void ask(std::initializer_list<std::string_view> words);
   void arm_read();
   void arm_write();
   void on_readable();

@@ -92,6 +92,21 @@ void Upstream::end_tls() {
   tls_.reset();
 }
 
+/// Leaves nothing of the connection but the slots.
+void Upstream::disconnect() {
+  ++generation_;
+  end_tls();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  read_armed_ = write_armed_ = false;
+  scanner_ = {};
+  rest_.clear();
+  out_.clear();
+  waiting_.clear();
+  scanned_ = 0;
+  end_stream();
+}
+
 void Upstream::shake_hands() {
   const bool is_3 = resp_ == protocol::Resp::v3;
   std::string wire;
@@ -179,17 +194,7 @@ void Upstream::fail(std::string_view why) {
   if (reason.size() > 1 && std::islower(static_cast<unsigned char>(reason[1]))) {
     reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
   }
-  ++generation_;
-  end_tls();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  read_armed_ = write_armed_ = false;
-  scanner_ = {};
-  rest_.clear();
-  out_.clear();
-  waiting_.clear();
-  scanned_ = 0;
-  end_stream();
+  disconnect();
   const auto& settings = server_.settings().upstream;
   // Full jitter: sidecars that lost Redis together do not come back together.
   pause_ =

@@ -16,22 +16,23 @@ constexpr std::string_view monitor = "*1\r\n$7\r\nmonitor\r\n";
 
 }  // namespace
 
+void Upstream::ask(std::initializer_list<std::string_view> words) {
+  if (state_ == State::idle || state_ == State::connecting) return;
+  std::string command;
+  protocol::append_command(command, words);
+  send(our_own, 1, command);
+}
+
 void Upstream::speak(protocol::Resp resp) {
   if (resp == resp_) return;
   resp_ = resp;
-  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
-  std::string command;
-  protocol::append_command(command, {"HELLO", resp == protocol::Resp::v3 ? "3" : "2"});
-  send(our_own, 1, command);
+  ask({"HELLO", resp == protocol::Resp::v3 ? "3" : "2"});
 }
 
 void Upstream::select(std::uint32_t db) {
   if (db == db_) return;
   db_ = db;
-  if (state_ == State::idle || state_ == State::connecting) return;  // The handshake does it.
-  std::string command;
-  protocol::append_command(command, {"SELECT", std::to_string(db)});
-  send(our_own, 1, command);
+  ask({"SELECT", std::to_string(db)});
 }
 
 void Upstream::tunnel(policies::ClientId client, std::string_view wire) {

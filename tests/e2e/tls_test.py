@@ -250,13 +250,16 @@ class HandshakeTest(TlsCase):
                 with client:
                     while client.socket.recv(4096):
                         pass
-        for _ in range(5):  # What is used again has been taken from the system once.
-            stall()
-        before, counted = self.memory(), self.closed("tls_handshake")
-        for _ in range(5):
-            stall()
-        self.assertEqual(self.closed("tls_handshake"), counted + 1000)
-        self.assertLess(self.memory() - before, 1024)
+        grown = []
+        for _ in range(5):  # An allocator takes its time to settle; what leaks grows every time.
+            before, counted = self.memory(), self.closed("tls_handshake")
+            for _ in range(5):
+                stall()
+            self.assertEqual(self.closed("tls_handshake"), counted + 1000)
+            grown.append(self.memory() - before)
+            if grown[-1] < 1024:
+                break
+        self.assertLess(grown[-1], 1024, grown)
         self.assertEqual(len(os.listdir(f"/proc/{self.pannier.pid}/fd")) < 64, True)
 
     def test_who_waits_after_it_is_not(self):

@@ -8,6 +8,10 @@
 
 namespace pannier::tests {
 
+using protocol::error_reply;
+using protocol::integer_reply;
+using protocol::lower;
+
 namespace {
 
 /// What stands in a collection's place: enough for its expiry and for WRONGTYPE.
@@ -15,29 +19,11 @@ constexpr std::string_view collection = "\x01 collection";
 constexpr std::string_view wrong_type =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& byte : out) byte = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte;
-  return out;
-}
-
-std::string error(std::string_view text) {
-  std::string out;
-  protocol::append_error(out, text);
-  return out;
-}
-
-std::string integer(std::int64_t value) {
-  std::string out;
-  protocol::append_integer(out, value);
-  return out;
-}
-
 std::string unknown(const std::vector<std::string_view>& words) {
   std::string text =
       "ERR unknown command '" + std::string(words[0]) + "', with args beginning with: ";
   for (std::size_t i = 1; i < words.size(); ++i) text += "'" + std::string(words[i]) + "' ";
-  return error(text);
+  return error_reply(text);
 }
 
 std::int64_t bound(std::string_view text) {
@@ -177,7 +163,7 @@ bool FakeRedis::run_transaction(Connection& connection, const std::string& name,
     reply = "+OK\r\n";
   } else if (name == "discard" || name == "exec") {
     if (!connection.in_multi) {
-      reply = error(name == "exec" ? "ERR EXEC without MULTI" : "ERR DISCARD without MULTI");
+      reply = error_reply(name == "exec" ? "ERR EXEC without MULTI" : "ERR DISCARD without MULTI");
       return true;
     }
     reply = name == "exec" ? execute_queued(connection) : "+OK\r\n";
@@ -205,7 +191,7 @@ bool FakeRedis::run_transaction(Connection& connection, const std::string& name,
 
 std::string FakeRedis::execute_queued(Connection& connection) {
   if (connection.aborted) {
-    return error("EXECABORT Transaction discarded because of previous errors.");
+    return error_reply("EXECABORT Transaction discarded because of previous errors.");
   }
   for (const auto& [key, seen] : connection.watched) {
     if (look(connection.db, key) == seen) continue;
@@ -231,19 +217,19 @@ bool FakeRedis::run_collection(Connection& connection, const std::string& name, 
     has_collections_ = true;
     const bool is_new = there == "$-1\r\n";
     if (!is_new && !is_collection) {
-      reply = error(wrong_type);
+      reply = error_reply(wrong_type);
       return true;
     }
     if (is_new) ask(connection.db, {"SET", words[1], collection});
     const auto pairs = name == "hset" || name == "zadd" ? 2 : 1;
-    reply = integer(static_cast<std::int64_t>(words.size() - 2) / pairs);
+    reply = integer_reply(static_cast<std::int64_t>(words.size() - 2) / pairs);
     return true;
   }
   static const std::set<std::string> of_strings{"get",    "getex",  "getset",   "append",
                                                 "strlen", "incr",   "getrange", "setrange",
                                                 "decr",   "incrby", "getdel"};
   if (!is_collection || !of_strings.contains(name)) return false;
-  reply = error(wrong_type);
+  reply = error_reply(wrong_type);
   return true;
 }
 
@@ -263,7 +249,7 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
   auto& list = lists_[{connection.db, std::string(words[1])}];
   if (name == "zadd") {
     const bool is_new = list.insert_or_assign(std::string(words[3]), bound(words[2])).second;
-    reply = integer(is_new);
+    reply = integer_reply(is_new);
     return true;
   }
   std::vector<std::pair<std::int64_t, std::string>> found;
@@ -272,7 +258,7 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
   }
   std::sort(found.begin(), found.end());
   if (name == "zcount") {
-    reply = integer(static_cast<std::int64_t>(found.size()));
+    reply = integer_reply(static_cast<std::int64_t>(found.size()));
     return true;
   }
   const bool with_scores = lower(words[4]) == "withscores";  // Else LIMIT; both end in its numbers.
