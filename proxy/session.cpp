@@ -251,8 +251,7 @@ void Session::flush() {
   if (closing_ && queue_.head() == client.next) return close(why_);
   // Room again: read on where back-pressure had stopped it.
   if (!armed_ && !held_ && !stalled_) proceed();
-  const bool all_answered = queue_.head() == client.next && !held_ && out_.empty();
-  if (ended_ && all_answered) close("client_closed");
+  if (ended_ && queue_.head() == client.next && !held_ && out_.empty()) close("client_closed");
 }
 
 void Session::arm_write() {
