@@ -25,30 +25,38 @@ class ReadAgain final : public Exchange {
 }  // namespace
 
 void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket,
-                        std::string_view wire, std::string_view after, Core& core) {
-  auto exchange = std::make_unique<CheckedRead>(link, ticket, wire);
+                        Asked asked, Core& core) {
+  auto exchange = std::make_unique<CheckedRead>(link, ticket, std::move(asked));
+  const auto& read = exchange->asked_;
   std::string all;
   std::size_t total = 0;
   for (const auto& subject : subjects) {
     auto& part = exchange->parts_.emplace_back(Part{total, ValidityCheck(subject, link)});
     total += part.check.ask(all, core);
   }
+  if (read.question) {
+    protocol::append_command(all, {"CLIENT", "CACHING", "YES"});
+    ++total;
+    exchange->view_ = core.copies.look(subjects.front()->key, core.now, core.tracks);
+  }
   exchange->total_ = total;
-  all += wire;
-  all += after;
-  const auto replies = static_cast<std::uint32_t>(total + (after.empty() ? 1 : 2));
+  all += read.wire;
+  all += read.after;
+  const auto replies = static_cast<std::uint32_t>(total + (read.after.empty() ? 1 : 2));
   core.send(link, all, replies, std::move(exchange));
 }
 
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part == total_) return conclude(reply, core);
   if (part > total_) return;
+  if (asked_.question && part + 1 == total_) return;
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
 }
 
 void CheckedRead::conclude(std::string_view reply, Core& core) {
   concluded_ = true;
+  asked_.write.reset();
   std::vector<std::string_view> invalid;
   for (auto& part : parts_) {
     const auto standing = part.check.judge(core);
@@ -56,13 +64,22 @@ void CheckedRead::conclude(std::string_view reply, Core& core) {
     ++part.check.subject().counters().invalid_reads;
     invalid.push_back(part.check.subject().key);
   }
+  if (asked_.question) keep(reply, core);
   if (invalid.empty()) return core.reply_from(link_, ticket_, reply);
   std::string wire;
   protocol::append_command(wire, invalid.size() + 1);
   protocol::append_bulk(wire, "UNLINK");
   for (const auto key : invalid) protocol::append_bulk(wire, key);
-  wire += wire_;
+  wire += asked_.wire;
   core.send(link_, wire, 2, std::make_unique<ReadAgain>(link_, ticket_));
+}
+
+void CheckedRead::keep(std::string_view reply, Core& core) {
+  const auto& check = parts_.front().check;
+  const bool error = reply.starts_with('-') || reply.starts_with('!');
+  const auto until = error ? TimePoint{} : copy_deadline(check, view_, core);
+  core.copies.replace(check.subject().db, check.subject().key, view_, *asked_.question, reply,
+                      until, core.now);
 }
 
 void CheckedRead::fail(std::string_view error, Core& core) {

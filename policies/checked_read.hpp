@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policies/core.hpp"
@@ -14,13 +16,17 @@ namespace pannier::policies {
 /// command sent again, so that the client gets Redis's own reply for keys that are not there.
 class CheckedRead final : public Exchange {
  public:
-  /// \param after a command to send behind the read (an EXPIRE) whose reply nobody needs, or
-  /// nothing.
-  static void start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket,
-                    std::string_view wire, std::string_view after, Core& core);
+  struct Asked {
+    std::string wire;   ///< The read.
+    std::string after;  ///< Sent behind it, and its reply dropped: an EXPIRE, or nothing.
+    std::optional<WriteUnderWay> write;   ///< Of what is sent behind.
+    std::optional<std::string> question;  ///< The reply is to be kept as a copy, under this.
+  };
+  static void start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket, Asked asked,
+                    Core& core);
 
-  CheckedRead(Link link, Ticket ticket, std::string_view wire)
-      : link_(link), ticket_(ticket), wire_(wire) {}
+  CheckedRead(Link link, Ticket ticket, Asked asked)
+      : link_(link), ticket_(ticket), asked_(std::move(asked)) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -31,10 +37,12 @@ class CheckedRead final : public Exchange {
     ValidityCheck check;
   };
   void conclude(std::string_view reply, Core& core);
+  void keep(std::string_view reply, Core& core);
 
   Link link_;
   Ticket ticket_;
-  std::string wire_;
+  Asked asked_;
+  LocalCopies::View view_;
   std::vector<Part> parts_;
   std::size_t at_ = 0;     ///< The part whose replies are arriving.
   std::size_t total_ = 0;  ///< Replies of all checks.

@@ -26,6 +26,8 @@ struct Client {
   Link link;                ///< Where its last command went.
   std::uint32_t open = 0;   ///< Commands without reply on `link` (leases wait elsewhere).
   std::uint64_t fence = 0;  ///< Flights that began before this may not be shared with it.
+  std::uint32_t waits = 0;  ///< Its reads that wait for somebody's load.
+  std::uint64_t busy = 0;   ///< Since nothing was open: keys of its commands, a bit each.
   bool settles = false;     ///< Its link was replaced: nothing goes before all is answered.
   bool fence_due = false;   ///< Something with unknown effects was sent: raise `fence` next.
 

@@ -7,9 +7,15 @@
 
 namespace pannier::policies {
 
+namespace {
+
+constexpr std::size_t table_key_prefix = 4;  ///< The database.
+
+}  // namespace
+
 std::string table_key(std::uint32_t db, std::string_view key) {
-  std::string name(4, '\0');
-  for (std::size_t i = 0; i < 4; ++i) name[i] = static_cast<char>(db >> (8 * i));
+  std::string name(table_key_prefix, '\0');
+  for (std::size_t i = 0; i < table_key_prefix; ++i) name[i] = static_cast<char>(db >> (8 * i));
   name += key;
   return name;
 }
@@ -35,17 +41,26 @@ void Core::reply(Ticket to, std::string_view bytes) {
   finish(to.client);
 }
 
+void Core::deliver(Ticket to, std::string_view bytes) {
+  auto* client = find(to.client);
+  if (client != nullptr && client->waits > 0) --client->waits;
+  effects.deliver(to, bytes);
+}
+
 void Core::deliver_null(Ticket to) {
   const auto* client = find(to.client);
   if (client == nullptr) return;
   std::string null;
   protocol::append_null(null, client->resp_of(to.number));
-  effects.deliver(to, null);
+  deliver(to, null);
 }
 
 void Core::reply_null(Ticket to) {
-  deliver_null(to);
-  finish(to.client);
+  const auto* client = find(to.client);
+  if (client == nullptr) return;
+  std::string null;
+  protocol::append_null(null, client->resp_of(to.number));
+  reply(to, null);
 }
 
 void Core::reply_from(Link link, Ticket to, std::string_view bytes) {
@@ -62,7 +77,9 @@ void Core::reply_from(Link link, Ticket to, std::string_view bytes) {
 ExchangeId Core::send(Link link, std::string_view wire, std::uint32_t replies,
                       std::unique_ptr<Exchange> exchange) {
   const auto id = next_exchange++;
-  running.emplace(id, Running{std::move(exchange), replies, 0, now, link.kind == Link::Kind::lane});
+  auto& one = running[id];
+  one = {std::move(exchange), replies, 0, now, std::nullopt};
+  if (link.kind == Link::Kind::lane) one.lane = link.db;
   if (link.kind == Link::Kind::memory) {
     for_memory.push_back({id, link.db, std::string(wire)});
   } else {
@@ -107,9 +124,9 @@ Link Core::lane(std::uint32_t db, const Rule* rule) const {
   return {from_memory(rule) ? Link::Kind::memory : Link::Kind::lane, db, 0};
 }
 
-bool Core::lane_current() const {
+bool Core::lane_current(std::uint32_t db) const {
   if (upstream == UpstreamState::up) {
-    return tracks && now - lane_acked <= rules->settings().upstream.max_lag;
+    return tracks && now - copies.acked(db) <= rules->settings().upstream.max_lag;
   }
   return upstream == UpstreamState::absent || mode == Mode::memory;
 }
@@ -139,11 +156,18 @@ ServerTime Core::born_now(const Subject& subject) const {
 
 bool Core::generations_current(const Subject& subject) const {
   const auto& tags = subject.tags;
-  if (!tags.empty() && !lane_current()) return false;
+  if (!tags.empty() && !lane_current(subject.db)) return false;
   return std::all_of(tags.begin(), tags.end(), [&](const std::string& tag) {
     const auto* known = generations.find(subject.db, tag);
     return known != nullptr && known->current;
   });
+}
+
+void Core::learn_generation(std::uint32_t db, std::string_view tag, ServerTime generation,
+                            TagGenerations::Source source) {
+  if (generations.learn(db, tag, generation, now, source)) {
+    generations.moved(db, tag, copies.advance());
+  }
 }
 
 bool Core::lacks_generation(const Subject& subject) const {
@@ -180,6 +204,11 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
   misses.add(subject.table_key, at, now);
 }
 
+WriteUnderWay Core::begin_write(const Subject& subject) {
+  close_flight(subject.table_key);
+  return {copies, subject.key};
+}
+
 void Core::close_flight(const std::string& key) {
   const auto open = flights.find(key);
   if (open == flights.end()) return;
@@ -189,6 +218,7 @@ void Core::close_flight(const std::string& key) {
 
 void Core::touched(const std::string& key) {
   close_flight(key);
+  copies.pushed(std::string_view(key).substr(table_key_prefix));
   if (leases.empty() || !leases.held(key)) return;
   const auto subject = leases.subject(key);
   ReadFlight::restart(subject, leases.close(key), *this);

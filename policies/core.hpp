@@ -13,6 +13,7 @@
 #include "policies/key_versions.hpp"
 #include "policies/lease_learning.hpp"
 #include "policies/lease_table.hpp"
+#include "policies/local_copies.hpp"
 #include "policies/memory_store.hpp"
 #include "policies/open_misses.hpp"
 #include "policies/retry_budget.hpp"
@@ -38,7 +39,7 @@ class Core {
   /// Replies to a request whose command or flight was counted open.
   void reply(Ticket to, std::string_view bytes);
   /// Replies to a request that waited for another client's load.
-  void deliver(Ticket to, std::string_view bytes) { effects.deliver(to, bytes); }
+  void deliver(Ticket to, std::string_view bytes);
   /// `$-1` or `_`, as the client's protocol has it; nothing if it is gone.
   void reply_null(Ticket to);
   /// The same for a reply that `link` gave, in the client's protocol.
@@ -61,8 +62,8 @@ class Core {
   /// Where commands under a rule go: the lane, or the memory store while it stands in.
   Link lane(std::uint32_t db, const Rule* rule) const;
   bool from_memory(const Rule* rule) const;
-  /// Nothing that the lane tracks can have changed unseen.
-  bool lane_current() const;
+  /// Nothing that the lane of `db` tracks can have changed unseen.
+  bool lane_current(std::uint32_t db) const;
 
   // Tags.
   /// The newest generation or ban a key falls under. `complete` is false when some tag's
@@ -76,6 +77,9 @@ class Core {
   /// invalidation known here.
   ServerTime born_now(const Subject& subject) const;
   bool generations_current(const Subject& subject) const;
+  /// A tag has this generation, or a newer one.
+  void learn_generation(std::uint32_t db, std::string_view tag, ServerTime generation,
+                        TagGenerations::Source source);
   /// Whether upstream may lack a generation of its tags, or have a newer one than is known here.
   bool lacks_generation(const Subject& subject) const;
   milliseconds generation_life() const;
@@ -90,7 +94,9 @@ class Core {
   /// The key was changed or removed by a command seen here: reads under way are not shared any
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);
-  /// Before it: a write is being sent.
+  /// Before it: a write is being sent. It is under way for as long as the result lives.
+  [[nodiscard]] WriteUnderWay begin_write(const Subject& subject);
+  /// Nobody joins the read of the key that is under way.
   void close_flight(const std::string& table_key);
 
   Effects& effects;
@@ -113,10 +119,10 @@ class Core {
   bool tracks = true;                    ///< Whether upstream pushes invalidations.
   std::string server_version = "7.0.0";  ///< Upstream's.
   bool server_at_least(int major, int minor) const;
-  TimePoint lane_acked{};  ///< When the newest command that the lane has answered was sent.
   ServerTime server_seen{};
   TimePoint server_seen_at{};
 
+  LocalCopies copies;
   std::unordered_map<std::string, ReadFlight*> flights;  ///< Reads that others may still join.
   std::unordered_map<ClientId, Client*> clients;
 
@@ -124,7 +130,7 @@ class Core {
     std::unique_ptr<Exchange> exchange;
     std::uint32_t replies = 0, seen = 0;
     TimePoint sent;
-    bool on_lane = false;
+    std::optional<std::uint32_t> lane;  ///< The database whose lane it is on.
   };
   std::unordered_map<ExchangeId, Running> running;
   ExchangeId next_exchange = 1;

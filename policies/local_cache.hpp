@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "policies/time.hpp"
@@ -55,6 +57,15 @@ class LocalCache {
   std::size_t size() const;   ///< Keys.
   std::size_t bytes() const;  ///< With all overhead: index, headers, allocator, eviction.
   std::uint64_t evictions() const;  ///< Since start, by the bound.
+
+ private:
+  struct Entry {
+    std::map<std::string, std::string, std::less<>> replies;
+    std::uint32_t stamp;
+    TimePoint deadline;
+  };
+  std::map<std::pair<std::uint32_t, std::string>, Entry> entries_;
+  std::uint32_t smallest_ = 0;
 };
 
 }  // namespace pannier::policies

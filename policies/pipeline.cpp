@@ -24,6 +24,7 @@ class Flush final : public Exchange {
     core.flights.clear();
     core.generations.outdate_all();
     core.versions.outdate_all();
+    core.copies.outdate_all();
     core.reply_from(link_, ticket_, reply);
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
@@ -67,11 +68,14 @@ Pipeline::~Pipeline() = default;
 
 void Pipeline::reload(Settings settings) {
   core_.memory.resize(settings.memory.max_bytes.value);
+  core_.copies.resize(settings.local.max_bytes.value);
   core_.versions.configure(settings);
   if (core_.rules && core_.rules->settings().mode != settings.mode) core_.mode = settings.mode;
   policy_ = CommandPolicy(settings.deny);
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
   if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
+  // What they have sent under other rules may change keys that have copies under these.
+  for (const auto& [id, client] : core_.clients) client->fence_due |= client->open > 0;
 }
 
 void Pipeline::open(Client& client) {
@@ -200,6 +204,7 @@ Verdict Pipeline::pass(Client& client, const protocol::CommandSpec* spec,
 
 Verdict Pipeline::pass_on_link(Client& client, Link link, std::string_view wire) {
   if (client.open > 0 && client.link != link) return Hold{};
+  if (client.bypass || core_.mode == Mode::bypass) client.fence_due = true;
   ++core_.book.passed;
   core_.begin(client, link);
   return Forward{link, wire};
@@ -220,7 +225,7 @@ void Pipeline::settle_one(ExchangeId id, std::string_view reply) {
   const auto at = core_.running.find(id);
   if (at == core_.running.end()) return;
   auto& running = at->second;
-  if (running.on_lane) core_.lane_acked = std::max(core_.lane_acked, running.sent);
+  if (running.lane) core_.copies.answered(*running.lane, running.sent, id);
   const auto part = running.seen++;
   if (running.seen < running.replies) return running.exchange->settle(part, reply, core_);
   const auto last = std::move(running.exchange);

@@ -68,8 +68,8 @@ class Pipeline {
   /// Commands go over a new lane from now on; what the old one still brings is not waited for.
   void replace_lane(TimePoint now);
 
-  /// The lane of another database is gone, and with it what it tracked.
-  void lose_lane(TimePoint now);
+  /// The lane of database `db`, not 0, is gone, and with it what it tracked.
+  void lose_lane(std::uint32_t db, TimePoint now);
 
   /// The client's own upstream connection is gone; a transaction on it is void. `error` is the
   /// whole error reply that its further commands get until the client ends it.
@@ -154,6 +154,20 @@ class Pipeline {
   Verdict read_many(Request& request, Link link);
   Verdict read_other(Request& request, Link link);
   Verdict read_expiry(Request& request, Link link);
+
+  // pipeline_copies.cpp: reads answered from local copies.
+  std::optional<Verdict> answer_copy(Request& request);
+  std::optional<Verdict> answer_copies(Request& request);
+  /// Upstream is known to have nothing there: whoever asks loads it.
+  std::optional<Verdict> answer_absent(Request& request);
+  bool may_use_copies(Client& client, const Rule& rule);
+  std::optional<std::string_view> find_copy(const Request& request, const KeyUse& use,
+                                            std::string_view question);
+  bool keeps_reply(const Request& request) const;
+  std::string question_of(const Request& request) const;
+  static Verdict count_copy(const KeyUse& use, std::string_view reply);
+  /// Before a command under a rule: what was sent before it had effects nobody knows.
+  void raise_fence(Client& client);
 
   // pipeline_pinned.cpp and pipeline_transactions.cpp: on a connection of the client's own.
   Verdict decide_pinned(Client& client, const protocol::CommandSpec& spec,

@@ -12,8 +12,10 @@ namespace {
 /// `UNLINK key`.
 class KeyInvalidation final : public Exchange {
  public:
-  KeyInvalidation(Ticket ticket, std::string key) : ticket_(ticket), key_(std::move(key)) {}
+  KeyInvalidation(Ticket ticket, std::string key, WriteUnderWay write)
+      : ticket_(ticket), key_(std::move(key)), write_(std::move(write)) {}
   void settle(std::size_t, std::string_view reply, Core& core) override {
+    write_.end();
     core.touched(key_);
     core.reply(ticket_, reply);
   }
@@ -22,6 +24,7 @@ class KeyInvalidation final : public Exchange {
  private:
   Ticket ticket_;
   std::string key_;
+  WriteUnderWay write_;
 };
 
 /// Raises a tag's generation and counts what its list holds; then the purge begins.
@@ -40,7 +43,7 @@ class TagInvalidation final : public Exchange {
     }
     ++core.book.invalidations_tag;
     const ServerTime generation{milliseconds(answer.number)};
-    core.generations.learn(lane_.db, tag_, generation, core.now, TagGenerations::Source::other);
+    core.learn_generation(lane_.db, tag_, generation, TagGenerations::Source::other);
     TagPurge::start(lane_, tag_, generation, core);
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
@@ -62,6 +65,7 @@ class PatternInvalidation final : public Exchange {
     if (!now) return core.reply(ticket_, reply);
     ++core.book.invalidations_pattern;
     core.bans.add(pattern_, *now, *now + core.longest_life());
+    core.copies.outdate_all();
     const auto ticket = ticket_;
     KeySweep::start(
         lane_, pattern_, [](std::string_view) { return true; },
@@ -149,7 +153,8 @@ void Pipeline::invalidate_key(Client& client, std::string_view key, TimePoint no
   core_.close_flight(table);
   core_.begin(client, lane);
   core_.send(lane, wire, 1,
-             std::make_unique<KeyInvalidation>(Ticket{client.id, client.next}, table));
+             std::make_unique<KeyInvalidation>(Ticket{client.id, client.next}, table,
+                                               WriteUnderWay(core_.copies, upstream)));
 }
 
 void Pipeline::invalidate_tag(Client& client, std::string_view tag, TimePoint now) {

@@ -216,7 +216,7 @@ Value Pipeline::stats(TimePoint now) const {
   for (const auto& [name, counters] : core_.book.tiers) {
     tiers.push_back({name, {tier_stats(counters)}});
   }
-  const bool acked = core_.lane_acked != TimePoint{};  // Else there was no Redis yet.
+  const bool acked = core_.copies.acked(0) != TimePoint{};  // Else there was no Redis yet.
   Value::Map state{{"upstream", {std::string(state_name(core_.upstream))}},
                    {"mode", {setting_text(core_.mode)}},
                    {"clients", number(core_.clients.size())},
@@ -228,7 +228,7 @@ Value Pipeline::stats(TimePoint now) const {
                    {"bans", number(core_.bans.size())},
                    {"memory_keys", number(core_.memory.size())},
                    {"memory_bytes", number(core_.memory.bytes())},
-                   {"lane_silent_ms", acked ? Value{ms(now - core_.lane_acked)} : Value{}}};
+                   {"lane_silent_ms", acked ? Value{ms(now - core_.copies.acked(0))} : Value{}}};
   return {Value::Map{{"state", {std::move(state)}},
                      {"sidecar", {std::move(sidecar)}},
                      {"tiers", {std::move(tiers)}}}};

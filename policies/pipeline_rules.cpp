@@ -104,6 +104,9 @@ Verdict Pipeline::begin(Request& request, Link link, std::string_view wire, std:
 
 Verdict Pipeline::decide_ruled(Request& request) {
   if (auto verdict = apply_versions(request)) return std::move(*verdict);
+  if (request.spec.access == Access::read) {
+    if (auto verdict = answer_copy(request)) return std::move(*verdict);
+  }
   auto& client = request.client;
   const auto& rule = *request.ruled_key().match.rule;
   auto link = core_.lane(client.db, &rule);
@@ -113,11 +116,14 @@ Verdict Pipeline::decide_ruled(Request& request) {
     link.kind = is_3 ? Link::Kind::lane : Link::Kind::plain2;
   }
   if (client.open > 0 && client.link != link) return Hold{};
-  if (client.fence_due) {
-    client.fence = core_.next_exchange;
-    client.fence_due = false;
+  raise_fence(client);
+  if (client.open == 0) client.busy = 0;
+  for (const auto& use : request.keys) {
+    if (use.match) client.busy |= LocalCopies::bit(request.upstream_key(use));
   }
-  if (request.spec.access == Access::all) client.fence_due = true;
+  // What a connection without tracking answers is newer than any copy may be.
+  const bool is_untracked = link.kind != Link::Kind::lane && rule.copies();
+  if (request.spec.access == Access::all || is_untracked) client.fence_due = true;
   switch (request.spec.verb) {
     case Verb::get:
       return read(request);
@@ -161,6 +167,7 @@ Verdict Pipeline::read(Request& request) {
   if (may_wait && core_.leases.held(subject->table_key)) {
     const auto until = core_.now + tier.coalesce.wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
+      ++client.waits;
       ++counters.coalesced;
       return Wait{};
     }
@@ -192,13 +199,18 @@ Verdict Pipeline::read_other(Request& request, Link link) {
   const auto wire = request.wire(wire_);
   const bool in_memory = link.kind == Link::Kind::memory;
   std::vector<SubjectRef> subjects;
+  const bool keeps = link.kind == Link::Kind::lane && request.ruled_key().match.rule->copies() &&
+                     core_.tracks && keeps_reply(request);
   for (const auto& use : request.keys) {
     const bool can_be_invalid = use.match && (use.match.rule->tagged() || !core_.bans.empty());
-    if (can_be_invalid || (in_memory && use.match)) subjects.push_back(request.subject(use, core_));
+    if (can_be_invalid || keeps || (in_memory && use.match))
+      subjects.push_back(request.subject(use, core_));
   }
   if (subjects.empty()) return pass_on_link(request.client, link, wire);
   core_.begin(request.client, link);
-  CheckedRead::start(subjects, link, request.ticket, wire, {}, core_);
+  CheckedRead::Asked asked{std::string(wire), {}, {}, {}};
+  if (keeps) asked.question = question_of(request);
+  CheckedRead::start(subjects, link, request.ticket, std::move(asked), core_);
   return Wait{};
 }
 

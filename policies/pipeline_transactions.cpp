@@ -152,7 +152,7 @@ Verdict Pipeline::enqueue(Client& client, Link own, std::string_view wire, Writt
 
 Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome outcome) {
   for (const auto& [subject, needs_expiry] : outcome.written) {
-    core_.close_flight(subject->table_key);
+    outcome.writes.push_back(core_.begin_write(*subject));
   }
   core_.begin(client, own);
   core_.send(own, wire, 1, make_execution({client.id, client.next}, std::move(outcome)));
@@ -162,8 +162,12 @@ Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome o
 Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
   auto transaction = std::move(transactions_[client.id]);
   transactions_.erase(client.id);
-  Outcome outcome{std::move(transaction.written), {}, client.multi_db, client.name, client.library,
-                  client.library_version};
+  Outcome outcome;
+  outcome.written = std::move(transaction.written);
+  outcome.db = client.multi_db;
+  outcome.name = client.name;
+  outcome.library = client.library;
+  outcome.library_version = client.library_version;
   const bool failed = client.multi_failed;
   const auto queued = client.queued;
   client.forget_transaction();

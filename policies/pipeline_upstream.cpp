@@ -94,11 +94,17 @@ void Pipeline::read_versions() {
 void Pipeline::heartbeat() {
   if (core_.upstream != Core::UpstreamState::up) return;
   const auto pause = core_.rules->settings().upstream.max_lag / 4;
-  if (core_.now - core_.lane_acked < pause || core_.now - last_heartbeat_ < pause) return;
-  last_heartbeat_ = core_.now;
+  if (core_.now - last_heartbeat_ < pause) return;
   std::string wire;
   protocol::append_command(wire, {"TIME"});
-  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<Heartbeat>());
+  const auto lanes = std::max(core_.copies.lanes(), 1u);
+  for (std::uint32_t db = 0; db < lanes; ++db) {
+    const auto acked = core_.copies.acked(db);
+    const bool in_use = db == 0 || acked != TimePoint{};
+    if (!in_use || core_.now - acked < pause) continue;
+    last_heartbeat_ = core_.now;
+    core_.send({Link::Kind::lane, db, 0}, wire, 1, std::make_unique<Heartbeat>());
+  }
 }
 
 void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
@@ -112,6 +118,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.memory.clear();
   core_.generations.outdate_all();
   core_.versions.outdate_all();
+  core_.copies.lose_all();
   last_heartbeat_ = {};
   heartbeat();
   read_versions();
@@ -124,6 +131,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   core_.down_error = error;
   core_.generations.outdate_all();
   core_.versions.forget_all();
+  core_.copies.lose_all();
   core_.flights.clear();
   core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
@@ -135,8 +143,9 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 
-void Pipeline::lose_lane(TimePoint now) {
+void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
+  core_.copies.lose_lane(db);
   core_.generations.outdate_all();
 }
 
@@ -144,9 +153,10 @@ void Pipeline::replace_lane(TimePoint now) {
   const Call call(*this, now);
   core_.generations.outdate_all();
   core_.versions.outdate_all();
+  core_.copies.lose_all();
   core_.flights.clear();
   // Its replies say nothing about the new one.
-  for (auto& [id, running] : core_.running) running.on_lane = false;
+  for (auto& [id, running] : core_.running) running.lane.reset();
 }
 
 void Pipeline::lose_own(Client& client, std::string_view error) {
@@ -165,6 +175,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
   if (keys.null) {  // FLUSHALL, a full resynchronisation: everything changed.
     core_.generations.outdate_all();
     core_.versions.outdate_all();
+    core_.copies.outdate_all();
     read_versions();
     return;
   }
@@ -174,6 +185,8 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.generations.outdate(key.substr(TagGenerations::key_prefix.size()));
     } else if (key.starts_with(KeyVersions::key_prefix)) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
+    } else {
+      core_.copies.pushed(key);
     }
   }
   read_versions();
@@ -187,6 +200,7 @@ void Pipeline::tick(TimePoint now) {
   core_.misses.forget_old(now);
   core_.bans.forget_old(core_.server_floor());
   core_.memory.sweep(core_.server_floor(), 20);
+  core_.copies.sweep(now);
   heartbeat();
   // Without pushes what is known grows old by itself.
   if (!core_.tracks && now - last_distrust_ > core_.rules->settings().upstream.max_lag / 4) {

@@ -39,14 +39,16 @@ milliseconds physical_ttl(const Subject& subject, milliseconds asked) {
 /// expiry would make its value look younger than an invalidation; the reply is EXPIRE's.
 class Shortening final : public Exchange {
  public:
-  explicit Shortening(Ticket ticket) : ticket_(ticket) {}
+  Shortening(Ticket ticket, WriteUnderWay write) : ticket_(ticket), write_(std::move(write)) {}
   void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part == 0) write_.end();
     if (part == 1) core.reply(ticket_, reply);
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 
  private:
   Ticket ticket_;
+  WriteUnderWay write_;
 };
 
 bool removes(Verb verb) {
@@ -60,7 +62,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   const auto asked = parse_store(request.spec.name, request.args(), now);
   if (!asked) return write(request, link);
   const auto subject = request.subject(request.ruled_key(), core_);
-  core_.close_flight(subject->table_key);
+  auto write = core_.begin_write(*subject);
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
   const auto miss =
@@ -77,7 +79,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   } else {
     append_store(wire, *subject, *asked, expiry);
   }
-  auto exchange = std::make_unique<Store>(subject, link, request.ticket, *asked);
+  auto exchange = std::make_unique<Store>(subject, std::move(write), link, request.ticket, *asked);
   exchange->born(born);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
   if (miss) exchange->ends_load(miss->told);
@@ -88,6 +90,7 @@ Verdict Pipeline::store(Request& request, Link link) {
 
 Verdict Pipeline::write(Request& request, Link link) {
   std::vector<SubjectRef> subjects;
+  std::vector<WriteUnderWay> writes;
   std::string wire(request.wire(wire_));
   std::uint32_t replies = 1;
   const bool removal = removes(request.spec.verb);
@@ -97,7 +100,7 @@ Verdict Pipeline::write(Request& request, Link link) {
   for (const auto& use : request.keys) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
-    core_.close_flight(subject->table_key);
+    writes.push_back(core_.begin_write(*subject));
     if (removal) ++subject->counters().deletes;
     if (expires) {
       const auto miss = request.spec.verb == Verb::mset
@@ -108,8 +111,9 @@ Verdict Pipeline::write(Request& request, Link link) {
     }
     subjects.push_back(std::move(subject));
   }
-  return begin(request, link, wire, replies,
-               std::make_unique<Write>(link, request.ticket, std::move(subjects)));
+  return begin(
+      request, link, wire, replies,
+      std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes)));
 }
 
 Verdict Pipeline::expire(Request& request, Link link) {
@@ -120,13 +124,15 @@ Verdict Pipeline::expire(Request& request, Link link) {
   const auto asked = asked_ttl(args[2], in_seconds, absolute, core_.server_floor());
   if (!asked || args.size() > 4) {
     const auto subject = request.subject(request.ruled_key(), core_);
-    core_.close_flight(subject->table_key);
-    return begin(request, link, request.wire(wire_), 1,
-                 std::make_unique<Write>(link, request.ticket, std::vector{subject}));
+    std::vector<WriteUnderWay> writes;
+    writes.push_back(core_.begin_write(*subject));
+    return begin(
+        request, link, request.wire(wire_), 1,
+        std::make_unique<Write>(link, request.ticket, std::vector{subject}, std::move(writes)));
   }
   const auto subject = request.subject(request.ruled_key(), core_);
   const auto ttl = std::to_string(physical_ttl(*subject, *asked).count());
-  core_.close_flight(subject->table_key);
+  auto under_way = core_.begin_write(*subject);
   std::string wire;
   if (subject->tags.empty()) {
     protocol::append_command(wire, args.size() == 4 ? 4 : 3);
@@ -134,8 +140,11 @@ Verdict Pipeline::expire(Request& request, Link link) {
     protocol::append_bulk(wire, subject->key);
     protocol::append_bulk(wire, ttl);
     if (args.size() == 4) protocol::append_bulk(wire, args[3]);
+    std::vector<WriteUnderWay> writes;
+    writes.push_back(std::move(under_way));
     return begin(request, link, wire, 1,
-                 std::make_unique<Write>(link, request.ticket, std::vector<SubjectRef>{}));
+                 std::make_unique<Write>(link, request.ticket, std::vector<SubjectRef>{},
+                                         std::move(writes)));
   }
   // With NX or GT the answer for a key with tags is always "not changed".
   if (args.size() == 4 && (equals_nocase(args[3], "nx") || equals_nocase(args[3], "gt"))) {
@@ -143,7 +152,8 @@ Verdict Pipeline::expire(Request& request, Link link) {
   }
   protocol::append_command(wire, {"PEXPIRE", subject->key, ttl, "LT"});
   protocol::append_command(wire, {"EXISTS", subject->key});
-  return begin(request, link, wire, 2, std::make_unique<Shortening>(request.ticket));
+  return begin(request, link, wire, 2,
+               std::make_unique<Shortening>(request.ticket, std::move(under_way)));
 }
 
 Verdict Pipeline::get_and_expire(Request& request, Link link) {
@@ -158,19 +168,19 @@ Verdict Pipeline::get_and_expire(Request& request, Link link) {
     }
   }
   if (args.size() > 2 && !asked) return write(request, link);
-  std::string get, after;
-  protocol::append_command(get, {"GET", subject->key});
+  CheckedRead::Asked read;
+  protocol::append_command(read.wire, {"GET", subject->key});
   if (asked) {
     const auto ttl = std::to_string(physical_ttl(*subject, *asked).count());
     if (subject->tags.empty()) {
-      protocol::append_command(after, {"PEXPIRE", subject->key, ttl});
+      protocol::append_command(read.after, {"PEXPIRE", subject->key, ttl});
     } else {
-      protocol::append_command(after, {"PEXPIRE", subject->key, ttl, "LT"});
+      protocol::append_command(read.after, {"PEXPIRE", subject->key, ttl, "LT"});
     }
   }
-  core_.close_flight(subject->table_key);
+  read.write.emplace(core_.begin_write(*subject));
   core_.begin(request.client, link);
-  CheckedRead::start({subject}, link, request.ticket, get, after, core_);
+  CheckedRead::start({subject}, link, request.ticket, std::move(read), core_);
   return Wait{};
 }
 

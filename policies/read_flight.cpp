@@ -25,10 +25,15 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
   auto flight = std::make_unique<ReadFlight>(subject, link, std::move(readers));
   std::string wire;
   const auto asked = flight->check_.ask(wire, core);
-  protocol::append_command(wire, {"GET", subject->key});
   auto* self = flight.get();
+  self->keeps_ = subject->rule->copies() && link.kind == Link::Kind::lane;
+  self->asks_tracking_ = self->keeps_ && core.tracks;
+  if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
+  if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+  protocol::append_command(wire, {"GET", subject->key});
   self->sent_ = core.now;
-  self->id_ = core.send(link, wire, asked + 1, std::move(flight));
+  const auto replies = asked + (self->asks_tracking_ ? 2 : 1);
+  self->id_ = core.send(link, wire, replies, std::move(flight));
   core.flights[subject->table_key] = self;
 }
 
@@ -50,11 +55,9 @@ bool ReadFlight::joinable(const Client& client, const Core& core) const {
 }
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part < check_.parts()) {
-    check_.settle(part, reply, core);
-  } else {
-    conclude(reply, core);
-  }
+  if (part < check_.parts()) return check_.settle(part, reply, core);
+  const bool answers_tracking = asks_tracking_ && part == check_.parts();
+  if (!answers_tracking) conclude(reply, core);
 }
 
 void ReadFlight::conclude(std::string_view value, Core& core) {
@@ -65,10 +68,12 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
   protocol::ReplyReader reader(value);
   const auto found = reader.next();
   if (found.error()) {
+    keep(value, true, false, core);
     subject.counters().errors += readers_.size();
     return give_all(value, core);
   }
   const auto standing = check_.judge(core);
+  keep(value, false, found.null, core);
   if (found.null) return missing(core);
   if (check_.absent() && !retried_) return retry(core);
 
@@ -86,6 +91,18 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
       if (subject.rule->tier->foreign == Foreign::adopt) adopt(core);
       return give_all(value, core);
   }
+}
+
+void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core) {
+  if (!keeps_) return;
+  const auto& subject = check_.subject();
+  TimePoint until{};
+  if (null) {
+    until = view_.sent + subject.rule->tier->negative;
+  } else if (!error) {
+    until = copy_deadline(check_, view_, core);
+  }
+  core.copies.replace(subject.db, subject.key, view_, {}, value, until, core.now);
 }
 
 void ReadFlight::retry(Core& core) {
@@ -171,6 +188,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
     ++subject.counters().wait_refused;
     return tell_missing(reader, core);
   }
+  if (auto* client = core.find(reader.ticket.client)) ++client->waits;
   if (!reader.shared) ++subject.counters().coalesced;
   if (reader.counted) core.finish(reader.ticket.client);
 }

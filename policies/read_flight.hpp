@@ -45,6 +45,8 @@ class ReadFlight final : public Exchange {
  private:
   /// The key appeared between the two looks at it: its expiry is not known, so look again, once.
   void retry(Core& core);
+  /// Makes the reply a copy, or sees to it that there is none.
+  void keep(std::string_view value, bool error, bool null, Core& core);
   /// The connection broke: a read may be asked again on the next one, once and within the budget.
   bool ask_again(std::string_view error, Core& core);
   void conclude(std::string_view value, Core& core);
@@ -60,6 +62,8 @@ class ReadFlight final : public Exchange {
   Link link_;
   std::vector<Reader> readers_;
   ExchangeId id_ = 0;
+  bool keeps_ = false, asks_tracking_ = false;
+  LocalCopies::View view_;
   bool retried_ = false;
   bool closed_ = false;
   TimePoint sent_{};

@@ -22,6 +22,7 @@ struct Rule {
 
   bool never() const { return tier->cache == CacheMode::never; }
   bool tagged() const { return !settings->tags.empty(); }
+  bool copies() const { return tier->local.ttl.count() > 0; }
   bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
 };
 

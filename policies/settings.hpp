@@ -46,6 +46,12 @@ struct MemorySettings {
 #include "policies/settings.def"
 };
 
+/// Of the copies in all tiers.
+struct LocalSettings {
+#define PANNIER_LOCAL PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
 struct LimitSettings {
 #define PANNIER_LIMIT PANNIER_MEMBER
 #include "policies/settings.def"
@@ -67,6 +73,12 @@ struct CoalesceSettings {
 #include "policies/settings.def"
 };
 
+/// Of a tier's copies.
+struct TierLocalSettings {
+#define PANNIER_TIER_LOCAL PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
 struct VersionSettings {
 #define PANNIER_VERSION PANNIER_MEMBER
 #include "policies/settings.def"
@@ -77,6 +89,7 @@ struct TierSettings {
   std::string name;
 #define PANNIER_TIER PANNIER_MEMBER
 #include "policies/settings.def"
+  TierLocalSettings local;
   CoalesceSettings coalesce;
 };
 
@@ -105,6 +118,7 @@ struct Settings {
   AuthSettings auth;
   TlsSettings tls;
   MemorySettings memory;
+  LocalSettings local;
   LimitSettings limits;
   AdminSettings admin;
   LogSettings log;

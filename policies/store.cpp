@@ -146,6 +146,7 @@ void Store::keep(std::string_view value) {
 void Store::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > 0) return;
   answered_ = true;
+  write_.end();
   protocol::ReplyReader reader(reply);
   const auto answer = reader.next();
   const bool stores = taken(answer.error(), answer.null);
@@ -193,6 +194,7 @@ void Store::stored(Core& core) {
 void Write::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > 0) return;
   answered_ = true;
+  writes_.clear();
   for (const auto& subject : subjects_) core.touched(subject->table_key);
   core.reply_from(link_, ticket_, reply);
 }
@@ -200,6 +202,7 @@ void Write::settle(std::size_t part, std::string_view reply, Core& core) {
 void Write::fail(std::string_view error, Core& core) {
   if (answered_) return;
   for (const auto& subject : subjects_) core.close_flight(subject->table_key);
+  writes_.clear();
   core.reply(ticket_, error);
 }
 

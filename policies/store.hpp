@@ -46,8 +46,10 @@ std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime
 /// bytes of this very SET, without another GET.
 class Store final : public Exchange {
  public:
-  Store(SubjectRef subject, Link link, Ticket ticket, const StoreRequest& request)
+  Store(SubjectRef subject, WriteUnderWay write, Link link, Ticket ticket,
+        const StoreRequest& request)
       : subject_(std::move(subject)),
+        write_(std::move(write)),
         link_(link),
         ticket_(ticket),
         only_absent_(request.only_absent),
@@ -74,6 +76,7 @@ class Store final : public Exchange {
   void stored(Core& core);
 
   SubjectRef subject_;
+  WriteUnderWay write_;
   Link link_;
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
@@ -87,8 +90,10 @@ class Store final : public Exchange {
 /// of the expiries that were sent behind it.
 class Write final : public Exchange {
  public:
-  Write(Link link, Ticket ticket, std::vector<SubjectRef> subjects)
-      : link_(link), ticket_(ticket), subjects_(std::move(subjects)) {}
+  /// \param writes of the subjects, and of keys that nobody can wait for.
+  Write(Link link, Ticket ticket, std::vector<SubjectRef> subjects,
+        std::vector<WriteUnderWay> writes)
+      : link_(link), ticket_(ticket), subjects_(std::move(subjects)), writes_(std::move(writes)) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -97,6 +102,7 @@ class Write final : public Exchange {
   Link link_;
   Ticket ticket_;
   std::vector<SubjectRef> subjects_;
+  std::vector<WriteUnderWay> writes_;
   bool answered_ = false;
 };
 

@@ -15,15 +15,21 @@ TagGenerations::Known* TagGenerations::edit(std::uint32_t db, std::string_view t
   return at == tags->second.end() ? nullptr : &at->second;
 }
 
-void TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime generation,
+bool TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime generation,
                            TimePoint now, Source source) {
   auto* known = edit(db, tag);
+  const bool is_newer = known == nullptr || known->generation < generation;
   if (known == nullptr) {
     if (size() >= capacity) known_.clear();
-    known = &known_[db].emplace(std::string(tag), Known{generation, false, now}).first->second;
+    known = &known_[db].emplace(std::string(tag), Known{generation, false, now, 0}).first->second;
   }
   known->generation = std::max(known->generation, generation);
   if (source == Source::tracked_read) known->current = true;
+  return is_newer;
+}
+
+void TagGenerations::moved(std::uint32_t db, std::string_view tag, std::uint64_t stamp) {
+  if (auto* known = edit(db, tag)) known->moved = stamp;
 }
 
 void TagGenerations::outdate(std::string_view tag) {

@@ -24,8 +24,9 @@ class TagGenerations {
 
   struct Known {
     ServerTime generation;
-    bool current = false;  ///< Nothing newer can have reached us unseen.
-    TimePoint renewed;     ///< When its life upstream was last prolonged.
+    bool current = false;     ///< Nothing newer can have reached us unseen.
+    TimePoint renewed;        ///< When its life upstream was last prolonged.
+    std::uint64_t moved = 0;  ///< When it became what it is: a stamp of the local copies.
   };
 
   /// Upstream's key of a tag.
@@ -36,8 +37,10 @@ class TagGenerations {
 
   /// A read said so: one of the lane, tracked from now on, or any other answer.
   enum class Source { tracked_read, other };
-  void learn(std::uint32_t db, std::string_view tag, ServerTime generation, TimePoint now,
+  /// \returns whether that is newer than what was known; then say when it moved.
+  bool learn(std::uint32_t db, std::string_view tag, ServerTime generation, TimePoint now,
              Source source);
+  void moved(std::uint32_t db, std::string_view tag, std::uint64_t stamp);
   /// Upstream's key of a tag changed; pushes do not say in which database.
   void outdate(std::string_view tag);
   /// The lane was lost, or everything was flushed: all of it must be read again.

@@ -23,6 +23,7 @@ class Execution final : public Exchange {
     protocol::ReplyReader reader(reply);
     const auto result = reader.next();
     const bool ran = !result.null && !result.error();
+    outcome_.writes.clear();
     if (ran) {
       for (const auto& [subject, needs_expiry] : outcome_.written)
         finish(*subject, needs_expiry, core);

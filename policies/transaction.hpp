@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policies/exchange.hpp"
+#include "policies/local_copies.hpp"
 #include "policies/subject.hpp"
 #include "policies/verdict.hpp"
 
@@ -28,6 +29,7 @@ struct Transaction {
 /// What EXEC leads to.
 struct Outcome {
   Written written;
+  std::vector<WriteUnderWay> writes;                           ///< Of all these keys.
   std::vector<std::pair<std::uint32_t, std::string>> answers;  ///< Replies given here, by place.
   std::optional<std::uint32_t> db;                             ///< Where a SELECT in it leads.
   /// What the client was called before those replies: again, if nothing ran.

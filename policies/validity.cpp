@@ -18,8 +18,8 @@ class GenerationCreation final : public Exchange {
     const auto there = reader.next();
     if (there.null || there.error()) return;
     if (const auto ms = protocol::to_integer(there.text)) {
-      core.generations.learn(db_, tag_, ServerTime(milliseconds(*ms)), core.now,
-                             TagGenerations::Source::other);
+      core.learn_generation(db_, tag_, ServerTime(milliseconds(*ms)),
+                            TagGenerations::Source::other);
     }
   }
   void fail(std::string_view, Core& core) override { core.generations.outdate(tag_); }
@@ -55,7 +55,7 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
       wire, {"SET", TagGenerations::key(tag), std::to_string(at.time_since_epoch().count()), "NX",
              "GET", "PX", std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<GenerationCreation>(link.db, tag));
-  core.generations.learn(link.db, tag, at, core.now, TagGenerations::Source::other);
+  core.learn_generation(link.db, tag, at, TagGenerations::Source::other);
 }
 
 std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
@@ -100,8 +100,8 @@ void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
     }
     // A generation nobody can read is as good as one of this moment.
     const auto ms = protocol::to_integer(value.text);
-    core.generations.learn(
-        subject_->db, tag, ms ? ServerTime(milliseconds(*ms)) : core.server_floor(), core.now,
+    core.learn_generation(
+        subject_->db, tag, ms ? ServerTime(milliseconds(*ms)) : core.server_floor(),
         tracked_ ? TagGenerations::Source::tracked_read : TagGenerations::Source::other);
     had_generation_ = true;
   }
@@ -126,6 +126,29 @@ Standing ValidityCheck::look(const Core& core) const {
     newest.complete = true;
   }
   return standing(core, newest);
+}
+
+TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
+                        const Core& core) {
+  const auto& subject = check.subject();
+  const auto& tier = *subject.rule->tier;
+  const auto standing = check.look(core);
+  const auto window = subject.life.total - subject.life.fresh;
+  auto time = tier.local.ttl;
+  // Without pushes a copy is as old as it may be when it was kept that long.
+  if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
+  switch (standing.state) {
+    case Standing::State::fresh:
+      return sent.sent + std::min(time, standing.remaining - window);
+    case Standing::State::foreign:
+      // What is adopted changes at once, and one with another expiry is not to be told from that.
+      if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};
+      return sent.sent + std::min(time, subject.life.fresh);
+    case Standing::State::stale:
+    case Standing::State::invalid:
+      break;
+  }
+  return {};
 }
 
 Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {

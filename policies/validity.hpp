@@ -59,6 +59,11 @@ class ValidityCheck {
   std::optional<ServerTime> newest_before_;  ///< Of the invalidations known before the question.
 };
 
+/// Until when a copy of what `check` was about may be served: while it is fresh by upstream's
+/// clock, counted from before the question was sent; in the past when it may not be kept at all.
+TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
+                        const Core& core);
+
 /// Creates the generation of a tag as of `at`, unless upstream has one by now.
 void create_generation(Core& core, Link link, const std::string& tag, ServerTime at);
 

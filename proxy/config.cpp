@@ -42,8 +42,9 @@ constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
     PANNIER_SECTION(upstream),   PANNIER_SECTION(auth),   PANNIER_SECTION(tls),
-    PANNIER_SECTION(memory),     PANNIER_SECTION(limits), PANNIER_SECTION(admin),
-    PANNIER_SECTION(log),        PANNIER_SECTION(tiers),  {"deny", read_deny},
+    PANNIER_SECTION(memory),     PANNIER_SECTION(local),  PANNIER_SECTION(limits),
+    PANNIER_SECTION(admin),      PANNIER_SECTION(log),    PANNIER_SECTION(tiers),
+    {"deny", read_deny},
     {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION

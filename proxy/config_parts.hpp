@@ -18,6 +18,7 @@ void check_upstream_tls(const ConfigNode& upstream, const policies::UpstreamSett
 void read_tls(const ConfigNode& node, policies::TlsSettings& tls, Findings& findings);
 void read_auth(const ConfigNode& node, policies::AuthSettings& auth, Findings& findings);
 void read_memory(const ConfigNode& node, policies::MemorySettings& memory, Findings& findings);
+void read_local(const ConfigNode& node, policies::LocalSettings& local, Findings& findings);
 void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
 void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);
 void read_log(const ConfigNode& node, policies::LogSettings& log, Findings& findings);

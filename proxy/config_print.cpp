@@ -59,6 +59,11 @@ void print(const policies::CoalesceSettings& section, Lines& lines) {
 #include "policies/settings.def"
 }
 
+void print(const policies::TierLocalSettings& section, Lines& lines) {
+#define PANNIER_TIER_LOCAL PANNIER_PRINT
+#include "policies/settings.def"
+}
+
 void print(const policies::UpstreamTlsSettings& section, Lines& lines) {
 #define PANNIER_UPSTREAM_TLS PANNIER_PRINT
 #include "policies/settings.def"
@@ -76,6 +81,11 @@ void print(const policies::AuthSettings& section, Lines& lines) {
 
 void print(const policies::MemorySettings& section, Lines& lines) {
 #define PANNIER_MEMORY PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::LocalSettings& section, Lines& lines) {
+#define PANNIER_LOCAL PANNIER_PRINT
 #include "policies/settings.def"
 }
 
@@ -117,6 +127,7 @@ void print_tier(const TierSettings& section, Lines& lines) {
   } else {
 #define PANNIER_TIER PANNIER_PRINT
 #include "policies/settings.def"
+    print_section("local", section.local, lines);
     print_section("coalesce", section.coalesce, lines);
   }
   lines.end();
@@ -158,6 +169,7 @@ std::string print_config(const Settings& settings) {
   print_section("tls", settings.tls, lines);
   print_section("auth", settings.auth, lines);
   print_section("memory", settings.memory, lines);
+  print_section("local", settings.local, lines);
   print_section("limits", settings.limits, lines);
   print_section("admin", settings.admin, lines);
   print_section("log", settings.log, lines);

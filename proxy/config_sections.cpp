@@ -15,6 +15,10 @@ constexpr Field<policies::MemorySettings> memory_fields[] = {
 #define PANNIER_MEMORY PANNIER_FIELD
 #include "policies/settings.def"
 };
+constexpr Field<policies::LocalSettings> local_fields[] = {
+#define PANNIER_LOCAL PANNIER_FIELD
+#include "policies/settings.def"
+};
 constexpr Field<policies::LimitSettings> limit_fields[] = {
 #define PANNIER_LIMIT PANNIER_FIELD
 #include "policies/settings.def"
@@ -99,6 +103,12 @@ void read_auth(const ConfigNode& node, policies::AuthSettings& section, Findings
   if (section.timeout.count() == 0) {
     findings.error(mark_of(node, "timeout"), "timeout: 0 would let nobody in");
   }
+}
+
+void read_local(const ConfigNode& node, policies::LocalSettings& section, Findings& findings) {
+  read_map<policies::LocalSettings>(node, "local", "in local", local_fields, section, findings);
+#define PANNIER_LOCAL PANNIER_REFUSE_ZERO
+#include "policies/settings.def"
 }
 
 void read_memory(const ConfigNode& node, policies::MemorySettings& section, Findings& findings) {

@@ -14,6 +14,20 @@ constexpr Field<policies::CoalesceSettings> coalesce_fields[] = {
 #include "policies/settings.def"
 };
 
+constexpr Field<policies::TierLocalSettings> local_fields[] = {
+#define PANNIER_TIER_LOCAL PANNIER_FIELD
+#include "policies/settings.def"
+};
+
+/// `local: 1m` or `local: {ttl: 1m}`.
+void read_tier_local(const ConfigNode& node, TierSettings& tier, Findings& findings) {
+  if (node.kind == ConfigNode::Kind::scalar) {
+    return read_scalar(node, "local", tier.local.ttl, findings);
+  }
+  read_map<policies::TierLocalSettings>(node, "local", "in local", local_fields, tier.local,
+                                        findings);
+}
+
 void read_coalesce(const ConfigNode& node, TierSettings& tier, Findings& findings) {
   auto& coalesce = tier.coalesce;
   if (node.kind == ConfigNode::Kind::scalar) {
@@ -29,6 +43,7 @@ void read_coalesce(const ConfigNode& node, TierSettings& tier, Findings& finding
 constexpr Field<TierSettings> tier_fields[] = {
 #define PANNIER_TIER PANNIER_FIELD
 #include "policies/settings.def"
+    {"local", read_tier_local},
     {"coalesce", read_coalesce},
 };
 
@@ -49,6 +64,9 @@ void check_life(const ConfigNode& node, const TierSettings& tier, Findings& find
   if (tier.jitter.value > most_jitter) {
     findings.error(mark_of(node, "jitter"),
                    "jitter: " + setting_text(tier.jitter) + " is more than 90%");
+  }
+  if (tier.negative.count() > 0 && tier.local.ttl.count() == 0) {
+    findings.error(mark_of(node, "negative"), "negative has no effect without local; set local");
   }
   if (tier.ttl + tier.stale > longest_life) {
     const std::string_view longer = tier.ttl > tier.stale ? "ttl" : "stale";

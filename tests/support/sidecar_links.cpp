@@ -173,7 +173,7 @@ void Sidecar::break_link(Link link) {
   if (link == first_lane) {
     pipeline_->lose_upstream(down, now);
   } else if (link.kind == Link::Kind::lane) {
-    pipeline_->lose_lane(now);
+    pipeline_->lose_lane(link.db, now);
   }
   carry_out();
 }

@@ -1,0 +1,94 @@
+#include "policies/local_copies.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace pannier::policies {
+
+LocalCopies::LocalCopies() : cache_(0), slots_(std::make_unique<std::array<Slot, slots>>()) {}
+
+std::uint64_t LocalCopies::bit(std::string_view key) {
+  return std::uint64_t{1} << (XXH3_64bits(key.data(), key.size()) >> 58);
+}
+
+LocalCopies::Slot& LocalCopies::slot(std::string_view key) const {
+  return (*slots_)[XXH3_64bits(key.data(), key.size()) % slots];
+}
+
+void LocalCopies::answered(std::uint32_t db, TimePoint sent, std::uint64_t exchange) {
+  if (db >= lanes_.size()) lanes_.resize(db + 1);
+  auto& lane = lanes_[db];
+  lane.acked = std::max(lane.acked, sent);
+  lane.acked_exchange = std::max(lane.acked_exchange, exchange);
+}
+
+void LocalCopies::lose_lane(std::uint32_t db) {
+  if (db < lanes_.size()) lanes_[db] = {};
+  outdate_all();
+}
+
+void LocalCopies::lose_all() {
+  lanes_.clear();
+  outdate_all();
+}
+
+void LocalCopies::outdate_all() {
+  since_ = advance();
+  cache_.outdate(static_cast<std::uint32_t>(since_ - base_));
+}
+
+LocalCopies::Stamp LocalCopies::advance() {
+  if (++stamp_ - base_ >= std::numeric_limits<std::uint32_t>::max()) {
+    cache_.clear();
+    cache_.outdate(0);
+    base_ = since_ = stamp_;
+  }
+  return stamp_;
+}
+
+LocalCopies::View LocalCopies::look(std::string_view key, TimePoint now, bool tracked) const {
+  const auto& at = slot(key);
+  return {at.epoch, at.pending == 0, tracked, stamp_, now};
+}
+
+bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& view,
+                          std::string_view question, std::string_view reply, TimePoint deadline,
+                          TimePoint now) {
+  auto& at = slot(key);
+  const bool undisturbed =
+      view.quiet && at.pending == 0 && at.epoch == view.epoch && view.stamp >= since_;
+  ++at.epoch;
+  // Other replies of the same key may stay beside it where a push would have removed them.
+  if (!view.tracked) cache_.erase(db, key);
+  if (undisturbed && deadline > now && !reply.starts_with('|')) {
+    if (cache_.store(db, key, question, reply, static_cast<std::uint32_t>(stamp_ - base_), deadline,
+                     now)) {
+      return true;
+    }
+  }
+  cache_.erase(db, key);
+  return false;
+}
+
+std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string_view key,
+                                                   std::string_view question, TimePoint now) {
+  const auto copy = cache_.find(db, key, question, now);
+  if (!copy) return std::nullopt;
+  return Copy{copy->reply, copy->stamp + base_};
+}
+
+void LocalCopies::end_write(std::string_view key) {
+  auto& at = slot(key);
+  --at.pending;
+  ++at.epoch;
+  cache_.erase_everywhere(key);
+}
+
+void LocalCopies::pushed(std::string_view key) {
+  ++slot(key).epoch;
+  cache_.erase_everywhere(key);
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "policies/local_cache.hpp"
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// Copies of what upstream holds, kept coherent: a read may be answered with one only while it is
+/// what upstream had within the last `max_lag`, and no client ever sees an older value after a
+/// newer one. The rules are those of client-side caching with tracking (Redis), made safe against
+/// replies that overtake pushes, writes under way and lanes that fall silent.
+///
+/// A lane tells of changes by pushes, in order with its replies. So a copy is current if its lane
+/// has answered something lately that was asked after every change one could know of; nothing that
+/// a connection without tracking says may become a copy.
+class LocalCopies {
+ public:
+  /// Orders everything that can make copies wrong at once; later is larger.
+  using Stamp = std::uint64_t;
+  /// What a read remembers of the moment in which it was sent.
+  struct View {
+    std::uint32_t epoch = 0;
+    bool quiet = false;    ///< No write of the key was under way.
+    bool tracked = false;  ///< Upstream pushes when the key changes.
+    Stamp stamp = 0;
+    TimePoint sent;
+  };
+  struct Copy {
+    std::string_view reply;  ///< As the lane gave it (RESP3); valid until the copies are changed.
+    Stamp stamp;
+  };
+
+  LocalCopies();
+
+  /// One of 64 bits, by which a few keys can be told from others.
+  static std::uint64_t bit(std::string_view key);
+
+  // Lanes.
+  /// The lane of `db` answered what was sent at `sent` as number `exchange`, or later ones.
+  void answered(std::uint32_t db, TimePoint sent, std::uint64_t exchange);
+  /// It is gone, with everything it tracked; what other lanes brought goes as well.
+  void lose_lane(std::uint32_t db);
+  void lose_all();
+  /// When the newest command that it has answered was sent; the epoch of the clock when there was
+  /// none since it came.
+  TimePoint acked(std::uint32_t db) const { return lane(db).acked; }
+  /// Whether it has answered something that was sent no earlier than `exchange`.
+  bool acked_since(std::uint32_t db, std::uint64_t exchange) const {
+    return lane(db).acked_exchange >= exchange;
+  }
+  /// Beyond the largest database whose lane has answered anything.
+  std::uint32_t lanes() const { return static_cast<std::uint32_t>(lanes_.size()); }
+
+  // Reads.
+  /// Before one is sent on a lane.
+  View look(std::string_view key, TimePoint now, bool tracked) const;
+  /// Its reply came: it replaces what is kept for the key, if nothing speaks against it, or else
+  /// removes it. `deadline` in the past: it is not to be kept.
+  /// \returns whether it was kept.
+  bool replace(std::uint32_t db, std::string_view key, const View& view, std::string_view question,
+               std::string_view reply, TimePoint deadline, TimePoint now);
+  /// What is kept; the caller has seen to it that its lane is current, and sees to its tags.
+  std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
+                           TimePoint now);
+
+  // Writes.
+  void begin_write(std::string_view key) { ++slot(key).pending; }
+  /// It was answered, or will not be: what is kept for the key is wrong.
+  void end_write(std::string_view key);
+
+  /// Upstream said that the key changed, in some database.
+  void pushed(std::string_view key);
+  /// What is kept for the key is no use any more.
+  void erase(std::uint32_t db, std::string_view key) { cache_.erase(db, key); }
+  /// Everything may have changed.
+  void outdate_all();
+
+  /// The moment that is now; what is stored from here on has at least this stamp.
+  Stamp stamp() const { return stamp_; }
+  /// Something happened that older copies must be held against. \returns its stamp.
+  Stamp advance();
+
+  /// Removes some of what is over, and changes the bound.
+  void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
+  void resize(std::size_t max_bytes) { cache_.resize(max_bytes); }
+
+  const LocalCache& cache() const { return cache_; }
+
+ private:
+  static constexpr std::size_t slots = 16'384;  ///< Of keys that share one a fill may be missed.
+  /// A sweep looks at this share of the copies: at ten milliseconds a tick, at all in 30 seconds.
+  static constexpr std::size_t sweep_share = 3'000, sweep_least = 20;
+
+  struct Slot {
+    std::uint32_t epoch = 0;    ///< Changes with every reply about a key.
+    std::uint32_t pending = 0;  ///< Writes under way.
+  };
+  struct Lane {
+    TimePoint acked{};
+    std::uint64_t acked_exchange = 0;
+  };
+  Slot& slot(std::string_view key) const;
+  const Lane& lane(std::uint32_t db) const { return db < lanes_.size() ? lanes_[db] : no_lane_; }
+
+  LocalCache cache_;
+  std::unique_ptr<std::array<Slot, slots>> slots_;
+  std::vector<Lane> lanes_;  ///< By database.
+  Lane no_lane_;
+  Stamp stamp_ = 1, since_ = 1;  ///< Now, and of the oldest that may be served.
+  Stamp base_ = 0;               ///< The cache's own stamps begin there.
+};
+
+/// A write of a key from when it is sent until it is answered, or until whoever holds this is gone.
+class WriteUnderWay {
+ public:
+  WriteUnderWay(LocalCopies& copies, std::string key) : copies_(&copies), key_(std::move(key)) {
+    copies_->begin_write(key_);
+  }
+  WriteUnderWay(WriteUnderWay&& other) noexcept
+      : copies_(std::exchange(other.copies_, nullptr)), key_(std::move(other.key_)) {}
+  WriteUnderWay& operator=(WriteUnderWay&&) = delete;
+  ~WriteUnderWay() { end(); }
+
+  /// It was answered: from here on reads see it.
+  void end() {
+    if (auto* copies = std::exchange(copies_, nullptr)) copies->end_write(key_);
+  }
+
+ private:
+  LocalCopies* copies_;
+  std::string key_;
+};
+
+}  // namespace pannier::policies

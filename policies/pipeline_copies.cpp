@@ -1,0 +1,181 @@
+// Reads that are answered from local copies.
+
+#include <algorithm>
+#include <iterator>
+
+#include "policies/multi_read.hpp"
+#include "policies/pipeline.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+using protocol::ReplyReader;
+using protocol::Verb;
+
+namespace {
+
+/// Reads of one key whose whole replies may be kept: the same again until the key changes. Not
+/// among them: what is drawn at random (SRANDMEMBER), goes on by a cursor (HSCAN), tells times
+/// (TTL, OBJECT, XPENDING) or looks at other keys (SORT).
+constexpr std::string_view kept[] = {"bitcount",    "bitfield_ro",    "bitpos",
+                                     "exists",      "geodist",        "geohash",
+                                     "geopos",      "georadius_ro",   "georadiusbymember_ro",
+                                     "geosearch",   "getbit",         "getrange",
+                                     "hexists",     "hget",           "hgetall",
+                                     "hkeys",       "hlen",           "hmget",
+                                     "hstrlen",     "hvals",          "lindex",
+                                     "llen",        "lpos",           "lrange",
+                                     "scard",       "sismember",      "smembers",
+                                     "smismember",  "strlen",         "substr",
+                                     "type",        "xlen",           "xrange",
+                                     "xrevrange",   "zcard",          "zcount",
+                                     "zlexcount",   "zmscore",        "zrange",
+                                     "zrangebylex", "zrangebyscore",  "zrank",
+                                     "zrevrange",   "zrevrangebylex", "zrevrangebyscore",
+                                     "zrevrank",    "zscore"};
+
+/// What a string's copy says about a question that is not GET; nothing if it must be asked.
+std::optional<std::int64_t> derive(std::string_view name, std::string_view copy) {
+  ReplyReader reader(copy);
+  const auto value = reader.next();
+  if (name == "strlen") return static_cast<std::int64_t>(value.text.size());
+  if (name == "exists") return value.null ? 0 : 1;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool Pipeline::may_use_copies(Client& client, const Rule& rule) {
+  if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal) {
+    return false;
+  }
+  if (client.open == 0) {
+    client.busy = 0;
+    raise_fence(client);
+  }
+  // R8: since something of this client had effects nobody knows, the lane must have answered.
+  if (client.fence_due || client.waits > 0 || !core_.copies.acked_since(client.db, client.fence)) {
+    return false;
+  }
+  return core_.now - core_.copies.acked(client.db) <= core_.rules->settings().upstream.max_lag;
+}
+
+void Pipeline::raise_fence(Client& client) {
+  if (!client.fence_due) return;
+  client.fence = core_.next_exchange;
+  client.fence_due = false;
+}
+
+std::optional<std::string_view> Pipeline::find_copy(const Request& request, const KeyUse& use,
+                                                    std::string_view question) {
+  const auto key = request.upstream_key(use);
+  const auto& client = request.client;
+  // R9: not while a command of this client on the same key is under way.
+  if (client.open > 0 && (client.busy & LocalCopies::bit(key)) != 0) return std::nullopt;
+  const auto copy = core_.copies.find(client.db, key, question, core_.now);
+  if (!copy) return std::nullopt;
+  if (!use.match.rule->tagged() || copy->reply.starts_with('_')) return copy->reply;
+  for (const auto& tag : core_.rules->tags(use.match)) {
+    const auto* known = core_.generations.find(client.db, tag);
+    if (known == nullptr || !known->current || !core_.tracks) return std::nullopt;
+    if (known->moved <= copy->stamp) continue;
+    core_.copies.erase(client.db, key);
+    return std::nullopt;
+  }
+  return copy->reply;
+}
+
+bool Pipeline::keeps_reply(const Request& request) const {
+  return request.keys.size() == 1 &&
+         std::binary_search(std::begin(kept), std::end(kept), request.spec.name);
+}
+
+std::string Pipeline::question_of(const Request& request) const {
+  std::string question(request.spec.name);
+  for (std::size_t i = 1; i < request.args().size(); ++i) {
+    if (i == request.keys.front().position) continue;
+    question += '\0';
+    question += std::to_string(request.args()[i].size());
+    question += ':';
+    question += request.args()[i];
+  }
+  return question;
+}
+
+std::optional<Verdict> Pipeline::answer_copy(Request& request) {
+  const auto& use = request.ruled_key();
+  auto& client = request.client;
+  if (request.spec.verb == Verb::mget) return answer_copies(request);
+  const bool is_get = request.spec.verb == Verb::get;
+  if (!is_get && !keeps_reply(request)) return std::nullopt;
+  if (!may_use_copies(client, *use.match.rule)) return std::nullopt;
+  std::optional<std::string_view> found;
+  if (!is_get && (found = find_copy(request, use, {}))) {
+    if (const auto number = derive(request.spec.name, *found)) {
+      answer_.clear();
+      protocol::append_integer(answer_, *number);
+      return count_copy(use, answer_);
+    }
+  }
+  found = find_copy(request, use, is_get ? std::string() : question_of(request));
+  if (!found) return std::nullopt;
+  if (is_get && found->starts_with('_')) return answer_absent(request);
+  const bool is_2 = client.resp == protocol::Resp::v2;
+  if (!is_2 || found->starts_with('$')) return count_copy(use, *found);
+  if (!protocol::converts(request.spec, request.args())) return std::nullopt;
+  answer_.clear();
+  protocol::append_as_resp2(answer_, *found);
+  return count_copy(use, answer_);
+}
+
+Verdict Pipeline::count_copy(const KeyUse& use, std::string_view reply) {
+  auto& counters = *use.match.rule->counters;
+  ++counters.reads;
+  ++counters.hits;
+  ++counters.local_hits;
+  counters.hit_seconds.add(microseconds(0));
+  return Answer{reply};
+}
+
+std::optional<Verdict> Pipeline::answer_absent(Request& request) {
+  const auto& use = request.ruled_key();
+  const auto subject = request.subject(use, core_);
+  // What a load begins with is known only with the generations; whose load it is, the lease says.
+  if (core_.lacks_generation(*subject)) return std::nullopt;
+  if (!core_.leases.empty() && core_.leases.held(subject->table_key)) return std::nullopt;
+  auto& counters = subject->counters();
+  ++counters.reads;
+  ++counters.local_misses;
+  if (subject->rule->leases()) {
+    if (core_.learning.worth_waiting(subject->rule->settings->name, subject->table_key,
+                                     core_.now)) {
+      core_.grant(subject, request.client.id);
+    } else {
+      ++counters.wait_refused;
+    }
+  }
+  core_.count_miss(*subject, core_.born_now(*subject), core_.now);
+  std::string null;
+  protocol::append_null(null, request.client.resp);
+  return answer(std::move(null));
+}
+
+std::optional<Verdict> Pipeline::answer_copies(Request& request) {
+  std::string reply;
+  protocol::append_array(reply, request.keys.size());
+  for (const auto& use : request.keys) {
+    if (!use.match || !may_use_copies(request.client, *use.match.rule)) return std::nullopt;
+    const auto found = find_copy(request, use, {});
+    if (!found || found->starts_with('_')) return std::nullopt;
+    reply += *found;
+  }
+  for (const auto& use : request.keys) {
+    auto& counters = *use.match.rule->counters;
+    ++counters.reads;
+    ++counters.hits;
+    ++counters.local_hits;
+  }
+  return answer(std::move(reply));
+}
+
+}  // namespace pannier::policies
