@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/read_flight.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -211,7 +212,7 @@ WriteUnderWay Core::begin_write(const Subject& subject) {
 
 void Core::close_flight(const std::string& key) {
   const auto open = flights.find(key);
-  if (open == flights.end()) return;
+  if (open == flights.end() || has(Bug::join_any)) return;
   open->second->close();
   flights.erase(open);
 }

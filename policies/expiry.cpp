@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "policies/test_bugs.hpp"
+
 namespace pannier::policies {
 
 namespace {
@@ -42,7 +44,7 @@ Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
     return {newest ? State::invalid : State::foreign, remaining, {}};
   }
   Standing standing{State::fresh, remaining, std::max(now - born, milliseconds(0))};
-  if (newest && born <= *newest) {
+  if (newest && born <= *newest && !has(Bug::refuse_nothing)) {
     standing.state = State::invalid;
   } else if (remaining <= life.total - life.fresh) {
     standing.state = State::stale;

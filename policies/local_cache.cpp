@@ -12,10 +12,12 @@ std::optional<LocalCache::Copy> LocalCache::find(std::uint32_t db, std::string_v
   return Copy{reply->second, at->second.stamp};
 }
 bool LocalCache::store(std::uint32_t db, std::string_view key, std::string_view question,
-                       std::string_view reply, std::uint32_t stamp, TimePoint deadline, TimePoint now) {
+                       std::string_view reply, std::uint32_t stamp, TimePoint deadline,
+                       TimePoint now) {
   if (deadline <= now) return false;
   auto [at, fresh] = entries_.try_emplace({db, std::string(key)}, Entry{{}, stamp, deadline});
-  if (!fresh && (at->second.stamp < smallest_ || at->second.deadline <= now)) at->second = {{}, stamp, deadline};
+  if (!fresh && (at->second.stamp < smallest_ || at->second.deadline <= now))
+    at->second = {{}, stamp, deadline};
   auto& entry = at->second;
   entry.stamp = std::min(entry.stamp, stamp);
   entry.deadline = std::min(entry.deadline, deadline);

@@ -54,8 +54,8 @@ class LocalCache {
   /// Changes the bound; evicts at once where it shrinks.
   void resize(std::size_t max_bytes);
 
-  std::size_t size() const;   ///< Keys.
-  std::size_t bytes() const;  ///< With all overhead: index, headers, allocator, eviction.
+  std::size_t size() const;         ///< Keys.
+  std::size_t bytes() const;        ///< With all overhead: index, headers, allocator, eviction.
   std::uint64_t evictions() const;  ///< Since start, by the bound.
 
  private:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "policies/test_bugs.hpp"
+
 namespace pannier::policies {
 
 LocalCopies::LocalCopies() : cache_(0), slots_(std::make_unique<std::array<Slot, slots>>()) {}
@@ -26,12 +28,12 @@ void LocalCopies::answered(std::uint32_t db, TimePoint sent, std::uint64_t excha
 
 void LocalCopies::lose_lane(std::uint32_t db) {
   if (db < lanes_.size()) lanes_[db] = {};
-  outdate_all();
+  if (!has(Bug::no_lane_drop)) outdate_all();
 }
 
 void LocalCopies::lose_all() {
   lanes_.clear();
-  outdate_all();
+  if (!has(Bug::no_lane_drop)) outdate_all();
 }
 
 void LocalCopies::outdate_all() {
@@ -56,9 +58,10 @@ LocalCopies::View LocalCopies::look(std::string_view key, TimePoint now, bool tr
 bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& view,
                           std::string_view question, std::string_view reply, TimePoint deadline,
                           TimePoint now) {
+  if (has(Bug::leak_db)) db = 0;
   auto& at = slot(key);
-  const bool undisturbed =
-      view.quiet && at.pending == 0 && at.epoch == view.epoch && view.stamp >= since_;
+  const bool unwritten = view.quiet && at.pending == 0 && at.epoch == view.epoch;
+  const bool undisturbed = (unwritten || has(Bug::no_epoch)) && view.stamp >= since_;
   ++at.epoch;
   // Other replies of the same key may stay beside it where a push would have removed them.
   if (!view.tracked) cache_.erase(db, key);
@@ -74,7 +77,7 @@ bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& vi
 
 std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string_view key,
                                                    std::string_view question, TimePoint now) {
-  const auto copy = cache_.find(db, key, question, now);
+  const auto copy = cache_.find(has(Bug::leak_db) ? 0 : db, key, question, now);
   if (!copy) return std::nullopt;
   return Copy{copy->reply, copy->stamp + base_};
 }
@@ -82,11 +85,13 @@ std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string
 void LocalCopies::end_write(std::string_view key) {
   auto& at = slot(key);
   --at.pending;
+  if (has(Bug::no_write_erase)) return;
   ++at.epoch;
   cache_.erase_everywhere(key);
 }
 
 void LocalCopies::pushed(std::string_view key) {
+  if (has(Bug::no_push)) return;
   ++slot(key).epoch;
   cache_.erase_everywhere(key);
 }

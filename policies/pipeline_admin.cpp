@@ -3,6 +3,7 @@
 #include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -65,7 +66,7 @@ class PatternInvalidation final : public Exchange {
     if (!now) return core.reply(ticket_, reply);
     ++core.book.invalidations_pattern;
     core.bans.add(pattern_, *now, *now + core.longest_life());
-    core.copies.outdate_all();
+    if (!has(Bug::no_ban_drop)) core.copies.outdate_all();
     const auto ticket = ticket_;
     KeySweep::start(
         lane_, pattern_, [](std::string_view) { return true; },

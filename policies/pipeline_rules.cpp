@@ -7,6 +7,7 @@
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/read_flight.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -110,12 +111,16 @@ Verdict Pipeline::decide_ruled(Request& request) {
   auto& client = request.client;
   const auto& rule = *request.ruled_key().match.rule;
   auto link = core_.lane(client.db, &rule);
+  // Upstream is not needed only when none of the keys needs it.
+  for (const auto& use : request.keys) {
+    if (!core_.from_memory(use.match.rule)) link = core_.lane(client.db, use.match.rule);
+  }
   const bool converts = protocol::converts(request.spec, request.args());
   if (link.kind == Link::Kind::lane && !converts) {
     const bool is_3 = client.resp == protocol::Resp::v3;
     link.kind = is_3 ? Link::Kind::lane : Link::Kind::plain2;
   }
-  if (client.open > 0 && client.link != link) return Hold{};
+  if (client.open > 0 && client.link != link && !has(Bug::no_barrier)) return Hold{};
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {

@@ -9,7 +9,7 @@ import unittest
 import urllib.request
 
 import admin_client
-from support import Pannier, Redis, encode, wait_until
+from support import Pannier, Redis, encode, free_port, wait_until
 
 MIB = 1 << 20
 RULES = """
@@ -44,7 +44,8 @@ class Fleet(unittest.TestCase):
         self.assertLessEqual(connected, 2 * len(fleet) + 1)  # Not one for each of 200 clients.
 
     def test_c26_a_cluster_is_refused_with_the_reason(self):
-        redis = self.enterContext(Redis("--cluster-enabled", "yes"))
+        # Its second port would be this one plus 10,000, whoever has that.
+        redis = self.enterContext(Redis("--cluster-enabled", "yes", "--cluster-port", str(free_port())))
         pannier = self.enterContext(Pannier("", redis.port))
         with pannier.wire() as wire:
             for words in (["SET", "k", "1"], ["GET", "k"], ["MULTI"]):

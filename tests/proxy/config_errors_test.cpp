@@ -32,7 +32,10 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {tier("jiter: 5%"), "2:2: unknown key 'jiter' in tier 't' (did you mean 'jitter'?)"},
       {tier("refresh: 50%"),
        "2:2: unknown key 'refresh' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, "
-       "foreign, on_down, coalesce)"},
+       "foreign, on_down, negative, local, coalesce)"},
+      {tier("negative: 1s"), "2:2: negative has no effect without local; set local"},
+      {tier("local: {tll: 1s}"), "2:10: unknown key 'tll' in local (did you mean 'ttl'?)"},
+      {"local: {max_bytes: 0B}", "1:9: max_bytes: 0 would let nothing through"},
       {tier("coalesce: {wiat: 1s}"), "2:13: unknown key 'wiat' in coalesce (did you mean 'wait'?)"},
       {rule("match: a, tier: t, tag: [x]"),
        "3:23: unknown key 'tag' in rule 'a' (did you mean 'tags'?)"},

@@ -63,6 +63,11 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   rule(settings, "kept:*");
   tier(settings, "count", milliseconds(3'600'000), false);
   rule(settings, "count:*");
+  if (variant < 4) return settings;
+  for (auto& tier : settings.tiers) {
+    tier.local.ttl = milliseconds(5'000);
+    tier.negative = milliseconds(300);
+  }
   return settings;
 }
 
@@ -81,7 +86,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(pick(4)), start, is_there);
+    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(pick(8)), start, is_there);
     if (may_fail_) sidecar->op_timeout = timeout;
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
                        policies::Client& client,
@@ -130,7 +135,7 @@ void Simulation::note_command(const FakeRedis::Connection& connection,
     const auto name = word.substr(0, word.rfind(":v"));
     const auto* key = find_simulated(name);
     if (key == nullptr || key->kind == SimulatedKey::Kind::count) continue;
-    history_.note({connection.db, word}, redis_.value(connection.db, word));
+    history_.note({connection.db, word}, redis_.value(connection.db, word), now());
   }
 }
 
@@ -160,7 +165,7 @@ void Simulation::step() {
   if (what < 985) return reconnect(people_[pick(people_.size())]);
   if (what < 990) {
     log("reload");
-    return sidecar.reload(simulated_settings(pick(4)));
+    return sidecar.reload(simulated_settings(pick(8)));
   }
   sidecar.settle();
 }
@@ -232,10 +237,10 @@ void Simulation::write_outside() {
   if (words[0] == "FLUSHALL") {
     for (std::uint32_t db = 0; db < 2; ++db) {
       for (const auto& key : simulated_keys) {
-        history_.note({db, std::string(key.name)}, std::nullopt);
+        history_.note({db, std::string(key.name)}, std::nullopt, now());
         for (int version = 1; version < 20; ++version) {
           const auto name = std::string(key.name) + ":v" + std::to_string(version);
-          if (history_.changes({db, name}) > 0) history_.note({db, name}, std::nullopt);
+          if (history_.changes({db, name}) > 0) history_.note({db, name}, std::nullopt, now());
         }
       }
     }

@@ -14,6 +14,9 @@ using policies::milliseconds;
 
 namespace {
 
+/// How old an answer may be that is given without asking.
+constexpr milliseconds max_lag{1'000};
+
 [[noreturn]] void broken(const std::string& promise) { throw std::logic_error(promise); }
 
 std::string text_of(std::string_view reply) {
@@ -127,7 +130,11 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
                             const std::optional<std::string>& found) {
   const Name name{request.db, key};
   const auto kind = find_simulated(key)->kind;
+  const auto oldest = request.sent - max_lag;
   if (!found) {
+    if (kind == Kind::ruled && !is_absent_ && !history_.was_absent(name, oldest)) {
+      broken(key + " was there for long");
+    }
     if (kind != Kind::tagged) return;
     const auto due = now() + milliseconds(chance(50) ? pick(50) : pick(4'000));
     // Counted from the earliest moment at which the sidecar may have told it.
@@ -145,6 +152,8 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
   if (place->name.first != request.db) broken(*found + " is from another database");
   if (kind == Kind::memory) return;
+  const auto ended = history_.ended(*place);
+  if (ended && *ended < oldest) broken(*found + " was replaced long ago");
   const auto least = [](const auto& map, const auto& at) {
     const auto one = map.find(at);
     return one == map.end() ? 0 : one->second;
