@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "policies/time.hpp"
+
+namespace pannier::policies {
+
+/// Copies of what upstream holds, found by database and key and bounded by bytes.
+///
+/// Under one key there is a string's value, or whole replies of other reads of that key, each found
+/// by what was asked (`question`: empty for the string itself). They are stored and dropped
+/// together. Whether a copy may still be served is the caller's to judge: the store knows only its
+/// deadline, and a `stamp` that the caller compares (a number that grows with everything that can
+/// make copies wrong at once, such as a lost connection).
+class LocalCache {
+ public:
+  /// A larger key or reply is not kept.
+  static constexpr std::size_t largest = 64 * 1024;
+
+  struct Copy {
+    std::string_view reply;  ///< As it was stored; valid until the next call that changes the cache.
+    std::uint32_t stamp = 0;
+  };
+
+  explicit LocalCache(std::size_t max_bytes);
+
+  /// The copy of that reply, unless its deadline is over; counts as a use of it.
+  std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
+                           TimePoint now);
+
+  /// Keeps a copy until `deadline`. What else is there under the key stays, and all of it then has
+  /// the older stamp and the earlier deadline of both.
+  /// \returns false when it was not kept: too large, or over already.
+  bool store(std::uint32_t db, std::string_view key, std::string_view question,
+             std::string_view reply, std::uint32_t stamp, TimePoint deadline, TimePoint now);
+
+  /// Drops everything under the key. \returns whether there was something.
+  bool erase(std::uint32_t db, std::string_view key);
+  /// The same in all databases.
+  void erase_everywhere(std::string_view key);
+
+  /// Copies with a smaller stamp are never served again: sweep() and eviction take them first.
+  void outdate(std::uint32_t smallest_stamp);
+  /// Drops all of it at once; takes as long as there are entries.
+  void clear();
+  /// Looks at the next `entries` and removes what is over or outdated; goes on where it stopped.
+  void sweep(TimePoint now, std::size_t entries);
+  /// Changes the bound; evicts at once where it shrinks.
+  void resize(std::size_t max_bytes);
+
+  std::size_t size() const;   ///< Keys.
+  std::size_t bytes() const;  ///< With all overhead: index, headers, allocator, eviction.
+  std::uint64_t evictions() const;  ///< Since start, by the bound.
+};
+
+}  // namespace pannier::policies
