@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
+#include <vector>
 
+#include "policies/cached_entry.hpp"
+#include "policies/eviction.hpp"
+#include "policies/local_index.hpp"
 #include "policies/time.hpp"
 
 namespace pannier::policies {
@@ -18,13 +20,18 @@ namespace pannier::policies {
 /// together. Whether a copy may still be served is the caller's to judge: the store knows only its
 /// deadline, and a `stamp` that the caller compares (a number that grows with everything that can
 /// make copies wrong at once, such as a lost connection).
+///
+/// Deadlines are kept in steps of 16.4 ms, rounded down: a copy may be over that much early, never
+/// late. Replies to many questions about one key are bounded together by `largest`; the oldest of
+/// them are dropped for a new one.
 class LocalCache {
  public:
   /// A larger key or reply is not kept.
   static constexpr std::size_t largest = 64 * 1024;
 
   struct Copy {
-    std::string_view reply;  ///< As it was stored; valid until the cache is changed.
+    /// As it was stored; valid until the next call that changes the cache.
+    std::string_view reply;
     std::uint32_t stamp = 0;
   };
 
@@ -59,13 +66,25 @@ class LocalCache {
   std::uint64_t evictions() const;  ///< Since start, by the bound.
 
  private:
-  struct Entry {
-    std::map<std::string, std::string, std::less<>> replies;
-    std::uint32_t stamp;
-    TimePoint deadline;
-  };
-  std::map<std::pair<std::uint32_t, std::string>, Entry> entries_;
-  std::uint32_t smallest_ = 0;
+  using Id = LocalIndex::Id;
+
+  std::uint32_t step_of(TimePoint deadline) const;
+  bool is_over(const CachedEntry& entry, TimePoint now) const;
+  void note(std::uint32_t db);
+  bool erase(std::uint32_t db, std::string_view key, std::uint64_t hash);
+  void erase(Id id);
+  void evict();
+  void fit(TimePoint now);
+
+  std::size_t max_bytes_;
+  std::optional<TimePoint> start_;  ///< Of the steps: the first time that was heard of.
+  std::uint32_t smallest_stamp_ = 0;
+  LocalIndex index_;
+  Eviction eviction_;
+  std::vector<std::uint16_t> databases_;  ///< Those that may hold something.
+  Id hand_ = 0;                           ///< Where sweep() goes on.
+  std::size_t unswept_ = 0;               ///< Entries not looked at since the last outdate().
+  std::uint64_t evictions_ = 0;
 };
 
 }  // namespace pannier::policies
