@@ -23,13 +23,14 @@ struct Client {
   std::uint64_t next =
       0;  ///< Number of the request that is decided next; the session counts it up.
 
-  Link link;                ///< Where its last command went.
-  std::uint32_t open = 0;   ///< Commands without reply on `link` (leases wait elsewhere).
-  std::uint64_t fence = 0;  ///< Flights that began before this may not be shared with it.
-  std::uint32_t waits = 0;  ///< Its reads that wait for somebody's load.
-  std::uint64_t busy = 0;   ///< Since nothing was open: keys of its commands, a bit each.
-  bool settles = false;     ///< Its link was replaced: nothing goes before all is answered.
-  bool fence_due = false;   ///< Something with unknown effects was sent: raise `fence` next.
+  Link link;                     ///< Where its last command went.
+  std::uint32_t open = 0;        ///< Commands without reply on `link` (leases wait elsewhere).
+  std::uint64_t fence = 0;       ///< Flights that began before this may not be shared with it.
+  std::uint64_t joins_from = 0;  ///< Nor these: it has read the key by another command since.
+  std::uint32_t waits = 0;       ///< Its reads that wait for somebody's load.
+  std::uint64_t busy = 0;        ///< Since nothing was open: keys of its commands, a bit each.
+  bool settles = false;          ///< Its link was replaced: nothing goes before all is answered.
+  bool fence_due = false;        ///< Something with unknown effects was sent: raise `fence` next.
 
   // Why it needs an upstream connection of its own:
   bool in_multi = false, watching = false;

@@ -129,9 +129,9 @@ Verdict Pipeline::decide_ruled(Request& request) {
   // What a connection without tracking answers is newer than any copy may be.
   const bool is_untracked = link.kind != Link::Kind::lane && rule.copies();
   if (request.spec.access == Access::all || is_untracked) client.fence_due = true;
+  if (request.spec.verb == Verb::get) return read(request);
+  client.joins_from = core_.next_exchange;
   switch (request.spec.verb) {
-    case Verb::get:
-      return read(request);
     case Verb::mget:
       return read_many(request, link);
     case Verb::ttl:

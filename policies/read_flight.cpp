@@ -53,7 +53,8 @@ void ReadFlight::join(Ticket reader, TimePoint now) {
 
 bool ReadFlight::joinable(const Client& client, const Core& core) const {
   if (has(Bug::join_any)) return true;
-  return id_ >= client.fence && core.now - sent_ <= core.rules->settings().upstream.max_lag;
+  return id_ >= client.fence && id_ >= client.joins_from &&
+         core.now - sent_ <= core.rules->settings().upstream.max_lag;
 }
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
@@ -76,8 +77,9 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
   }
   const auto standing = check_.judge(core);
   keep(value, false, found.null, core);
-  if (found.null) return missing(core);
-  if (check_.absent() && !retried_) return retry(core);
+  // A key that appeared between the two looks was not there at the first. To look again would give
+  // these readers something newer than what they have asked for since.
+  if (found.null || check_.absent()) return missing(core);
 
   switch (standing.state) {
     case Standing::State::fresh:
@@ -105,12 +107,6 @@ void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core)
     until = copy_deadline(check_, view_, core);
   }
   core.copies.replace(subject.db, subject.key, view_, {}, value, until, core.now);
-}
-
-void ReadFlight::retry(Core& core) {
-  auto readers = std::move(readers_);
-  start(check_.subject_ref(), std::move(readers), core);
-  core.flights[check_.subject().table_key]->retried_ = true;
 }
 
 void ReadFlight::adopt(Core& core) {

@@ -43,8 +43,6 @@ class ReadFlight final : public Exchange {
   void close() { closed_ = true; }
 
  private:
-  /// The key appeared between the two looks at it: its expiry is not known, so look again, once.
-  void retry(Core& core);
   /// Makes the reply a copy, or sees to it that there is none.
   void keep(std::string_view value, bool error, bool null, Core& core);
   /// The connection broke: a read may be asked again on the next one, once and within the budget.

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ std::optional<std::string> first_find(std::uint64_t schedules) {
   return std::nullopt;
 }
 
+/// Of those played; one that is noticed seldom is noticed by luck.
+constexpr std::uint64_t schedules = 20'000;
+
 struct Named {
   Bug bug;
   std::string_view name, text;
@@ -38,9 +42,11 @@ constexpr Named bugs[] = {
 }  // namespace
 
 TEST_CASE("the simulation notices every mistake that it is there to notice") {
+  const char* only = std::getenv("PANNIER_BUG");
   for (const auto& [bug, name, text] : bugs) {
+    if (only != nullptr && name != only) continue;
     policies::active_bug = bug;
-    const auto find = first_find(100'000);
+    const auto find = first_find(schedules);
     policies::active_bug = Bug::none;
     CHECK_MESSAGE(find, name << " is not noticed: " << text);
     MESSAGE(name << ": " << find.value_or("not noticed"));

@@ -77,6 +77,13 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   is_coarse_ = chance(30);
   redis_.tracks = chance(90);
   selecting_ = chance(80) ? 10 : 90;
+  for (const auto& key : simulated_keys) keys_.push_back(&key);
+  const bool is_focused = chance(50);
+  if (is_focused) {
+    std::shuffle(keys_.begin(), keys_.end(), random_);
+    keys_.resize(1 + pick(3));
+    reading_ = 50;
+  }
   abandoning_ = chance(80) ? 15 : 60;
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
     note_command(connection, args);
@@ -86,7 +93,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(pick(8)), start, is_there);
+    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(is_focused ? 4 + pick(4) : pick(8)), start, is_there);
     if (may_fail_) sidecar->op_timeout = timeout;
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
                        policies::Client& client,
@@ -218,7 +225,7 @@ void Simulation::write_outside() {
     words = {"FLUSHALL"};
     flushed_ = true;
   } else {
-    const auto& key = simulated_keys[pick(std::size(simulated_keys))];
+    const auto& key = *keys_[pick(keys_.size())];
     const std::string name(key.name);
     if (key.kind == SimulatedKey::Kind::count || key.kind == SimulatedKey::Kind::version) return;
     Person nobody;

@@ -13,6 +13,7 @@
 
 #include "tests/support/history.hpp"
 #include "tests/support/sidecar.hpp"
+#include "tests/support/simulated_keys.hpp"
 
 namespace pannier::tests {
 
@@ -104,6 +105,7 @@ class Simulation {
   Words transaction(Person& person);
   void send(Person& person, Words words);
   void describe(Person& person, Request& request);
+  std::string any_key(bool may_be_tagged);
   std::string value(const Person& person, const std::string& key);
 
   // simulation_checks.cpp: what they are answered.
@@ -132,6 +134,8 @@ class Simulation {
   std::uint64_t serial_ = 0;
   /// Much happens in the same millisecond of Redis's clock: then only one tag is invalidated.
   bool is_coarse_ = false;
+  std::vector<const SimulatedKey*> keys_;  ///< Those in play: few of them meet more often.
+  unsigned reading_ = 0;     ///< Share of commands that read, beyond the usual.
   unsigned selecting_ = 0;   ///< Share of clients that use another database.
   unsigned abandoning_ = 0;  ///< Share of loads that are not followed by a SET.
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;

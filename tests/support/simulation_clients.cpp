@@ -19,15 +19,16 @@ bool is_tagged(const std::string& name) {
   return key != nullptr && key->kind == Kind::tagged;
 }
 
-std::string any_key(std::uint64_t draw, bool may_be_tagged) {
-  for (;; ++draw) {
-    const auto& key = simulated_keys[draw % std::size(simulated_keys)];
+}  // namespace
+
+std::string Simulation::any_key(bool may_be_tagged) {
+  for (auto draw = pick(100), last = draw + keys_.size(); draw < last; ++draw) {
+    const auto& key = *keys_[draw % keys_.size()];
     if (key.kind == Kind::count || (key.kind == Kind::tagged && !may_be_tagged)) continue;
     return std::string(key.name);
   }
+  return "plain:1";
 }
-
-}  // namespace
 
 std::string Simulation::value(const Person& person, const std::string& key) {
   auto text = key + "|" + std::to_string(++serial_);
@@ -98,7 +99,7 @@ bool Simulation::fill(Person& person) {
 }
 
 Simulation::Words Simulation::transaction(Person& person) {
-  const auto key = any_key(pick(100), false), other = any_key(pick(100), false);
+  const auto key = any_key(false), other = any_key(false);
   person.queue_late = policies::TimePoint::max();
   person.queue.push_back({"SET", key, value(person, key)});
   if (chance(50)) person.queue.push_back({"GET", chance(50) ? key : other});
@@ -110,10 +111,10 @@ Simulation::Words Simulation::transaction(Person& person) {
 
 Simulation::Words Simulation::command(Person& person) {
   const auto what = pick(100);
-  const auto key = any_key(pick(100), true);
-  const auto free_key = any_key(pick(100), false);
-  if (what < 45) return {"GET", key};
-  if (what < 52) return {"MGET", key, any_key(pick(100), true), free_key};
+  const auto key = any_key(true);
+  const auto free_key = any_key(false);
+  if (what < 45 || chance(reading_)) return {"GET", key};
+  if (what < 52) return {"MGET", key, any_key(true), free_key};
   if (what < 68) return {"SET", free_key, value(person, free_key)};
   if (what < 71) return {"MSET", free_key, value(person, free_key)};
   if (what < 76) return {chance(50) ? "DEL" : "UNLINK", key};
