@@ -3,7 +3,6 @@
 #include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
-#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -66,7 +65,7 @@ class PatternInvalidation final : public Exchange {
     if (!now) return core.reply(ticket_, reply);
     ++core.book.invalidations_pattern;
     core.bans.add(pattern_, *now, *now + core.longest_life());
-    if (!has(Bug::no_ban_drop)) core.copies.outdate_all();
+    core.copies.outdate_all();
     const auto ticket = ticket_;
     KeySweep::start(
         lane_, pattern_, [](std::string_view) { return true; },

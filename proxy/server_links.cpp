@@ -139,7 +139,8 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
   const auto in_use = links_.find(upstream.link());
   if (in_use == links_.end() || in_use->second.get() != &upstream) return;  // It was replaced.
   if (upstream.link() != first_lane()) {
-    if (upstream.link().kind == Link::Kind::lane) pipeline_.lose_lane(upstream.link().db, turn_.now);
+    const auto link = upstream.link();
+    if (link.kind == Link::Kind::lane) pipeline_.lose_lane(link.db, turn_.now);
     return;
   }
   const auto before = pipeline_.core().upstream;

@@ -19,7 +19,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {"limts: {}", "1:1: unknown key 'limts' (did you mean 'limits'?)"},
       {"cache: {}",
        "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, drain, upstream, "
-       "auth, tls, memory, limits, admin, log, tiers, deny, rules)"},
+       "auth, tls, memory, local, limits, admin, log, tiers, deny, rules)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
@@ -33,9 +33,9 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {tier("refresh: 50%"),
        "2:2: unknown key 'refresh' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, "
        "foreign, on_down, negative, local, coalesce)"},
-      {tier("negative: 1s"), "2:2: negative has no effect without local; set local"},
+      {tier("negative: 1s"), "2:12: negative has no effect without local; set local"},
       {tier("local: {tll: 1s}"), "2:10: unknown key 'tll' in local (did you mean 'ttl'?)"},
-      {"local: {max_bytes: 0B}", "1:9: max_bytes: 0 would let nothing through"},
+      {"local: {max_bytes: 0B}", "1:20: max_bytes: 0 would let nothing through"},
       {tier("coalesce: {wiat: 1s}"), "2:13: unknown key 'wiat' in coalesce (did you mean 'wait'?)"},
       {rule("match: a, tier: t, tag: [x]"),
        "3:23: unknown key 'tag' in rule 'a' (did you mean 'tags'?)"},

@@ -18,58 +18,7 @@ constexpr milliseconds timeout{1'000};
 /// How long after an answer an invalidation must have reached the other sidecars: max_lag.
 constexpr milliseconds reach{1'050};
 
-policies::TierSettings& tier(policies::Settings& settings, std::string name, milliseconds ttl,
-                             bool coalesces) {
-  auto& tier = settings.tiers.emplace_back();
-  tier.name = std::move(name);
-  tier.ttl = ttl;
-  tier.coalesce.wait = milliseconds(700);
-  if (coalesces) tier.coalesce.scope = policies::CoalesceScope::sidecar;
-  return tier;
-}
-
-policies::RuleSettings& rule(policies::Settings& settings, std::string_view pattern,
-                             std::vector<std::string> tags = {}) {
-  auto& rule = settings.rules.emplace_back();
-  rule.name = std::string(pattern.substr(0, pattern.find(':')));
-  rule.match.push_back(*protocol::KeyPattern::compile(pattern));
-  rule.tags = std::move(tags);
-  rule.tier = settings.tiers.size() - 1;
-  return rule;
-}
-
 }  // namespace
-
-policies::Settings simulated_settings(std::uint64_t variant) {
-  policies::Settings settings;
-  const bool coalesces = variant % 2 == 0;
-  tier(settings, "never", milliseconds(0), false).cache = policies::CacheMode::never;
-  rule(settings, "never:*");
-  tier(settings, "read", milliseconds(60'000), false);
-  rule(settings, "read:*");
-  tier(settings, "lease", milliseconds(60'000), coalesces);
-  rule(settings, "lease:*");
-  tier(settings, "old", milliseconds(1'000), true).stale = milliseconds(3'000);
-  rule(settings, "old:*");
-  tier(settings, "tag", milliseconds(20'000), coalesces);
-  rule(settings, "tag:{id}", {"t", "k:{id}"}).index = variant % 4 < 2;
-  tier(settings, "free", milliseconds(20'000), false).jitter.value = 0.2;
-  rule(settings, "free:*", {"t"});
-  tier(settings, "soft", milliseconds(20'000), coalesces).on_down = policies::OnDown::miss;
-  rule(settings, "soft:*", {"s"});
-  tier(settings, "ver", milliseconds(60'000), coalesces);
-  rule(settings, "ver:*").version.mode = policies::VersionMode::transparent;
-  tier(settings, "kept", milliseconds(60'000), coalesces).on_down = policies::OnDown::memory;
-  rule(settings, "kept:*");
-  tier(settings, "count", milliseconds(3'600'000), false);
-  rule(settings, "count:*");
-  if (variant < 4) return settings;
-  for (auto& tier : settings.tiers) {
-    tier.local.ttl = milliseconds(5'000);
-    tier.negative = milliseconds(300);
-  }
-  return settings;
-}
 
 Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   may_fail_ = chance(60);
@@ -83,6 +32,8 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
     std::shuffle(keys_.begin(), keys_.end(), random_);
     keys_.resize(1 + pick(3));
     reading_ = 50;
+    freezing_ = chance(30);
+    transacting_ = chance(30) ? 30 : 0;
   }
   abandoning_ = chance(80) ? 15 : 60;
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
@@ -93,8 +44,9 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(is_focused ? 4 + pick(4) : pick(8)), start, is_there);
-    if (may_fail_) sidecar->op_timeout = timeout;
+    const auto variant = is_focused ? 4 + pick(4) : pick(8);
+    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(variant), start, is_there);
+    if (may_fail_) sidecar->op_timeout = freezing_ ? 5 * timeout : timeout;
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
                        policies::Client& client,
                        const protocol::Command& command) -> std::optional<protocol::Value> {
@@ -108,6 +60,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   }
   least_source_.resize(count);
   least_version_.resize(count, 1);
+  written_.resize(count);
   for (auto clients = 1 + pick(4); clients > 0; --clients) {
     people_.emplace_back().at = pick(count);
     reconnect(people_.back());
@@ -160,11 +113,18 @@ void Simulation::step() {
   const auto links = sidecar.links();
   const auto link = links[pick(links.size())];
   if (what < 300) return act(people_[pick(people_.size())]);
+  if (freezing_ && what < 600 && what >= 595) {  // The lane falls silent, and nobody is told.
+    frozen_until_ = now() + milliseconds(pick(3'000));
+    if (chance(50)) write_outside();
+    if (chance(50)) return pass_time(milliseconds(pick(2'000)));
+  }
+  const bool is_frozen = now() < frozen_until_;
+  if (is_frozen && link.kind == policies::Link::Kind::lane && what < 870) return;
   if (what < 580) return void(sidecar.run_next(link));
   if (what < 870) return void(sidecar.deliver_next(link));
   if (what < 940) return pass_time(milliseconds(chance(70) ? pick(4) : pick(400)));
   if (what < 948) {
-    if (!may_fail_ || chance(60)) sidecar.settle();
+    if ((!may_fail_ || chance(60)) && !is_frozen) sidecar.settle();
     return pass_time(milliseconds(pick(5'000)));
   }
   if (what < 960) return write_outside();
@@ -174,7 +134,7 @@ void Simulation::step() {
     log("reload");
     return sidecar.reload(simulated_settings(pick(8)));
   }
-  sidecar.settle();
+  if (!is_frozen) sidecar.settle();
 }
 
 void Simulation::pass_time(milliseconds time) {
@@ -186,7 +146,8 @@ void Simulation::pass_time(milliseconds time) {
     for (auto& sidecar : sidecars_) {
       sidecar->now += step;
       sidecar->tick();
-      if (!may_fail_ && time > timeout) sidecar->settle();  // Links do not stand still that long.
+      const bool flows = !may_fail_ && now() >= frozen_until_;
+      if (flows && time > timeout) sidecar->settle();  // Links do not stand still that long.
     }
   }
   if (chance(5)) redis_.now += milliseconds(pick(3));  // Its clock runs a little faster.
@@ -212,6 +173,10 @@ void Simulation::break_something() {
   const auto link = links[pick(links.size())];
   log("break link " + std::to_string(int(link.kind)) + " db " + std::to_string(link.db));
   sidecar.break_link(link);
+  if (!sidecar.connecting() || chance(50)) return;
+  if (chance(50)) write_outside();
+  sidecar.connected();  // It was a moment only.
+  if (chance(50)) pass_time(milliseconds(pick(2'000)));
 }
 
 void Simulation::write_outside() {

@@ -48,7 +48,7 @@ class Simulation {
     bool queued = false;  ///< Inside MULTI.
     policies::TimePoint sent;
     // As it was when the command was sent:
-    std::map<Name, std::size_t> floors, sizes;
+    std::map<Name, std::size_t> floors, sizes, written;
     std::map<Name, int> least_source;
     std::uint64_t least_version = 0;
     std::map<Name, int> invalidates;  ///< Which keys, and their source's state.
@@ -135,9 +135,13 @@ class Simulation {
   /// Much happens in the same millisecond of Redis's clock: then only one tag is invalidated.
   bool is_coarse_ = false;
   std::vector<const SimulatedKey*> keys_;  ///< Those in play: few of them meet more often.
-  unsigned reading_ = 0;     ///< Share of commands that read, beyond the usual.
-  unsigned selecting_ = 0;   ///< Share of clients that use another database.
-  unsigned abandoning_ = 0;  ///< Share of loads that are not followed by a SET.
+  unsigned reading_ = 0;                   ///< Share of commands that read, beyond the usual.
+  unsigned transacting_ = 0;               ///< And of transactions.
+  unsigned selecting_ = 0;                 ///< Share of clients that use another database.
+  unsigned abandoning_ = 0;                ///< Share of loads that are not followed by a SET.
+  std::vector<std::map<Name, std::size_t>> written_;  ///< By sidecar: acknowledged, keys visible.
+  policies::TimePoint frozen_until_{};                ///< Lanes stand still until then.
+  bool freezing_ = false;
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };

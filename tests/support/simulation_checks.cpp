@@ -118,6 +118,8 @@ void Simulation::acknowledge(Person& person, const Request& request) {
     if (place == nullptr) continue;  // The memory store has it.
     auto& floor = person.write_floor[place->name];
     floor = std::max(floor, place->rank);
+    auto& written = written_[person.at][place->name];
+    written = std::max(written, place->rank);
   }
   for (const auto& [name, size] : request.sizes) {
     if (is_absent_) break;
@@ -160,6 +162,9 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   };
   if (place->rank < least(person.write_floor, place->name)) {
     broken(*found + " is older than the client's own write");
+  }
+  if (place->rank < least(request.written, place->name)) {
+    broken(*found + " is older than a write that this sidecar had answered");
   }
   // Who waits for a load may see what comes after its later requests; else reads go forward.
   const bool waits = kind == Kind::leased || kind == Kind::tagged || kind == Kind::version;

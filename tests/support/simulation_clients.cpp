@@ -113,6 +113,7 @@ Simulation::Words Simulation::command(Person& person) {
   const auto what = pick(100);
   const auto key = any_key(true);
   const auto free_key = any_key(false);
+  if (chance(transacting_)) return transaction(person);
   if (what < 45 || chance(reading_)) return {"GET", key};
   if (what < 52) return {"MGET", key, any_key(true), free_key};
   if (what < 68) return {"SET", free_key, value(person, free_key)};
@@ -153,6 +154,7 @@ void Simulation::describe(Person& person, Request& request) {
   request.resp = person.resp;
   request.db = person.db;
   request.floors = person.read_floor;
+  request.written = written_[person.at];
   request.least_source = least_source_[person.at];
   request.least_version = std::max(least_version_[person.at], person.version);
   if (name == "GET" || name == "MGET") request.reads.assign(words.begin() + 1, words.end());
