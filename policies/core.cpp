@@ -197,6 +197,14 @@ bool Core::grant(const SubjectRef& subject, ClientId client) {
   return true;
 }
 
+void Core::offer_lease(const SubjectRef& subject, ClientId client) {
+  if (learning.worth_waiting(subject->rule->settings->name, subject->table_key, now)) {
+    grant(subject, client);
+  } else {
+    ++subject->counters().wait_refused;
+  }
+}
+
 void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
   auto& counters = subject.counters();
   ++counters.misses;

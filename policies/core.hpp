@@ -89,6 +89,8 @@ class Core {
   // Leases and flights.
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
   bool grant(const SubjectRef& subject, ClientId client);
+  /// The same where nobody loads it, if loads of this rule are worth waiting for.
+  void offer_lease(const SubjectRef& subject, ClientId client);
   /// A client is told that the key is missing, as it was at server time `at`.
   void count_miss(const Subject& subject, ServerTime at, TimePoint since);
   /// The key was changed or removed by a command seen here: reads under way are not shared any

@@ -83,16 +83,12 @@ class LocalCopies {
   /// Everything may have changed.
   void outdate_all();
 
-  /// The moment that is now; what is stored from here on has at least this stamp.
-  Stamp stamp() const { return stamp_; }
   /// Something happened that older copies must be held against. \returns its stamp.
   Stamp advance();
 
   /// Removes some of what is over, and changes the bound.
   void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
   void resize(std::size_t max_bytes) { cache_.resize(max_bytes); }
-
-  const LocalCache& cache() const { return cache_; }
 
  private:
   static constexpr std::size_t slots = 16'384;  ///< Of keys that share one a fill may be missed.

@@ -107,6 +107,7 @@ std::string Pipeline::question_of(const Request& request) const {
 
 std::optional<Verdict> Pipeline::answer_copy(Request& request) {
   const auto& use = request.ruled_key();
+  if (!use.match.rule->copies()) return std::nullopt;
   auto& client = request.client;
   if (request.spec.verb == Verb::mget) return answer_copies(request);
   const bool is_get = request.spec.verb == Verb::get;
@@ -149,14 +150,7 @@ std::optional<Verdict> Pipeline::answer_absent(Request& request) {
   auto& counters = subject->counters();
   ++counters.reads;
   ++counters.local_misses;
-  if (subject->rule->leases()) {
-    if (core_.learning.worth_waiting(subject->rule->settings->name, subject->table_key,
-                                     core_.now)) {
-      core_.grant(subject, request.client.id);
-    } else {
-      ++counters.wait_refused;
-    }
-  }
+  if (subject->rule->leases()) core_.offer_lease(subject, request.client.id);
   core_.count_miss(*subject, core_.born_now(*subject), core_.now);
   std::string null;
   protocol::append_null(null, request.client.resp);

@@ -124,7 +124,8 @@ Verdict Pipeline::decide_ruled(Request& request) {
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {
-    if (use.match) client.busy |= LocalCopies::bit(request.upstream_key(use));
+    if (use.match && use.match.rule->copies())
+      client.busy |= LocalCopies::bit(request.upstream_key(use));
   }
   // What a connection without tracking answers is newer than any copy may be.
   const bool is_untracked = link.kind != Link::Kind::lane && rule.copies();

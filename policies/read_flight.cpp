@@ -173,11 +173,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   if (core.find(reader.ticket.client) == nullptr) return;
   if (!rule.leases()) return tell_missing(reader, core);
   if (!core.leases.held(subject.table_key)) {
-    if (core.learning.worth_waiting(rule.settings->name, subject.table_key, core.now)) {
-      core.grant(check_.subject_ref(), reader.ticket.client);
-    } else {
-      ++subject.counters().wait_refused;
-    }
+    core.offer_lease(check_.subject_ref(), reader.ticket.client);
     return tell_missing(reader, core);
   }
   const auto until = reader.since + rule.tier->coalesce.wait;
