@@ -8,12 +8,6 @@
 
 namespace pannier::policies {
 
-namespace {
-
-constexpr std::size_t table_key_prefix = 4;  ///< The database.
-
-}  // namespace
-
 std::string table_key(std::uint32_t db, std::string_view key) {
   std::string name(table_key_prefix, '\0');
   for (std::size_t i = 0; i < table_key_prefix; ++i) name[i] = static_cast<char>(db >> (8 * i));
@@ -189,30 +183,6 @@ milliseconds Core::longest_life() const {
   return longest;
 }
 
-bool Core::grant(const SubjectRef& subject, ClientId client) {
-  if (find(client) == nullptr || leases.held(subject->table_key)) return false;
-  const auto time = learning.lease_time(subject->rule->settings->name);
-  if (!leases.grant(subject, client, now, now + time)) return false;
-  ++subject->counters().leases_granted;
-  return true;
-}
-
-void Core::offer_lease(const SubjectRef& subject, ClientId client) {
-  if (learning.worth_waiting(subject->rule->settings->name, subject->table_key, now)) {
-    grant(subject, client);
-  } else {
-    ++subject->counters().wait_refused;
-  }
-}
-
-void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
-  auto& counters = subject.counters();
-  ++counters.misses;
-  ++counters.loads;
-  counters.miss_seconds.add(now - since);
-  misses.add(subject.table_key, at, now);
-}
-
 WriteUnderWay Core::begin_write(const Subject& subject) {
   close_flight(subject.table_key);
   return {copies, subject.key};
@@ -223,14 +193,6 @@ void Core::close_flight(const std::string& key) {
   if (open == flights.end() || has(Bug::join_any)) return;
   open->second->close();
   flights.erase(open);
-}
-
-void Core::touched(const std::string& key) {
-  close_flight(key);
-  copies.pushed(std::string_view(key).substr(table_key_prefix));
-  if (leases.empty() || !leases.held(key)) return;
-  const auto subject = leases.subject(key);
-  ReadFlight::restart(subject, leases.close(key), *this);
 }
 
 }  // namespace pannier::policies

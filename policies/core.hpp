@@ -20,6 +20,7 @@
 #include "policies/rule_set.hpp"
 #include "policies/subject.hpp"
 #include "policies/tag_generations.hpp"
+#include "policies/throttle.hpp"
 #include "policies/verdict.hpp"
 
 namespace pannier::policies {
@@ -88,9 +89,20 @@ class Core {
 
   // Leases and flights.
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
-  bool grant(const SubjectRef& subject, ClientId client);
+  bool grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms = {});
   /// The same where nobody loads it, if loads of this rule are worth waiting for.
   void offer_lease(const SubjectRef& subject, ClientId client);
+  /// Whether it takes the fleet's lease as well to load the key.
+  bool needs_fleet(const Subject& subject) const;
+  /// Another sidecar's client loads the key, and has until `until`.
+  void follow(const SubjectRef& subject, microseconds time, bool over_value);
+  /// The load is over, or in vain: the lease ends, also that of the fleet.
+  /// \returns those who waited.
+  std::vector<LeaseTable::Waiter> end_lease(const std::string& table_key);
+  /// Upstream pushed the key, or only the fleet's lease of it: those who wait look again.
+  void look_again(const std::string& table_key, bool only_lease);
+  /// A name that no other lease has.
+  std::string new_token() { return name + ":" + std::to_string(next_token++); }
   /// A client is told that the key is missing, as it was at server time `at`.
   void count_miss(const Subject& subject, ServerTime at, TimePoint since);
   /// The key was changed or removed by a command seen here: reads under way are not shared any
@@ -106,6 +118,10 @@ class Core {
   std::shared_ptr<const RuleSet> rules;
   CounterBook book;
   LeaseTable leases;
+  Throttle throttle;        ///< Keys whose value was to be replaced a moment ago, in vain.
+  std::string name = "-";   ///< Of this sidecar in the fleet.
+  std::uint64_t next_token = 1;
+  std::uint32_t claims = 0;  ///< Reads under way that ask for the fleet's lease.
   RetryBudget retries;
   LeaseLearning learning;
   OpenMisses misses;
@@ -156,7 +172,9 @@ std::string hello_reply(const Client& client, const Core& core);
 /// The state's name, as reports and logs show it.
 std::string_view state_name(Core::UpstreamState state);
 
-/// How a key is called in the tables of leases, misses and flights: database and upstream key.
+/// How a key is called in the tables of leases, misses and flights: database (so many bytes of it)
+/// and upstream key.
+inline constexpr std::size_t table_key_prefix = 4;
 std::string table_key(std::uint32_t db, std::string_view key);
 
 }  // namespace pannier::policies

@@ -55,10 +55,15 @@ void LeaseLearning::note(Learned& learned, bool was_filled, TimePoint now) {
   learned.rests_until = now + rest;
 }
 
-microseconds LeaseLearning::lease_time(std::string_view rule) const {
+microseconds LeaseLearning::usual_load(std::string_view rule) const {
   const auto at = rules_.find(rule);
-  if (at == rules_.end() || at->second.usual_load.count() == 0) return seconds(3);
-  return std::clamp<microseconds>(at->second.usual_load * 3, seconds(1), seconds(10));
+  return at == rules_.end() ? microseconds(0) : at->second.usual_load;
+}
+
+microseconds LeaseLearning::lease_time(std::string_view rule) const {
+  const auto load = usual_load(rule);
+  if (load.count() == 0) return seconds(3);
+  return std::clamp<microseconds>(load * 3, seconds(1), seconds(10));
 }
 
 }  // namespace pannier::policies

@@ -30,6 +30,8 @@ class LeaseLearning {
   /// A lease ended without one.
   void in_vain(std::string_view rule, std::string_view key, TimePoint now);
 
+  /// How long a load of the rule takes, about; 0 while none is known.
+  microseconds usual_load(std::string_view rule) const;
   /// How long a new lease of the rule should last: three times its usual load, 1 s to 10 s.
   microseconds lease_time(std::string_view rule) const;
 

@@ -1,6 +1,7 @@
 #include "policies/lease_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pannier::policies {
 
@@ -13,14 +14,49 @@ void count_down(std::unordered_map<ClientId, std::size_t>& involved, ClientId cl
 
 }  // namespace
 
+bool LeaseTable::held_elsewhere(const std::string& key) const {
+  if (elsewhere_ == 0) return false;
+  const auto at = leases_.find(key);
+  return at != leases_.end() && at->second.holder == elsewhere;
+}
+
+bool LeaseTable::held_without_value(const std::string& key) const {
+  const auto at = leases_.find(key);
+  return at != leases_.end() && !at->second.terms.over_value;
+}
+
+bool LeaseTable::take_token(const std::string& key, const std::string& token) {
+  const auto at = leases_.find(key);
+  if (at == leases_.end() || at->second.holder == elsewhere || !at->second.terms.token.empty()) {
+    return false;
+  }
+  at->second.terms.token = token;
+  return true;
+}
+
+std::string LeaseTable::drop_token(const std::string& key) {
+  const auto at = leases_.find(key);
+  return at == leases_.end() ? std::string() : std::exchange(at->second.terms.token, {});
+}
+
+std::vector<std::string> LeaseTable::keys_elsewhere() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, lease] : leases_) {
+    if (lease.holder == elsewhere) keys.push_back(key);
+  }
+  return keys;
+}
+
 bool LeaseTable::grant(const SubjectRef& subject, ClientId holder, TimePoint now,
-                       TimePoint deadline) {
+                       TimePoint deadline, Terms terms) {
   if (leases_.size() >= bounds_.leases) return false;
   const auto [at, fresh] = leases_.try_emplace(subject->table_key);
   if (!fresh) return false;
   auto& lease = at->second;
   lease.subject = subject;
   lease.holder = holder;
+  lease.terms = std::move(terms);
+  if (holder == elsewhere) ++elsewhere_;
   lease.granted = now;
   lease.deadline = lease.alarm = deadline;
   alarms_.emplace(deadline, at->first);
@@ -63,6 +99,7 @@ LeaseTable::Leases::iterator LeaseTable::end_or_keep(Leases::iterator at, bool k
     return std::next(at);
   }
   count_down(involved_, at->second.holder);
+  if (at->second.holder == elsewhere) --elsewhere_;
   drop_alarm(at->first, at->second);
   return leases_.erase(at);
 }
@@ -82,6 +119,15 @@ void LeaseTable::set_alarm(const std::string& key, Lease& lease) {
 
 bool LeaseTable::pass_on(Lease& lease, TimePoint now, microseconds extension, Expired& expired) {
   expired.lost = true;
+  expired.token = lease.terms.token;
+  expired.over_value = lease.terms.over_value;
+  if (lease.holder == elsewhere) {
+    expired.is_elsewhere = true;
+    expired.look_again.assign(lease.waiters.begin(), lease.waiters.end());
+    waiting_ -= lease.waiters.size();
+    for (const auto& waiter : lease.waiters) count_down(involved_, waiter.ticket.client);
+    lease.waiters.clear();
+  }
   if (lease.waiters.empty()) return false;
   expired.new_holder = lease.waiters.front();
   lease.waiters.pop_front();
@@ -90,6 +136,7 @@ bool LeaseTable::pass_on(Lease& lease, TimePoint now, microseconds extension, Ex
   lease.holder = expired.new_holder->ticket.client;  // Its wait is counted on as its lease.
   lease.granted = now;
   lease.deadline = now + extension;
+  lease.terms.over_value = false;
   return true;
 }
 

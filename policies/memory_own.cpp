@@ -72,6 +72,18 @@ bool raise_version(MemoryCall& call, const Script& script) {
   return true;
 }
 
+bool hold_lease(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 1 || script.args.size() != 2) return false;
+  const auto time = protocol::to_integer(script.args[1]);
+  if (!time) return false;
+  MemoryCall::Entry* const entry = call.find(script.keys[0]);
+  const bool ours = entry && entry->value == script.args[0];
+  if (ours && *time == 0) call.remove(*entry);
+  if (ours && *time > 0) entry->expires_at = call.now + *time;
+  call.integer(ours);
+  return true;
+}
+
 bool purge_older(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() != script.keys.size() - 1) return false;
   std::int64_t removed = 0;
@@ -140,6 +152,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
+  if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
   return call.arg(1) == scripts::purge_older && purge_older(call, *script);
 }
 

@@ -1,5 +1,6 @@
 #include "policies/multi_read.hpp"
 
+#include "policies/fleet_lease.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -27,6 +28,14 @@ void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
 }
 
+bool MultiRead::load(const ValidityCheck& check, bool over_value, Core& core) {
+  const auto& subject = check.subject_ref();
+  if (over_value && core.throttle.holds(subject->table_key, core.now)) return false;
+  if (!core.grant(subject, ticket_.client, {{}, over_value})) return false;
+  if (core.needs_fleet(*subject)) fleet_lease::claim_behind(core, subject);
+  return true;
+}
+
 bool MultiRead::judge(Part& part, bool found, Core& core) {
   auto& check = part.check;
   auto& counters = check.subject().counters();
@@ -41,10 +50,10 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
     give = check.subject().rule->tier->foreign != Foreign::miss;
   }
   if (give && standing.state == Standing::State::stale) {
-    give = !core.grant(check.subject_ref(), ticket_.client);
+    give = !load(check, true, core);
     if (give) ++counters.stale_served;
   } else if (!give && check.subject().rule->leases()) {
-    core.grant(check.subject_ref(), ticket_.client);
+    load(check, false, core);
   }
   if (give) {
     ++counters.hits;

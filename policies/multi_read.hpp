@@ -32,6 +32,8 @@ class MultiRead final : public Exchange {
     ValidityCheck check;
   };
   void conclude(std::string_view reply, Core& core);
+  /// Makes the client the one who loads the key, if nobody does. \returns whether it is.
+  bool load(const ValidityCheck& check, bool over_value, Core& core);
   /// Whether the client gets the value that was found.
   bool judge(Part& part, bool found, Core& core);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "policies/fleet_lease.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
@@ -252,10 +253,20 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
     core_.count_miss(subject, core_.server_floor(), waiter.since);
     core_.deliver_null(waiter.ticket);
   }
-  if (!expired.lost) return;
+  if (!expired.look_again.empty()) {
+    ReadFlight::restart(expired.subject, expired.look_again, core_);
+  }
+  if (!expired.lost || expired.is_elsewhere) return;
   ++counters.leases_lost;
   core_.learning.in_vain(subject.rule->settings->name, subject.table_key, core_.now);
-  if (!expired.new_holder) return;
+  if (!expired.new_holder) {
+    if (!expired.over_value) return fleet_lease::release(core_, subject, expired.token);
+    const auto pause = subject.rule->tier->throttle;
+    core_.throttle.hold(subject.table_key, core_.now, core_.now + pause);
+    if (pause.count() > 0) return fleet_lease::extend(core_, subject, expired.token, pause);
+    return fleet_lease::release(core_, subject, expired.token);
+  }
+  fleet_lease::extend(core_, subject, expired.token, lease_extension);
   ++counters.leases_granted;
   core_.count_miss(subject, core_.server_floor(), expired.new_holder->since);
   core_.deliver_null(expired.new_holder->ticket);

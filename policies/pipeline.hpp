@@ -34,6 +34,9 @@ class Pipeline {
   Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTime wall);
   ~Pipeline();
 
+  /// What this sidecar is called among those before the same upstream; no two have the same name.
+  void set_name(std::string name) { core_.name = std::move(name); }
+
   /// A client connected; `client` must live until close().
   void open(Client& client);
   /// It is gone: its leases pass on, and what it waited for is forgotten.
@@ -197,6 +200,7 @@ class Pipeline {
   void handle(const LeaseTable::Expired& expired);
   void read_versions();
   void heartbeat();
+  void look_again();
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;
 

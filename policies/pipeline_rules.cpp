@@ -170,7 +170,7 @@ Verdict Pipeline::read(Request& request) {
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
   const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
-  if (may_wait && core_.leases.held(subject->table_key)) {
+  if (may_wait && core_.leases.held_without_value(subject->table_key)) {
     const auto until = core_.now + tier.coalesce.wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
       ++client.waits;

@@ -1,5 +1,6 @@
 // What happens to the pipeline without a client asking: upstream comes and goes, pushes, time.
 
+#include "policies/fleet_lease.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
@@ -122,7 +123,14 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   last_heartbeat_ = {};
   heartbeat();
   read_versions();
+  look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+/// What was to be pushed about other sidecars' loads may have been lost.
+void Pipeline::look_again() {
+  if (!core_.leases.any_elsewhere()) return;
+  for (const auto& key : core_.leases.keys_elsewhere()) core_.look_again(key, true);
 }
 
 void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answered) {
@@ -147,6 +155,7 @@ void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
   core_.copies.lose_lane(db);
   core_.generations.outdate_all();
+  look_again();
 }
 
 void Pipeline::replace_lane(TimePoint now) {
@@ -157,6 +166,7 @@ void Pipeline::replace_lane(TimePoint now) {
   core_.flights.clear();
   // Its replies say nothing about the new one.
   for (auto& [id, running] : core_.running) running.lane.reset();
+  look_again();
 }
 
 void Pipeline::lose_own(Client& client, std::string_view error) {
@@ -187,6 +197,12 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else {
       core_.copies.pushed(key);
+      if (core_.leases.empty() && core_.claims == 0) continue;
+      const auto is_lease = key.starts_with(fleet_lease::key_prefix);
+      const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;
+      for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
+        core_.look_again(table_key(db, of), is_lease);
+      }
     }
   }
   read_versions();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/checked_read.hpp"
+#include "policies/fleet_lease.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
 #include "protocol/reply.hpp"
@@ -84,8 +85,14 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
   if (miss) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
-  const auto listed = lock ? 0 : append_index(wire, *subject, expiry);
-  return begin(request, link, wire, 1 + listed, std::move(exchange));
+  auto behind = lock ? 0 : append_index(wire, *subject, expiry);
+  if (!core_.leases.empty() && !asked->only_absent) {
+    if (const auto token = core_.leases.drop_token(subject->table_key); !token.empty()) {
+      fleet_lease::append_release(wire, subject->key, token);
+      ++behind;
+    }
+  }
+  return begin(request, link, wire, 1 + behind, std::move(exchange));
 }
 
 Verdict Pipeline::write(Request& request, Link link) {

@@ -21,14 +21,22 @@ class Adoption final : public Exchange {
 
 }  // namespace
 
-void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core) {
+void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
+                       bool claims) {
   const auto link = core.lane(subject->db, subject->rule.get());
   auto flight = std::make_unique<ReadFlight>(subject, link, std::move(readers));
-  std::string wire;
-  const auto asked = flight->check_.ask(wire, core);
   auto* self = flight.get();
+  std::string wire;
+  std::uint32_t asked = 0;
+  if (claims) {
+    self->asking_ = std::make_unique<Asking>(core, core.tracks);
+    const auto time = core.learning.lease_time(subject->rule->settings->name);
+    asked = self->asking_->parts = fleet_lease::append_claim(
+        wire, subject->key, self->asking_->claim.token(), time, core.tracks);
+  }
+  asked += self->check_.ask(wire, core);
   self->keeps_ = subject->rule->copies() && link.kind == Link::Kind::lane;
-  self->asks_tracking_ = self->keeps_ && core.tracks;
+  self->asks_tracking_ = (self->keeps_ || claims) && core.tracks;
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, {"GET", subject->key});
@@ -57,7 +65,12 @@ bool ReadFlight::joinable(const Client& client, const Core& core) const {
          core.now - sent_ <= core.rules->settings().upstream.max_lag;
 }
 
+ReadFlight::~ReadFlight() = default;
+
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
+  const std::size_t claimed = asking_ ? asking_->parts : 0;
+  if (part < claimed) return asking_->claim.settle(part, reply);
+  part -= claimed;
   if (part < check_.parts()) return check_.settle(part, reply, core);
   const bool answers_tracking = asks_tracking_ && part == check_.parts();
   if (!answers_tracking) conclude(reply, core);
@@ -73,7 +86,8 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
   if (found.error()) {
     keep(value, true, false, core);
     subject.counters().errors += readers_.size();
-    return give_all(value, core);
+    give_all(value, core);
+    return give_back(core);
   }
   const auto standing = check_.judge(core);
   keep(value, false, found.null, core);
@@ -83,9 +97,11 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
 
   switch (standing.state) {
     case Standing::State::fresh:
-      return give_all(value, core);
+      if (due(standing, core)) return give_but_one(value, standing.state, core);
+      take_waiters(core);
+      break;
     case Standing::State::stale:
-      return give_stale(value, core);
+      return give_but_one(value, standing.state, core);
     case Standing::State::invalid:
       ++subject.counters().invalid_reads;
       return missing(core);
@@ -93,8 +109,10 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
       ++subject.counters().foreign_values;
       if (subject.rule->tier->foreign == Foreign::miss) return missing(core);
       if (subject.rule->tier->foreign == Foreign::adopt) adopt(core);
-      return give_all(value, core);
+      break;
   }
+  give_all(value, core);
+  give_back(core);
 }
 
 void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core) {
@@ -116,84 +134,6 @@ void ReadFlight::adopt(Core& core) {
   protocol::append_command(
       wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count())});
   core.send(link_, wire, 1, std::make_unique<Adoption>());
-}
-
-void ReadFlight::give(const Reader& reader, std::string_view value, Core& core) {
-  // Attributes say something about a reply, and RESP2 has none.
-  const auto* client = value.front() == '|' ? core.find(reader.ticket.client) : nullptr;
-  std::string bare;
-  if (client != nullptr && client->resp_of(reader.ticket.number) == protocol::Resp::v2) {
-    protocol::append_as_resp2(bare, value);
-    value = bare;
-  }
-  if (reader.counted) {
-    core.reply(reader.ticket, value);
-  } else {
-    core.deliver(reader.ticket, value);
-  }
-}
-
-void ReadFlight::give_all(std::string_view value, Core& core) {
-  auto& counters = check_.subject().counters();
-  const bool error = value.front() == '-' || value.front() == '!';
-  if (!error) counters.hits += readers_.size();
-  for (const auto& reader : readers_) {
-    if (!error) counters.hit_seconds.add(core.now - reader.since);
-    if (!error && !reader.counted) ++counters.loads_avoided;
-    give(reader, value, core);
-  }
-}
-
-void ReadFlight::give_stale(std::string_view value, Core& core) {
-  auto& counters = check_.subject().counters();
-  auto elected = readers_.end();
-  if (!core.leases.held(check_.subject().table_key)) {
-    elected = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) {
-      return core.grant(check_.subject_ref(), reader.ticket.client);
-    });
-  }
-  if (elected != readers_.end()) {
-    const auto loader = *elected;
-    readers_.erase(elected);
-    tell_missing(loader, core);
-  }
-  counters.stale_served += readers_.size();
-  counters.loads_avoided += readers_.size();
-  give_all(value, core);
-}
-
-void ReadFlight::missing(Core& core) {
-  const auto readers = std::move(readers_);
-  for (const auto& reader : readers) wait_or_load(reader, core);
-}
-
-void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
-  const auto& subject = check_.subject();
-  const auto& rule = *subject.rule;
-  if (core.find(reader.ticket.client) == nullptr) return;
-  if (!rule.leases()) return tell_missing(reader, core);
-  if (!core.leases.held(subject.table_key)) {
-    core.offer_lease(check_.subject_ref(), reader.ticket.client);
-    return tell_missing(reader, core);
-  }
-  const auto until = reader.since + rule.tier->coalesce.wait;
-  if (until <= core.now ||
-      !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until})) {
-    ++subject.counters().wait_refused;
-    return tell_missing(reader, core);
-  }
-  if (auto* client = core.find(reader.ticket.client)) ++client->waits;
-  if (!reader.shared) ++subject.counters().coalesced;
-  if (reader.counted) core.finish(reader.ticket.client);
-}
-
-void ReadFlight::tell_missing(const Reader& reader, Core& core) {
-  core.count_miss(check_.subject(), check_.load_begins(), reader.since);
-  if (reader.counted) {
-    core.reply_null(reader.ticket);
-  } else {
-    core.deliver_null(reader.ticket);
-  }
 }
 
 bool ReadFlight::ask_again(std::string_view error, Core& core) {

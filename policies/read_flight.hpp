@@ -5,15 +5,20 @@
 #include <vector>
 
 #include "policies/core.hpp"
+#include "policies/fleet_lease.hpp"
 #include "policies/validity.hpp"
 
 namespace pannier::policies {
 
 /// One read of a key under a rule on its way upstream, with everybody who shares it.
 ///
-/// It ends in one of three ways: all readers get the value; or the value is stale, then one reader
-/// gets nil and all others the stale value; or there is none, then one reader gets nil together
-/// with the lease to load it, and the others wait for its SET.
+/// It ends in one of three ways: all readers get the value; or the value is stale (or due to be
+/// refreshed), then one reader gets nil and all others the value; or there is none, then one reader
+/// gets nil together with the lease to load it, and the others wait for its SET.
+///
+/// Where the lease is the fleet's, whoever may need it reads once more, asking for it in the same
+/// breath: the value may have come since, and if another sidecar has the lease, upstream will tell
+/// of the end of its load from this read on.
 class ReadFlight final : public Exchange {
  public:
   struct Reader {
@@ -23,8 +28,10 @@ class ReadFlight final : public Exchange {
     bool shared = false;  ///< Joined another one's read.
   };
 
-  /// Sends the read. Others may join until a write of the key is sent.
-  static void start(const SubjectRef& subject, std::vector<Reader> readers, Core& core);
+  /// Sends the read, with `claims` also for the fleet's lease. Others may join until a write of the
+  /// key is sent.
+  static void start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
+                    bool claims = false);
 
   /// Those who waited for a load look for themselves what became of the key.
   static void restart(const SubjectRef& subject, const std::vector<LeaseTable::Waiter>& waiters,
@@ -32,6 +39,8 @@ class ReadFlight final : public Exchange {
 
   ReadFlight(SubjectRef subject, Link link, std::vector<Reader> readers)
       : check_(std::move(subject), link), link_(link), readers_(std::move(readers)) {}
+
+  ~ReadFlight() override;
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -41,8 +50,19 @@ class ReadFlight final : public Exchange {
   void join(Ticket reader, TimePoint now);
   /// A write of the key is being sent: nobody joins any more, and it is not asked again.
   void close() { closed_ = true; }
+  /// The fleet's lease changed hands while this asked for it.
+  void lease_moved() { lease_moved_ = true; }
 
  private:
+  struct Asking {  ///< For the fleet's lease.
+    Asking(Core& core, bool tracks) : claim(core.new_token(), tracks), open(core.claims) {
+      ++open;
+    }
+    ~Asking() { --open; }
+    fleet_lease::Claim claim;
+    std::uint32_t& open;
+    std::uint32_t parts = 0;
+  };
   /// Makes the reply a copy, or sees to it that there is none.
   void keep(std::string_view value, bool error, bool null, Core& core);
   /// The connection broke: a read may be asked again on the next one, once and within the budget.
@@ -50,12 +70,29 @@ class ReadFlight final : public Exchange {
   void conclude(std::string_view value, Core& core);
   void give(const Reader& reader, std::string_view value, Core& core);
   void give_all(std::string_view value, Core& core);
-  void give_stale(std::string_view value, Core& core);
+  /// Whether one of the readers of a fresh value should load it anew.
+  bool due(const Standing& standing, Core& core);
+  /// A value that the fleet waits for is there, whoever stored it: who waits here gets it.
+  void take_waiters(Core& core);
+  /// All get the value but one, if nobody loads yet.
+  void give_but_one(std::string_view value, Standing::State state, Core& core);
   void missing(Core& core);
   void tell_missing(const Reader& reader, Core& core);
   void wait_or_load(const Reader& reader, Core& core);
+  /// Reads again for these, and for the fleet's lease. \returns false if that is not needed.
+  bool claim(std::vector<Reader>& readers, Core& core);
+  /// What a claim that was lost tells: that another sidecar's client loads.
+  void follow(bool over_value, Core& core);
+  /// Grants the lease to a reader. \returns false if it cannot be.
+  bool elect(const Reader& reader, bool over_value, Core& core);
+  /// The token of a lease that is granted now; the fleet's, if it was won.
+  std::string take_token();
+  /// The fleet's lease was won and is not needed.
+  void give_back(Core& core);
   void adopt(Core& core);
 
+  std::unique_ptr<Asking> asking_;
+  bool lease_moved_ = false;
   ValidityCheck check_;
   Link link_;
   std::vector<Reader> readers_;

@@ -24,6 +24,8 @@ struct Rule {
   bool tagged() const { return !settings->tags.empty(); }
   bool copies() const { return tier->local.ttl.count() > 0; }
   bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
+  bool guards() const { return tier->guard != Guard::off; }
+  bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet; }
 };
 
 /// What the captures of a match are called and hold; views into the key.

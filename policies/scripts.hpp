@@ -64,6 +64,13 @@ inline constexpr std::string_view expire_now =
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
+/// Keeps or ends a lease of the fleet that is still ours. KEYS[1] its record, ARGV[1] what we wrote
+/// there, ARGV[2] how much longer we need it, 0 for not at all. Returns whether it was ours.
+inline constexpr std::string_view hold_lease =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+    "if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end "
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
+
 /// Removes keys that expire no later than given: their values began before an invalidation. What
 /// was written since expires later and stays. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
 /// the latest expiry of KEYS[i + 1]. Returns how many were removed.

@@ -25,8 +25,12 @@ constexpr std::array<Named<OnDown>, 3> down_modes{
     {{OnDown::error, "error"}, {OnDown::miss, "miss"}, {OnDown::memory, "memory"}}};
 constexpr std::array<Named<AuthMode>, 2> auth_modes{
     {{AuthMode::shared, "shared"}, {AuthMode::pass_through, "pass_through"}}};
-constexpr std::array<Named<CoalesceScope>, 2> coalesce_scopes{
-    {{CoalesceScope::off, "off"}, {CoalesceScope::sidecar, "sidecar"}}};
+constexpr std::array<Named<CoalesceScope>, 3> coalesce_scopes{
+    {{CoalesceScope::off, "off"},
+     {CoalesceScope::sidecar, "sidecar"},
+     {CoalesceScope::fleet, "fleet"}}};
+constexpr std::array<Named<Guard>, 3> guards{
+    {{Guard::off, "off"}, {Guard::sidecar, "sidecar"}, {Guard::fleet, "fleet"}}};
 constexpr std::array<Named<VersionMode>, 3> version_modes{
     {{VersionMode::none, "none"},
      {VersionMode::transparent, "transparent"},
@@ -81,6 +85,7 @@ std::string parse_setting(std::string_view raw, OnDown& out) {
 std::string parse_setting(std::string_view raw, CoalesceScope& out) {
   return parse_name(raw, coalesce_scopes, out);
 }
+std::string parse_setting(std::string_view raw, Guard& out) { return parse_name(raw, guards, out); }
 std::string parse_setting(std::string_view raw, VersionMode& out) {
   return parse_name(raw, version_modes, out);
 }
@@ -97,6 +102,7 @@ std::string setting_text(TtlMode value) { return name_of(ttl_modes, value); }
 std::string setting_text(Foreign value) { return name_of(foreign_modes, value); }
 std::string setting_text(OnDown value) { return name_of(down_modes, value); }
 std::string setting_text(CoalesceScope value) { return name_of(coalesce_scopes, value); }
+std::string setting_text(Guard value) { return name_of(guards, value); }
 std::string setting_text(VersionMode value) { return name_of(version_modes, value); }
 std::string setting_text(Mode value) { return name_of(modes, value); }
 std::string setting_text(AuthMode value) { return name_of(auth_modes, value); }

@@ -150,6 +150,20 @@ std::string parse_setting(std::string_view raw, Ratio& out) {
   return {};
 }
 
+std::string parse_setting(std::string_view raw, Refresh& out) {
+  if (raw == "off" || raw == "xfetch") {
+    out = {raw == "off" ? Refresh::How::off : Refresh::How::xfetch, {}};
+    return {};
+  }
+  Ratio share;
+  const bool reads = parse_setting(raw, share).empty();
+  if (!reads || share.value <= 0 || share.value >= 1) {
+    return quoted(raw) + " is not off, xfetch or a share between 1% and 99%, such as 50%";
+  }
+  out = {Refresh::How::at_share, share};
+  return {};
+}
+
 std::string parse_setting(std::string_view raw, Count& out) {
   const Number number = read_number(raw, "a number", "digits only");
   if (!number.complaint.empty()) return number.complaint;
@@ -179,6 +193,10 @@ std::string setting_text(milliseconds value) {
 std::string setting_text(Bytes value) { return quantity_text(value.value, size_units); }
 std::string setting_text(Ratio value) {
   return std::to_string(std::lround(value.value * 100)) + "%";
+}
+std::string setting_text(Refresh value) {
+  if (value.how == Refresh::How::off) return "off";
+  return value.how == Refresh::How::xfetch ? "xfetch" : setting_text(value.share);
 }
 std::string setting_text(Count value) { return std::to_string(value.value); }
 std::string setting_text(bool value) { return value ? "true" : "false"; }

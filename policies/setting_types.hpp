@@ -18,6 +18,7 @@ namespace pannier::policies {
 /// - Count: digits.
 /// - bool: `true` or `false`, nothing else (`yes`, `on` are refused: YAML readers disagree on
 /// them).
+/// - Refresh: `off`, `xfetch` or a share, `1%` to `99%`.
 /// - enums: one of their names.
 struct Bytes {
   std::uint64_t value = 0;
@@ -29,6 +30,13 @@ struct Count {
   std::uint64_t value = 0;
 };
 
+/// When a value is loaded anew while it is still fresh: `off`; from a share of its TTL on, `50%`;
+/// or `xfetch`, the more likely the nearer its end and the longer its loads take.
+struct Refresh {
+  enum class How : std::uint8_t { off, at_share, xfetch } how = How::off;
+  Ratio share;
+};
+
 enum class CacheMode : std::uint8_t { normal, never };
 /// Whose TTL a SET gets: always the tier's; the client's but at most the tier's; the client's where
 /// it gives one.
@@ -37,8 +45,11 @@ enum class TtlMode : std::uint8_t { tier, cap, by_default };
 enum class Foreign : std::uint8_t { adopt, trust, miss };
 /// What a rule's keys get while upstream is away.
 enum class OnDown : std::uint8_t { error, miss, memory };
-/// Who shares a lease: nobody (no leases), the clients of this sidecar.
-enum class CoalesceScope : std::uint8_t { off, sidecar };
+/// Who shares a lease: nobody (no leases), the clients of this sidecar, those of all sidecars.
+enum class CoalesceScope : std::uint8_t { off, sidecar, fleet };
+/// Who keeps a SET from storing what was computed before the key was removed: nobody, this sidecar
+/// (removals through it, or that upstream tells of), all sidecars.
+enum class Guard : std::uint8_t { off, sidecar, fleet };
 enum class VersionMode : std::uint8_t { none, transparent, explicit_in_key };
 enum class Mode : std::uint8_t { normal, bypass, memory };
 /// As whom clients work upstream: as the sidecar, or each as the user it names.
@@ -60,6 +71,8 @@ std::string parse_setting(std::string_view raw, OnDown& out);
 std::string parse_setting(std::string_view raw, CoalesceScope& out);
 std::string parse_setting(std::string_view raw, VersionMode& out);
 std::string parse_setting(std::string_view raw, Mode& out);
+std::string parse_setting(std::string_view raw, Refresh& out);
+std::string parse_setting(std::string_view raw, Guard& out);
 std::string parse_setting(std::string_view raw, AuthMode& out);
 std::string parse_setting(std::string_view raw, LogLevel& out);
 
@@ -76,6 +89,8 @@ std::string setting_text(OnDown value);
 std::string setting_text(CoalesceScope value);
 std::string setting_text(VersionMode value);
 std::string setting_text(Mode value);
+std::string setting_text(Refresh value);
+std::string setting_text(Guard value);
 std::string setting_text(AuthMode value);
 std::string setting_text(LogLevel value);
 

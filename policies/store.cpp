@@ -183,7 +183,8 @@ void Store::stored(Core& core) {
   const auto newest = core.newest(*subject_).at;
   const bool outdated = newest && born_ <= *newest;
   if (!fills() || !kept_ || outdated) return core.touched(key);
-  for (const auto& waiter : core.leases.close(key)) {
+  core.throttle.release(key);
+  for (const auto& waiter : core.end_lease(key)) {
     ++counters.hits;
     ++counters.loads_avoided;
     counters.hit_seconds.add(core.now - waiter.since);

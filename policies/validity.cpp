@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/refresh.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -44,6 +45,20 @@ void renew_if_due(Core& core, Link link, const std::string& tag) {
   protocol::append_command(
       wire, {"PEXPIRE", TagGenerations::key(tag), std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<Renewal>());
+}
+
+/// A copy would keep readers from being told to refresh: it ends when the next one is due.
+milliseconds until_due(const Core& core, const Subject& subject, const Standing& standing) {
+  const auto& tier = *subject.rule->tier;
+  const bool loads = core.leases.held(subject.table_key);
+  if (tier.refresh.how == Refresh::How::off || loads) return milliseconds::max();
+  if (core.throttle.holds(subject.table_key, core.now)) {
+    return core.rules->settings().upstream.max_lag;
+  }
+  const auto load = core.learning.usual_load(subject.rule->settings->name);
+  const auto drawn = draw(subject.table_key, core.now, core.next_exchange);
+  return std::chrono::duration_cast<milliseconds>(
+      until_refresh(tier, subject.life, standing, load, drawn));
 }
 
 }  // namespace
@@ -139,7 +154,8 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
   switch (standing.state) {
     case Standing::State::fresh:
-      return sent.sent + std::min(time, standing.remaining - window);
+      time = std::min({time, standing.remaining - window, until_due(core, subject, standing)});
+      return sent.sent + time;
     case Standing::State::foreign:
       // What is adopted changes at once, and one with another expiry is not to be told from that.
       if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};

@@ -54,6 +54,8 @@ Server::Server(Loop& loop, policies::Settings settings)
       ticker_(loop),
       random_(std::random_device{}()) {
   turn_.now = monotonic_now();
+  std::random_device device;
+  pipeline_.set_name(std::to_string(device()) + "-" + std::to_string(device()));
   if (const auto wrong = load_tls(); !wrong.empty()) throw std::runtime_error(wrong);
 }
 

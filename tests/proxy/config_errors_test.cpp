@@ -30,9 +30,9 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
        "1:9: unknown key 'allow_hosts' in admin (did you mean 'allowed_hosts'?)"},
       {"log: {file: x}", "1:7: unknown key 'file' in log (known: level)"},
       {tier("jiter: 5%"), "2:2: unknown key 'jiter' in tier 't' (did you mean 'jitter'?)"},
-      {tier("refresh: 50%"),
-       "2:2: unknown key 'refresh' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, "
-       "foreign, on_down, negative, local, coalesce)"},
+      {tier("warm: 50%"),
+       "2:2: unknown key 'warm' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, refresh, "
+       "throttle, foreign, on_down, guard, negative, local, coalesce)"},
       {tier("negative: 1s"), "2:12: negative has no effect without local; set local"},
       {tier("local: {tll: 1s}"), "2:10: unknown key 'tll' in local (did you mean 'ttl'?)"},
       {"local: {max_bytes: 0B}", "1:20: max_bytes: 0 would let nothing through"},
@@ -177,7 +177,12 @@ TEST_CASE("Settings of a tier that cannot work are refused") {
       {tier("ttl_mode: capped"), "2:12: ttl_mode: 'capped' is not tier, cap or default"},
       {tier("coalesce: {scope: sidecar, wait: 0}"),
        "2:35: wait: 0 is no wait; write coalesce: off"},
-      {tier("coalesce: fleet"), "2:12: coalesce: 'fleet' is not off or sidecar"},
+      {tier("coalesce: fleets"),
+       "2:12: coalesce: 'fleets' is not off, sidecar or fleet (did you mean 'fleet'?)"},
+      {tier("refresh: 100%"),
+       "2:11: refresh: '100%' is not off, xfetch or a share between 1% and 99%, such as 50%"},
+      {tier("guard: flet"),
+       "2:9: guard: 'flet' is not off, sidecar or fleet (did you mean 'fleet'?)"},
       {"tiers: {\"\": {}}", "1:9: a tier needs a name"},
       {"tiers: {\"a\\n\": {}}", "1:9: the name of a tier: 'a?' contains a control character"},
   });

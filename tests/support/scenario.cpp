@@ -46,6 +46,7 @@ void Scenario::start() {
 Scenario::Running Scenario::run_sidecar(policies::TimePoint now) {
   Running running;
   running.sidecar = std::make_unique<Sidecar>(redis_, settings_, now, reachable_);
+  running.sidecar->pipeline().set_name(std::to_string(++started_));
   const auto unused = [] {
     return proxy::AdminActions::Reloaded(std::string("write a config: block instead"));
   };

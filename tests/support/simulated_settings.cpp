@@ -58,6 +58,14 @@ policies::Settings simulated_settings(std::uint64_t variant) {
     tier.local.ttl = milliseconds(5'000);
     tier.negative = milliseconds(300);
   }
+  if (variant < 8) return settings;
+  for (auto& tier : settings.tiers) {
+    if (tier.coalesce.scope == policies::CoalesceScope::off) continue;
+    tier.coalesce.scope = policies::CoalesceScope::fleet;
+    tier.throttle = milliseconds(500);
+    if (variant % 4 < 2) policies::parse_setting("40%", tier.refresh);
+    if (variant % 4 == 2) policies::parse_setting("xfetch", tier.refresh);
+  }
   return settings;
 }
 

@@ -44,9 +44,10 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto variant = is_focused ? 4 + pick(4) : pick(8);
+    const auto variant = is_focused ? 4 + pick(8) : pick(12);
     auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(variant), start, is_there);
     if (may_fail_) sidecar->op_timeout = freezing_ ? 5 * timeout : timeout;
+    sidecar->pipeline().set_name(std::to_string(i));
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
                        policies::Client& client,
                        const protocol::Command& command) -> std::optional<protocol::Value> {
@@ -132,7 +133,7 @@ void Simulation::step() {
   if (what < 985) return reconnect(people_[pick(people_.size())]);
   if (what < 990) {
     log("reload");
-    return sidecar.reload(simulated_settings(pick(8)));
+    return sidecar.reload(simulated_settings(pick(12)));
   }
   if (!is_frozen) sidecar.settle();
 }

@@ -1,0 +1,85 @@
+// What core knows of loads: who may load a missing value, and what happens to those who wait.
+
+#include <algorithm>
+
+#include "policies/core.hpp"
+#include "policies/fleet_lease.hpp"
+#include "policies/read_flight.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// Without pushes nobody tells when another sidecar's load has ended: so often it is asked.
+constexpr milliseconds follow_without_pushes{50};
+
+}  // namespace
+
+bool Core::grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms) {
+  if (find(client) == nullptr || leases.held(subject->table_key)) return false;
+  const auto time = learning.lease_time(subject->rule->settings->name);
+  if (!leases.grant(subject, client, now, now + time, std::move(terms))) return false;
+  ++subject->counters().leases_granted;
+  return true;
+}
+
+void Core::offer_lease(const SubjectRef& subject, ClientId client) {
+  if (learning.worth_waiting(subject->rule->settings->name, subject->table_key, now)) {
+    grant(subject, client);
+  } else {
+    ++subject->counters().wait_refused;
+  }
+}
+
+bool Core::needs_fleet(const Subject& subject) const {
+  return subject.rule->fleet() && upstream == UpstreamState::up && !from_memory(subject.rule.get());
+}
+
+void Core::follow(const SubjectRef& subject, microseconds time, bool over_value) {
+  if (leases.held(subject->table_key)) return;
+  if (!tracks) time = std::min<microseconds>(time, follow_without_pushes);
+  // Some time for Redis to let it go; an expiry is not pushed at once.
+  const auto until = now + time + milliseconds(5);
+  if (leases.grant(subject, LeaseTable::elsewhere, now, until, {{}, over_value})) {
+    ++subject->counters().leases_elsewhere;
+  }
+}
+
+std::vector<LeaseTable::Waiter> Core::end_lease(const std::string& key) {
+  const auto subject = leases.subject(key);
+  fleet_lease::release(*this, *subject, leases.drop_token(key));
+  return leases.close(key);
+}
+
+void Core::look_again(const std::string& key, bool only_lease) {
+  if (claims > 0) {
+    const auto open = flights.find(key);
+    if (open != flights.end()) open->second->lease_moved();
+  }
+  if (!leases.held(key)) return;
+  const auto subject = leases.subject(key);
+  if (leases.held_elsewhere(key)) {
+    ReadFlight::restart(subject, leases.close(key), *this);
+  } else if (!only_lease && needs_fleet(*subject) && leases.held_without_value(key)) {
+    // Somebody else may have stored what is being loaded here; the look ends the lease if so.
+    ReadFlight::start(subject, {}, *this);
+  }
+}
+
+void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
+  auto& counters = subject.counters();
+  ++counters.misses;
+  ++counters.loads;
+  counters.miss_seconds.add(now - since);
+  misses.add(subject.table_key, at, now);
+}
+
+void Core::touched(const std::string& key) {
+  close_flight(key);
+  copies.pushed(std::string_view(key).substr(table_key_prefix));
+  if (leases.empty() || !leases.held(key)) return;
+  const auto subject = leases.subject(key);
+  ReadFlight::restart(subject, end_lease(key), *this);
+}
+
+}  // namespace pannier::policies

@@ -1,0 +1,172 @@
+// How a read under a rule is answered: what its readers get, and which of them loads.
+
+#include <algorithm>
+#include <utility>
+
+#include "policies/read_flight.hpp"
+#include "policies/refresh.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+constexpr double least_draw = 1e-4;
+
+}  // namespace
+
+void ReadFlight::give(const Reader& reader, std::string_view value, Core& core) {
+  // Attributes say something about a reply, and RESP2 has none.
+  const auto* client = value.front() == '|' ? core.find(reader.ticket.client) : nullptr;
+  std::string bare;
+  if (client != nullptr && client->resp_of(reader.ticket.number) == protocol::Resp::v2) {
+    protocol::append_as_resp2(bare, value);
+    value = bare;
+  }
+  if (reader.counted) {
+    core.reply(reader.ticket, value);
+  } else {
+    core.deliver(reader.ticket, value);
+  }
+}
+
+void ReadFlight::give_all(std::string_view value, Core& core) {
+  auto& counters = check_.subject().counters();
+  const bool error = value.front() == '-' || value.front() == '!';
+  if (!error) counters.hits += readers_.size();
+  for (const auto& reader : readers_) {
+    if (!error) counters.hit_seconds.add(core.now - reader.since);
+    if (!error && !reader.counted) ++counters.loads_avoided;
+    give(reader, value, core);
+  }
+}
+
+bool ReadFlight::due(const Standing& standing, Core& core) {
+  const auto& subject = check_.subject();
+  const auto& tier = *subject.rule->tier;
+  if (tier.refresh.how == Refresh::How::off || core.leases.held(subject.table_key)) return false;
+  const auto load = core.learning.usual_load(subject.rule->settings->name);
+  // Who asks for the lease was drawn already; only a value that came since is not due.
+  const auto drawn = asking_ ? least_draw : draw(subject.table_key, core.now, id_);
+  return until_refresh(tier, subject.life, standing, load, drawn) <= microseconds(0);
+}
+
+void ReadFlight::take_waiters(Core& core) {
+  const auto& subject = check_.subject();
+  if (!subject.rule->fleet() || !core.leases.held_without_value(subject.table_key)) return;
+  for (const auto& waiter : core.end_lease(subject.table_key)) {
+    readers_.push_back({waiter.ticket, waiter.since, false});
+  }
+}
+
+void ReadFlight::give_but_one(std::string_view value, Standing::State state, Core& core) {
+  const auto& subject = check_.subject();
+  auto& counters = subject.counters();
+  const bool is_stale = state == Standing::State::stale;
+  const auto& key = subject.table_key;
+  if (asking_ && !asking_->claim.won() && !lease_moved_) follow(true, core);
+  const bool lost = asking_ && !asking_->claim.won();
+  auto elected = readers_.end();
+  if (!lost && !core.leases.held(key) && !core.throttle.holds(key, core.now)) {
+    elected = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) {
+      return core.find(reader.ticket.client) != nullptr;
+    });
+  }
+  if (elected != readers_.end()) {
+    std::vector<Reader> one{*elected};
+    if (claim(one, core)) {
+      readers_.erase(elected);
+    } else if (elect(one.front(), true, core)) {
+      readers_.erase(elected);
+      if (!is_stale) ++counters.refreshes;
+      tell_missing(one.front(), core);
+    }
+  }
+  if (is_stale) counters.stale_served += readers_.size();
+  counters.loads_avoided += readers_.size();
+  give_all(value, core);
+  give_back(core);
+}
+
+void ReadFlight::missing(Core& core) {
+  const auto& rule = *check_.subject().rule;
+  if (readers_.empty()) return give_back(core);
+  if (!rule.leases() || core.leases.held(check_.subject().table_key)) {
+    // Nobody is to be elected here.
+  } else if (claim(readers_, core)) {
+    return;
+  } else if (asking_ && !asking_->claim.won()) {
+    if (lease_moved_) return start(check_.subject_ref(), std::move(readers_), core, true);
+    follow(false, core);
+  }
+  const auto readers = std::move(readers_);
+  for (const auto& reader : readers) wait_or_load(reader, core);
+  give_back(core);
+}
+
+bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
+  const auto& subject = check_.subject_ref();
+  if (asking_ || !core.needs_fleet(*subject) || link_.kind != Link::Kind::lane) return false;
+  if (!core.learning.worth_waiting(subject->rule->settings->name, subject->table_key, core.now)) {
+    return false;
+  }
+  start(subject, std::move(readers), core, true);
+  return true;
+}
+
+void ReadFlight::follow(bool over_value, Core& core) {
+  core.follow(check_.subject_ref(), asking_->claim.taken_for(), over_value);
+}
+
+std::string ReadFlight::take_token() {
+  if (!asking_ || !asking_->claim.won()) return {};
+  return std::exchange(asking_, nullptr)->claim.token();
+}
+
+bool ReadFlight::elect(const Reader& reader, bool over_value, Core& core) {
+  auto token = take_token();
+  if (core.grant(check_.subject_ref(), reader.ticket.client, {token, over_value})) return true;
+  fleet_lease::release(core, check_.subject(), token);
+  return false;
+}
+
+void ReadFlight::give_back(Core& core) {
+  if (asking_ && asking_->claim.won()) {
+    fleet_lease::release(core, check_.subject(), take_token());
+  }
+}
+
+void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
+  const auto& subject = check_.subject();
+  const auto& rule = *subject.rule;
+  if (core.find(reader.ticket.client) == nullptr) return;
+  if (!rule.leases()) return tell_missing(reader, core);
+  if (!core.leases.held(subject.table_key)) {
+    if (asking_) {
+      elect(reader, false, core);
+    } else {
+      core.offer_lease(check_.subject_ref(), reader.ticket.client);
+    }
+    return tell_missing(reader, core);
+  }
+  const auto until = reader.since + rule.tier->coalesce.wait;
+  if (until <= core.now ||
+      !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until})) {
+    ++subject.counters().wait_refused;
+    return tell_missing(reader, core);
+  }
+  if (auto* client = core.find(reader.ticket.client)) ++client->waits;
+  if (!reader.shared) ++subject.counters().coalesced;
+  if (reader.counted) core.finish(reader.ticket.client);
+}
+
+void ReadFlight::tell_missing(const Reader& reader, Core& core) {
+  core.count_miss(check_.subject(), check_.load_begins(), reader.since);
+  if (reader.counted) {
+    core.reply_null(reader.ticket);
+  } else {
+    core.deliver_null(reader.ticket);
+  }
+}
+
+}  // namespace pannier::policies
