@@ -104,7 +104,11 @@ class Core {
   /// A name that no other lease has.
   std::string new_token() { return name + ":" + std::to_string(next_token++); }
   /// A client is told that the key is missing, as it was at server time `at`.
-  void count_miss(const Subject& subject, ServerTime at, TimePoint since);
+  void count_miss(const Subject& subject, ServerTime at, TimePoint since,
+                  OpenMisses::Look look = {});
+  /// A command that removes the key, or makes something else of it, goes over `link` next, or has
+  /// been answered (`by_now`).
+  void removed(const Subject& subject, Link link, bool by_now);
   /// The key was changed or removed by a command seen here: reads under way are not shared any
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);

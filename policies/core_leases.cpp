@@ -66,12 +66,21 @@ void Core::look_again(const std::string& key, bool only_lease) {
   }
 }
 
-void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since) {
+void Core::removed(const Subject& subject, Link link, bool by_now) {
+  if (!subject.rule->guards()) return;
+  // On the lane what is sent later comes later; of other connections nobody knows the order.
+  const bool ordered = link.kind == Link::Kind::lane;
+  if (by_now && ordered) return;
+  misses.removed(subject.table_key, next_exchange);
+}
+
+void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since,
+                      OpenMisses::Look look) {
   auto& counters = subject.counters();
   ++counters.misses;
   ++counters.loads;
   counters.miss_seconds.add(now - since);
-  misses.add(subject.table_key, at, now);
+  misses.add(subject.table_key, at, now, std::move(look));
 }
 
 void Core::touched(const std::string& key) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "policies/memory_call.hpp"
 
@@ -14,6 +16,15 @@ namespace pannier::policies::memory_commands {
 using Run = void (*)(MemoryCall& call);
 /// The function of the command of that name, in lower case; null when it is not in the list.
 Run find(std::string_view name);
+
+/// The keys and arguments of an EVAL.
+struct Script {
+  std::span<const std::string_view> keys, args;
+};
+/// Runs one of the listed commands with other words.
+void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::string_view name);
+/// Runs the scripts of a guard. \returns false, and appends nothing, when it is another one.
+bool run_guard(MemoryCall& call, const Script& script);
 
 /// Runs what the sidecar itself sends and no list can name: its scripts, reads and writes of a
 /// tag's index (which is never kept here: it is always empty), CLIENT CACHING.

@@ -16,11 +16,7 @@ namespace {
 
 constexpr std::string_view tag_index_prefix = "pn:t:";
 
-struct Script {
-  std::span<const std::string_view> keys, args;
-};
-
-/// The keys and arguments of an EVAL; nothing where their number is not what it says.
+/// Nothing where their number is not what the EVAL says.
 std::optional<Script> script_of(MemoryCall& call) {
   const auto count = protocol::to_integer(call.arg(2));
   const auto rest = call.args.subspan(3);
@@ -115,12 +111,6 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
   return born;
 }
 
-/// Runs one of the listed commands with other words.
-void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::string_view name) {
-  MemoryCall inner{call.table, call.max_bytes, name, words, call.db, call.resp, call.now, call.out};
-  find(name)(inner);
-}
-
 bool store_now(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() < 3) return false;
   const auto life = protocol::to_integer(script.args[1]);
@@ -153,6 +143,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
+  if (run_guard(call, *script)) return true;
   return call.arg(1) == scripts::purge_older && purge_older(call, *script);
 }
 
@@ -169,6 +160,11 @@ bool run_on_index(MemoryCall& call) {
 }
 
 }  // namespace
+
+void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::string_view name) {
+  MemoryCall inner{call.table, call.max_bytes, name, words, call.db, call.resp, call.now, call.out};
+  find(name)(inner);
+}
 
 bool run_own(MemoryCall& call) {
   if (call.name == "eval") return eval(call);

@@ -15,10 +15,11 @@ void MultiRead::start(Link link, Ticket ticket, std::string_view wire, std::vect
     ++subject->counters().reads;
     auto& part =
         exchange->parts_.emplace_back(Part{place, total, ValidityCheck(std::move(subject), link)});
-    total += part.check.ask(all, core);
+    total += part.check.ask(all, core, true);
   }
   exchange->total_ = total;
   all += wire;
+  exchange->id_ = core.next_exchange;
   core.send(link, all, static_cast<std::uint32_t>(total + 1), std::move(exchange));
 }
 
@@ -59,7 +60,7 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
   } else {
-    core.count_miss(check.subject(), check.load_begins(), since_);
+    core.count_miss(check.subject(), check.load_begins(), since_, check.look_of(id_));
   }
   return give;
 }

@@ -39,6 +39,7 @@ class MultiRead final : public Exchange {
 
   Link link_;
   Ticket ticket_;
+  ExchangeId id_ = 0;
   TimePoint since_{};
   std::vector<Part> parts_;
   std::size_t at_ = 0;  ///< The part whose replies are arriving.

@@ -1,10 +1,26 @@
 #include "policies/open_misses.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace pannier::policies {
 
-void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now) {
+void OpenMisses::removed(std::string_view key, std::uint64_t exchange) {
+  auto& last = removed_[std::hash<std::string_view>{}(key) % removals];
+  last = std::max(last, exchange);
+  const auto found = index_.find(key);
+  if (found == index_.end()) return;
+  for (auto& slot : found->second->slots) slot.oldest.outdated = true;
+}
+
+void OpenMisses::all_removed(std::uint64_t exchange) {
+  all_removed_ = exchange;
+  for (auto& entry : entries_) {
+    for (auto& slot : entry.slots) slot.oldest.outdated = true;
+  }
+}
+
+void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look look) {
   forget_old(now);
   if (const auto found = index_.find(key); found != index_.end()) {
     entries_.splice(entries_.end(), entries_, found->second);
@@ -19,8 +35,12 @@ void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now) {
   auto& entry = entries_.back();
   forget_slots(entry, now);
   ++entry.open;
-  if (entry.slots.empty() || entry.slots.back().oldest.told + width <= now) {
-    entry.slots.push_back({{at, now}, now, 1});
+  const auto removed = removed_[std::hash<std::string_view>{}(key) % removals];
+  const bool outdated = std::max(removed, all_removed_) > look.exchange;
+  const auto* last = entry.slots.empty() ? nullptr : &entry.slots.back();
+  if (last != nullptr && !look.generation) look.generation = last->oldest.generation;
+  if (last == nullptr || last->oldest.told + width <= now || last->oldest.outdated != outdated) {
+    entry.slots.push_back({{at, now, outdated, std::move(look.generation)}, now, 1});
     return;
   }
   auto& slot = entry.slots.back();
@@ -36,7 +56,10 @@ std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint
   auto& entry = *found->second;
   forget_slots(entry, now);
   auto miss = entry.slots.front().oldest;
-  for (const auto& slot : entry.slots) miss.at = std::min(miss.at, slot.oldest.at);
+  for (const auto& slot : entry.slots) {
+    miss.at = std::min(miss.at, slot.oldest.at);
+    miss.outdated = miss.outdated || slot.oldest.outdated;
+  }
   return miss;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <optional>
 #include <string>
@@ -24,12 +25,26 @@ class OpenMisses {
   static constexpr std::size_t capacity = 65'536;
 
   struct Miss {
-    ServerTime at;   ///< Server time of the oldest miss that is still open.
-    TimePoint told;  ///< When its client was told.
+    ServerTime at;          ///< Server time of the oldest miss that is still open.
+    TimePoint told;         ///< When its client was told.
+    bool outdated = false;  ///< The key was removed since.
+    std::optional<std::string> generation;  ///< What the record of removals said, if known.
+  };
+  /// What was true when upstream was asked for the key.
+  struct Look {
+    std::uint64_t exchange = ~std::uint64_t{0};  ///< By which it was asked; all ones: only now.
+    std::optional<std::string> generation;  ///< As in Miss; not given: that of an older miss.
   };
 
   /// A client is told now that `key` is missing, which was so at server time `at`.
-  void add(std::string_view key, ServerTime at, TimePoint now);
+  void add(std::string_view key, ServerTime at, TimePoint now, Look look);
+  void add(std::string_view key, ServerTime at, TimePoint now) { add(key, at, now, {}); }
+
+  /// The key is removed, or becomes something else than what it was: whatever was asked by an
+  /// exchange before this one is outdated.
+  void removed(std::string_view key, std::uint64_t exchange);
+  void all_removed(std::uint64_t exchange);
+  bool any(std::string_view key) const { return index_.contains(key); }
 
   /// A SET of `key` is on its way: the oldest open miss it may belong to, if there is one.
   /// The record goes with the last of its misses.
@@ -57,6 +72,11 @@ class OpenMisses {
   std::list<Entry> entries_;  ///< By when their last miss was told.
   std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
   std::size_t dropped_ = 0;
+  /// By a key's hash, the exchange of its last removal. Of keys that share a place a SET may be
+  /// refused in vain.
+  static constexpr std::size_t removals = 4'096;
+  std::uint64_t all_removed_ = 0;
+  std::vector<std::uint64_t> removed_ = std::vector<std::uint64_t>(removals);
   static void forget_slots(Entry& entry, TimePoint now);
   void drop_front();
 };

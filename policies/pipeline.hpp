@@ -201,6 +201,8 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void look_again();
+  /// Upstream pushed a key: was it removed?
+  void look_for_removal(std::string_view key);
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;
 

@@ -1,5 +1,6 @@
 // What operators do to the cache: invalidate, list, bump.
 
+#include "policies/guard.hpp"
 #include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
@@ -147,7 +148,15 @@ void Pipeline::invalidate_key(Client& client, std::string_view key, TimePoint no
   const auto lane = core_.lane(client.db, nullptr);
   const auto upstream = upstream_key(key);
   std::string wire;
-  protocol::append_command(wire, {"UNLINK", upstream});
+  Match match;
+  core_.rules->find(key, match);
+  const bool guarded = match && match.rule->guards() && !core_.from_memory(match.rule);
+  if (guarded && match.rule->tier->guard == Guard::fleet) {
+    guard::append_removal(wire, "UNLINK", upstream);
+  } else {
+    protocol::append_command(wire, {"UNLINK", upstream});
+  }
+  if (guarded) core_.misses.removed(table_key(client.db, upstream), core_.next_exchange);
   ++core_.book.invalidations_key;
   const auto table = table_key(client.db, upstream);
   core_.close_flight(table);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "policies/guard.hpp"
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/test_bugs.hpp"
@@ -146,6 +147,7 @@ std::optional<Verdict> Pipeline::answer_absent(Request& request) {
   const auto subject = request.subject(use, core_);
   // What a load begins with is known only with the generations; whose load it is, the lease says.
   if (core_.lacks_generation(*subject) || core_.needs_fleet(*subject)) return std::nullopt;
+  if (guard::in_fleet(*subject, core_)) return std::nullopt;
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) return std::nullopt;
   auto& counters = subject->counters();
   ++counters.reads;

@@ -3,6 +3,7 @@
 
 #include <iterator>
 
+#include "policies/guard.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
 #include "protocol/reply.hpp"
@@ -120,17 +121,35 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   if (spec.access != Access::read) {
     for (const auto& use : request.keys) {
       if (!use.match) continue;
-      written.emplace_back(request.subject(use, core_), !rewrites);
+      const bool fills = rewrites || spec.verb == Verb::mset;
+      written.push_back({request.subject(use, core_), !rewrites, fills});
     }
   }
-  if (!rewrites) return enqueue(client, own, request.wire(wire_), std::move(written));
+  if (!rewrites) {
+    std::vector<SubjectRef> guarded;
+    for (const auto& [subject, needs_expiry, fills] : written) {
+      if (!fills) core_.removed(*subject, own, false);
+      if (guard::in_fleet(*subject, core_)) guarded.push_back(subject);
+    }
+    const bool removes = spec.verb == Verb::del || spec.verb == Verb::unlink;
+    if (guarded.empty() || !removes) {
+      return enqueue(client, own, request.wire(wire_), std::move(written));
+    }
+    std::vector<std::string_view> words{command.args[0]};
+    for (const auto& use : request.keys) words.push_back(request.upstream_key(use));
+    wire_.clear();
+    guard::append_removal(wire_, words, guarded);
+    return enqueue(client, own, wire_, std::move(written));
+  }
   const auto subject = request.subject(request.ruled_key(), core_);
   const auto miss = core_.misses.look(subject->table_key, core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   const auto expiry =
       expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, !subject->tags.empty());
   wire_.clear();
-  if (!miss && !asked->keep_ttl && core_.lacks_generation(*subject)) {
+  if (const auto expected = guard::expected(*subject, miss, core_)) {
+    guard::append_store(wire_, *subject, *asked, expiry, *expected, true);
+  } else if (!miss && !asked->keep_ttl && core_.lacks_generation(*subject)) {
     append_store_now(wire_, *subject, *asked, expiry - born, core_.generation_life());
   } else {
     append_store(wire_, *subject, *asked, expiry);
@@ -151,8 +170,8 @@ Verdict Pipeline::enqueue(Client& client, Link own, std::string_view wire, Writt
 }
 
 Verdict Pipeline::run(Client& client, Link own, std::string_view wire, Outcome outcome) {
-  for (const auto& [subject, needs_expiry] : outcome.written) {
-    outcome.writes.push_back(core_.begin_write(*subject));
+  for (const auto& written : outcome.written) {
+    outcome.writes.push_back(core_.begin_write(*written.subject));
   }
   core_.begin(client, own);
   core_.send(own, wire, 1, make_execution({client.id, client.next}, std::move(outcome)));

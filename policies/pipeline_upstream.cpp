@@ -16,6 +16,20 @@ class Heartbeat final : public Exchange {
   void fail(std::string_view, Core&) override {}
 };
 
+/// A key with open misses changed: if it is gone, somebody removed it, perhaps past the sidecars.
+class RemovalLook final : public Exchange {
+ public:
+  RemovalLook(std::string key, ExchangeId id) : key_(std::move(key)), id_(id) {}
+  void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part == 1 && reply == ":0\r\n") core.misses.removed(key_, id_);
+  }
+  void fail(std::string_view, Core&) override {}
+
+ private:
+  std::string key_;
+  ExchangeId id_;
+};
+
 /// Writes a version back that upstream has lost or never had.
 class VersionReturn final : public Exchange {
  public:
@@ -120,6 +134,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.generations.outdate_all();
   core_.versions.outdate_all();
   core_.copies.lose_all();
+  core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   heartbeat();
   read_versions();
@@ -140,6 +155,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   core_.generations.outdate_all();
   core_.versions.forget_all();
   core_.copies.lose_all();
+  core_.misses.all_removed(core_.next_exchange);
   core_.flights.clear();
   core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
@@ -154,6 +170,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
 void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
   core_.copies.lose_lane(db);
+  core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
   look_again();
 }
@@ -163,6 +180,7 @@ void Pipeline::replace_lane(TimePoint now) {
   core_.generations.outdate_all();
   core_.versions.outdate_all();
   core_.copies.lose_all();
+  core_.misses.all_removed(core_.next_exchange);
   core_.flights.clear();
   // Its replies say nothing about the new one.
   for (auto& [id, running] : core_.running) running.lane.reset();
@@ -176,6 +194,19 @@ void Pipeline::lose_own(Client& client, std::string_view error) {
   transactions_.erase(client.id);
 }
 
+void Pipeline::look_for_removal(std::string_view key) {
+  if (!core_.rules->guards() || core_.misses.size() == 0) return;
+  for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
+    const auto table = table_key(db, key);
+    if (!core_.misses.any(table)) continue;
+    std::string wire;
+    protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+    protocol::append_command(wire, {"EXISTS", key});
+    core_.send({Link::Kind::lane, db, 0}, wire, 2,
+               std::make_unique<RemovalLook>(table, core_.next_exchange));
+  }
+}
+
 void Pipeline::invalidate(std::string_view push, TimePoint now) {
   const Call call(*this, now);
   protocol::ReplyReader reader(push);
@@ -186,6 +217,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
     core_.generations.outdate_all();
     core_.versions.outdate_all();
     core_.copies.outdate_all();
+    core_.misses.all_removed(core_.next_exchange);  // With them went the records of removals.
     read_versions();
     return;
   }
@@ -197,6 +229,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else {
       core_.copies.pushed(key);
+      look_for_removal(key);
       if (core_.leases.empty() && core_.claims == 0) continue;
       const auto is_lease = key.starts_with(fleet_lease::key_prefix);
       const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;

@@ -4,6 +4,7 @@
 
 #include "policies/checked_read.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/guard.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
 #include "protocol/reply.hpp"
@@ -75,13 +76,24 @@ Verdict Pipeline::store(Request& request, Link link) {
   auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, dated);
   if (lock) expiry = now + *asked->ttl;
   std::string wire;
-  if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {
+  const auto expected = guard::expected(*subject, miss, core_);
+  std::uint32_t before = 0;
+  if (!miss && guard::in_fleet(*subject, core_)) {
+    guard::append_move(wire, subject->key);
+    ++before;
+  }
+  if (!miss) core_.removed(*subject, link, false);
+  if (expected) {
+    guard::append_store(wire, *subject, *asked, expiry, *expected, false);
+  } else if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {
     append_store_now(wire, *subject, *asked, expiry - born, core_.generation_life());
   } else {
     append_store(wire, *subject, *asked, expiry);
   }
   auto exchange = std::make_unique<Store>(subject, std::move(write), link, request.ticket, *asked);
   exchange->born(born);
+  exchange->answered_at(before);
+  if (expected) exchange->guarded(core_.next_exchange);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
   if (miss) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
@@ -92,7 +104,7 @@ Verdict Pipeline::store(Request& request, Link link) {
       ++behind;
     }
   }
-  return begin(request, link, wire, 1 + behind, std::move(exchange));
+  return begin(request, link, wire, before + 1 + behind, std::move(exchange));
 }
 
 Verdict Pipeline::write(Request& request, Link link) {
@@ -104,23 +116,43 @@ Verdict Pipeline::write(Request& request, Link link) {
   // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
   const bool expires = request.spec.access == Access::write && !removal &&
                        request.spec.verb != Verb::persist && !request.spec.movable_keys;
+  std::vector<SubjectRef> guarded;
+  std::uint32_t before = 0;
   for (const auto& use : request.keys) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
     writes.push_back(core_.begin_write(*subject));
     if (removal) ++subject->counters().deletes;
+    if (guard::in_fleet(*subject, core_)) guarded.push_back(subject);
+    const auto miss = request.spec.verb == Verb::mset
+                          ? core_.misses.take(subject->table_key, core_.now)
+                          : std::nullopt;
+    if (!miss) core_.removed(*subject, link, false);
+    if (const auto expected = guard::expected(*subject, miss, core_)) {
+      guard::append_check(wire, subject->key, *expected);
+      ++replies;
+    }
     if (expires) {
-      const auto miss = request.spec.verb == Verb::mset
-                            ? core_.misses.take(subject->table_key, core_.now)
-                            : std::nullopt;
       append_expiry(wire, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
       replies += 1 + append_index(wire, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
   }
-  return begin(
-      request, link, wire, replies,
-      std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes)));
+  if (!guarded.empty() && removal && request.keys.size() == request.args().size() - 1) {
+    wire.clear();
+    std::vector<std::string_view> words{request.args()[0]};
+    for (const auto& use : request.keys) words.push_back(request.upstream_key(use));
+    guard::append_removal(wire, words, guarded);
+  } else if (!guarded.empty() && request.spec.verb != Verb::mset) {
+    std::string moves;
+    for (const auto& subject : guarded) guard::append_move(moves, subject->key);
+    before = static_cast<std::uint32_t>(guarded.size());
+    wire.insert(0, moves);
+  }
+  auto exchange =
+      std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes));
+  exchange->answered_at(before);
+  return begin(request, link, wire, before + replies, std::move(exchange));
 }
 
 Verdict Pipeline::expire(Request& request, Link link) {

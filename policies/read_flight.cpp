@@ -22,21 +22,20 @@ class Adoption final : public Exchange {
 }  // namespace
 
 void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
-                       bool claims) {
+                       Claims claims) {
   const auto link = core.lane(subject->db, subject->rule.get());
   auto flight = std::make_unique<ReadFlight>(subject, link, std::move(readers));
   auto* self = flight.get();
   std::string wire;
   std::uint32_t asked = 0;
-  if (claims) {
-    self->asking_ = std::make_unique<Asking>(core, core.tracks);
-    const auto time = core.learning.lease_time(subject->rule->settings->name);
-    asked = self->asking_->parts = fleet_lease::append_claim(
-        wire, subject->key, self->asking_->claim.token(), time, core.tracks);
+  if (claims != Claims::nothing) {
+    self->asking_ = std::make_unique<Asking>(core);
+    asked = self->asking_->ask(wire, *subject, claims == Claims::lease, core);
   }
   asked += self->check_.ask(wire, core);
   self->keeps_ = subject->rule->copies() && link.kind == Link::Kind::lane;
-  self->asks_tracking_ = (self->keeps_ || claims) && core.tracks;
+  const bool guards = subject->rule->guards() && link.kind == Link::Kind::lane;
+  self->asks_tracking_ = (self->keeps_ || self->asking_ || guards) && core.tracks;
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, {"GET", subject->key});
@@ -69,7 +68,7 @@ ReadFlight::~ReadFlight() = default;
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   const std::size_t claimed = asking_ ? asking_->parts : 0;
-  if (part < claimed) return asking_->claim.settle(part, reply);
+  if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
   if (part < check_.parts()) return check_.settle(part, reply, core);
   const bool answers_tracking = asks_tracking_ && part == check_.parts();

@@ -16,9 +16,9 @@ namespace pannier::policies {
 /// refreshed), then one reader gets nil and all others the value; or there is none, then one reader
 /// gets nil together with the lease to load it, and the others wait for its SET.
 ///
-/// Where the lease is the fleet's, whoever may need it reads once more, asking for it in the same
-/// breath: the value may have come since, and if another sidecar has the lease, upstream will tell
-/// of the end of its load from this read on.
+/// Where the lease or the guard is the fleet's, whoever finds nothing reads once more, asking for
+/// them in the same breath: the value may have come since, and if another sidecar has the lease,
+/// upstream will tell of the end of its load from this read on.
 class ReadFlight final : public Exchange {
  public:
   struct Reader {
@@ -28,10 +28,13 @@ class ReadFlight final : public Exchange {
     bool shared = false;  ///< Joined another one's read.
   };
 
-  /// Sends the read, with `claims` also for the fleet's lease. Others may join until a write of the
-  /// key is sent.
+  /// What is asked of the fleet with it: nothing, or what the key's guard must know before a client
+  /// is told that it is missing, or that and for its lease.
+  enum class Claims { nothing, guard, lease };
+
+  /// Sends the read. Others may join until a write of the key is sent.
   static void start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
-                    bool claims = false);
+                    Claims claims = Claims::nothing);
 
   /// Those who waited for a load look for themselves what became of the key.
   static void restart(const SubjectRef& subject, const std::vector<LeaseTable::Waiter>& waiters,
@@ -54,14 +57,20 @@ class ReadFlight final : public Exchange {
   void lease_moved() { lease_moved_ = true; }
 
  private:
-  struct Asking {  ///< For the fleet's lease.
-    Asking(Core& core, bool tracks) : claim(core.new_token(), tracks), open(core.claims) {
-      ++open;
-    }
+  /// What whoever may tell a client that the key is missing has to know of the fleet first.
+  struct Asking {
+    explicit Asking(Core& core) : open(core.claims) { ++open; }
     ~Asking() { --open; }
-    fleet_lease::Claim claim;
+    /// Appends the questions. \returns the number of replies.
+    std::uint32_t ask(std::string& wire, const Subject& subject, bool for_lease, Core& core);
+    void settle(std::size_t part, std::string_view reply);
+    bool lost() const { return claim && !claim->won(); }
+
     std::uint32_t& open;
-    std::uint32_t parts = 0;
+    std::optional<fleet_lease::Claim> claim;
+    std::string removals;                   ///< What we would write into the record of removals.
+    std::optional<std::string> generation;  ///< What it says.
+    std::uint32_t claim_parts = 0, parts = 0;
   };
   /// Makes the reply a copy, or sees to it that there is none.
   void keep(std::string_view value, bool error, bool null, Core& core);
@@ -85,6 +94,7 @@ class ReadFlight final : public Exchange {
   void follow(bool over_value, Core& core);
   /// Grants the lease to a reader. \returns false if it cannot be.
   bool elect(const Reader& reader, bool over_value, Core& core);
+  OpenMisses::Look look() const;
   /// The token of a lease that is granted now; the fleet's, if it was won.
   std::string take_token();
   /// The fleet's lease was won and is not needed.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/guard.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/refresh.hpp"
 #include "protocol/reply.hpp"
@@ -41,6 +42,29 @@ void ReadFlight::give_all(std::string_view value, Core& core) {
   }
 }
 
+std::uint32_t ReadFlight::Asking::ask(std::string& wire, const Subject& subject, bool for_lease,
+                                       Core& core) {
+  if (for_lease) {
+    claim.emplace(core.new_token(), core.tracks);
+    const auto time = core.learning.lease_time(subject.rule->settings->name);
+    claim_parts =
+        fleet_lease::append_claim(wire, subject.key, claim->token(), time, core.tracks);
+  }
+  parts = claim_parts;
+  if (guard::in_fleet(subject, core)) {
+    removals = core.new_token();
+    guard::append_creation(wire, subject.key, removals);
+    ++parts;
+  }
+  return parts;
+}
+
+void ReadFlight::Asking::settle(std::size_t part, std::string_view reply) {
+  if (part < claim_parts) return claim->settle(part, reply);
+  generation = guard::answer_of(reply);
+  if (generation->empty()) generation = removals;
+}
+
 bool ReadFlight::due(const Standing& standing, Core& core) {
   const auto& subject = check_.subject();
   const auto& tier = *subject.rule->tier;
@@ -64,8 +88,8 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   auto& counters = subject.counters();
   const bool is_stale = state == Standing::State::stale;
   const auto& key = subject.table_key;
-  if (asking_ && !asking_->claim.won() && !lease_moved_) follow(true, core);
-  const bool lost = asking_ && !asking_->claim.won();
+  if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
+  const bool lost = asking_ && asking_->lost();
   auto elected = readers_.end();
   if (!lost && !core.leases.held(key) && !core.throttle.holds(key, core.now)) {
     elected = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) {
@@ -89,14 +113,15 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
 }
 
 void ReadFlight::missing(Core& core) {
-  const auto& rule = *check_.subject().rule;
   if (readers_.empty()) return give_back(core);
-  if (!rule.leases() || core.leases.held(check_.subject().table_key)) {
+  if (core.leases.held(check_.subject().table_key)) {
     // Nobody is to be elected here.
   } else if (claim(readers_, core)) {
     return;
-  } else if (asking_ && !asking_->claim.won()) {
-    if (lease_moved_) return start(check_.subject_ref(), std::move(readers_), core, true);
+  } else if (asking_ && asking_->lost()) {
+    if (lease_moved_) {
+      return start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
+    }
     follow(false, core);
   }
   const auto readers = std::move(readers_);
@@ -106,21 +131,28 @@ void ReadFlight::missing(Core& core) {
 
 bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
   const auto& subject = check_.subject_ref();
-  if (asking_ || !core.needs_fleet(*subject) || link_.kind != Link::Kind::lane) return false;
-  if (!core.learning.worth_waiting(subject->rule->settings->name, subject->table_key, core.now)) {
-    return false;
-  }
-  start(subject, std::move(readers), core, true);
+  if (asking_ || link_.kind != Link::Kind::lane) return false;
+  const auto& name = subject->rule->settings->name;
+  const bool leases = core.needs_fleet(*subject) &&
+                      core.learning.worth_waiting(name, subject->table_key, core.now);
+  if (!leases && !guard::in_fleet(*subject, core)) return false;
+  start(subject, std::move(readers), core, leases ? Claims::lease : Claims::guard);
   return true;
 }
 
+OpenMisses::Look ReadFlight::look() const {
+  return {id_, asking_ ? asking_->generation : std::nullopt};
+}
+
 void ReadFlight::follow(bool over_value, Core& core) {
-  core.follow(check_.subject_ref(), asking_->claim.taken_for(), over_value);
+  core.follow(check_.subject_ref(), asking_->claim->taken_for(), over_value);
 }
 
 std::string ReadFlight::take_token() {
-  if (!asking_ || !asking_->claim.won()) return {};
-  return std::exchange(asking_, nullptr)->claim.token();
+  if (!asking_ || !asking_->claim || !asking_->claim->won()) return {};
+  const auto token = asking_->claim->token();
+  asking_->claim.reset();
+  return token;
 }
 
 bool ReadFlight::elect(const Reader& reader, bool over_value, Core& core) {
@@ -131,7 +163,7 @@ bool ReadFlight::elect(const Reader& reader, bool over_value, Core& core) {
 }
 
 void ReadFlight::give_back(Core& core) {
-  if (asking_ && asking_->claim.won()) {
+  if (asking_ && asking_->claim && asking_->claim->won()) {
     fleet_lease::release(core, check_.subject(), take_token());
   }
 }
@@ -142,7 +174,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   if (core.find(reader.ticket.client) == nullptr) return;
   if (!rule.leases()) return tell_missing(reader, core);
   if (!core.leases.held(subject.table_key)) {
-    if (asking_) {
+    if (asking_ && asking_->claim) {
       elect(reader, false, core);
     } else {
       core.offer_lease(check_.subject_ref(), reader.ticket.client);
@@ -161,7 +193,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
 }
 
 void ReadFlight::tell_missing(const Reader& reader, Core& core) {
-  core.count_miss(check_.subject(), check_.load_begins(), reader.since);
+  core.count_miss(check_.subject(), check_.load_begins(), reader.since, look());
   if (reader.counted) {
     core.reply_null(reader.ticket);
   } else {

@@ -45,6 +45,7 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
   for (const auto& rule : settings_.rules) {
     const auto& tier = settings_.tiers[rule.tier];
     rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
+    guards_ = guards_ || tier.guard != Guard::off;
     if (!rule.tags.empty()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
       Sown* at = &root;

@@ -51,6 +51,8 @@ class RuleSet {
   RuleSet& operator=(const RuleSet&) = delete;
 
   bool empty() const { return rules_.empty(); }
+  /// Whether any rule keeps stale values from being stored.
+  bool guards() const { return guards_; }
 
   /// The first rule that matches `key`; `match.rule` is null when there is none.
   void find(std::string_view key, Match& match) const;
@@ -85,6 +87,7 @@ class RuleSet {
   std::vector<Rule> rules_;
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
+  bool guards_ = false;
   milliseconds longest_life_{0};
   mutable std::vector<std::string_view> scratch_;
 };

@@ -66,13 +66,20 @@ std::optional<StoreRequest> parse_store(std::string_view name,
   return request;
 }
 
+std::size_t count_options(const StoreRequest& request) {
+  return (request.keep_ttl ? 1u : 2u) + (request.only_absent ? 1u : 0u) +
+         (request.only_present ? 1u : 0u) + (request.get ? 1u : 0u);
+}
+
 void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
                   ServerTime expiry) {
-  const std::size_t options = (request.keep_ttl ? 1u : 2u) + (request.only_absent ? 1u : 0u) +
-                              (request.only_present ? 1u : 0u) + (request.get ? 1u : 0u);
-  protocol::append_command(wire, 3 + options);
+  protocol::append_command(wire, 3 + count_options(request));
   protocol::append_bulk(wire, "SET");
   protocol::append_bulk(wire, subject.key);
+  append_value_and_options(wire, request, expiry);
+}
+
+void append_value_and_options(std::string& wire, const StoreRequest& request, ServerTime expiry) {
   protocol::append_bulk(wire, request.value);
   if (request.keep_ttl) {
     protocol::append_bulk(wire, "KEEPTTL");
@@ -144,11 +151,12 @@ void Store::keep(std::string_view value) {
 }
 
 void Store::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part > 0) return;
+  if (part != at_) return;
   answered_ = true;
   write_.end();
   protocol::ReplyReader reader(reply);
   const auto answer = reader.next();
+  if (guarded_ && answer.kind == '*') return refused(reader, core);
   const bool stores = taken(answer.error(), answer.null);
   if (stores) stored(core);
   if (!as_setnx_ || answer.error()) return core.reply_from(link_, ticket_, reply);
@@ -158,6 +166,17 @@ void Store::settle(std::size_t part, std::string_view reply, Core& core) {
 void Store::fail(std::string_view error, Core& core) {
   // The link may be lost between the reply and those behind it.
   if (!answered_) core.reply(ticket_, error);
+}
+
+void Store::refused(protocol::ReplyReader& reader, Core& core) {
+  ++subject_->counters().stale_sets_refused;
+  core.misses.removed(subject_->table_key, *guarded_);
+  core.touched(subject_->table_key);
+  reader.next();
+  const auto old = reader.skip();
+  const auto* client = core.find(ticket_.client);
+  if (!get_ || client == nullptr) return core.reply(ticket_, "+OK\r\n");
+  core.reply_from(link_, ticket_, old);
 }
 
 bool Store::taken(bool error, bool null) const {
@@ -193,10 +212,13 @@ void Store::stored(Core& core) {
 }
 
 void Write::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part > 0) return;
+  if (part != at_) return;
   answered_ = true;
   writes_.clear();
-  for (const auto& subject : subjects_) core.touched(subject->table_key);
+  for (const auto& subject : subjects_) {
+    core.removed(*subject, link_, true);
+    core.touched(subject->table_key);
+  }
   core.reply_from(link_, ticket_, reply);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policies/core.hpp"
+#include "protocol/reply.hpp"
 
 namespace pannier::policies {
 
@@ -27,6 +28,10 @@ std::optional<StoreRequest> parse_store(std::string_view lower_name,
 /// Appends `SET key value PXAT expiry [NX|XX] [GET]`, or KEEPTTL where that was asked for.
 void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
                   ServerTime expiry);
+
+/// How many options it has, and what stands behind its key.
+std::size_t count_options(const StoreRequest& request);
+void append_value_and_options(std::string& wire, const StoreRequest& request, ServerTime expiry);
 
 /// The same by the script store_now: for a value with tags whose generations are not known here.
 /// `life` counts from when it is carried out.
@@ -62,6 +67,10 @@ class Store final : public Exchange {
   void keep(std::string_view value);
   /// The load this SET ends began then.
   void ends_load(TimePoint began) { load_began_ = began; }
+  /// Which reply is its own; those before it say nothing.
+  void answered_at(std::size_t part) { at_ = part; }
+  /// It may come back refused, as guard::append_store says; `id` is the exchange's.
+  void guarded(ExchangeId id) { guarded_ = id; }
   /// SETNX answers 1 and 0 where SET NX answers OK and nil.
   void answer_as_setnx() { as_setnx_ = true; }
 
@@ -74,6 +83,7 @@ class Store final : public Exchange {
   /// Whether it may be what a lease waits for: SET NX never is (locks).
   bool fills() const { return !only_absent_; }
   void stored(Core& core);
+  void refused(protocol::ReplyReader& reader, Core& core);
 
   SubjectRef subject_;
   WriteUnderWay write_;
@@ -81,6 +91,8 @@ class Store final : public Exchange {
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
   bool as_setnx_ = false, answered_ = false;
+  std::optional<ExchangeId> guarded_;
+  std::size_t at_ = 0;
   ServerTime born_ = ServerTime::max();
   std::optional<std::string> kept_;  ///< As a bulk reply.
   std::optional<TimePoint> load_began_;
@@ -94,6 +106,8 @@ class Write final : public Exchange {
   Write(Link link, Ticket ticket, std::vector<SubjectRef> subjects,
         std::vector<WriteUnderWay> writes)
       : link_(link), ticket_(ticket), subjects_(std::move(subjects)), writes_(std::move(writes)) {}
+  /// As in Store.
+  void answered_at(std::size_t part) { at_ = part; }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -103,6 +117,7 @@ class Write final : public Exchange {
   Ticket ticket_;
   std::vector<SubjectRef> subjects_;
   std::vector<WriteUnderWay> writes_;
+  std::size_t at_ = 0;
   bool answered_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "policies/transaction.hpp"
 
 #include "policies/core.hpp"
+#include "policies/guard.hpp"
 #include "policies/store.hpp"
 #include "protocol/reply.hpp"
 
@@ -25,8 +26,7 @@ class Execution final : public Exchange {
     const bool ran = !result.null && !result.error();
     outcome_.writes.clear();
     if (ran) {
-      for (const auto& [subject, needs_expiry] : outcome_.written)
-        finish(*subject, needs_expiry, core);
+      for (const auto& written : outcome_.written) finish(written, core);
     }
     moved(ran, core);
     if (ran && !outcome_.answers.empty()) return core.reply(ticket_, with_answers(reply));
@@ -38,13 +38,25 @@ class Execution final : public Exchange {
   }
 
  private:
-  static void finish(const Subject& subject, bool needs_expiry, Core& core) {
+  static void finish(const WrittenKey& written, Core& core) {
+    const auto& subject = *written.subject;
     const auto lane = core.lane(subject.db, subject.rule.get());
-    const auto miss = core.misses.take(subject.table_key, core.now);
+    const auto miss =
+        written.fills ? core.misses.take(subject.table_key, core.now) : std::nullopt;
     std::string wire;
     std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
-    if (needs_expiry) {
+    if (written.needs_expiry) {
       append_expiry(wire, subject, core, miss ? std::optional(miss->at) : std::nullopt);
+      ++replies;
+      // What was rewritten was compared where it stood.
+      if (const auto expected = guard::expected(subject, miss, core)) {
+        guard::append_check(wire, subject.key, *expected);
+        ++replies;
+      }
+    }
+    if (!miss) core.removed(subject, {Link::Kind::own, 0, 0}, true);
+    if (!miss && guard::in_fleet(subject, core)) {
+      guard::append_move(wire, subject.key);
       ++replies;
     }
     if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());

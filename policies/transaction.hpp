@@ -15,8 +15,13 @@
 
 namespace pannier::policies {
 
-/// Keys under rules that a command writes; true: the key needs an expiry afterwards.
-using Written = std::vector<std::pair<SubjectRef, bool>>;
+/// Keys under rules that a command writes.
+struct WrittenKey {
+  SubjectRef subject;
+  bool needs_expiry;  ///< Afterwards.
+  bool fills;         ///< It is what a miss may have been followed by.
+};
+using Written = std::vector<WrittenKey>;
 
 /// What is remembered of an open MULTI; the commands themselves are queued by upstream.
 struct Transaction {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/guard.hpp"
 #include "policies/refresh.hpp"
 #include "protocol/reply.hpp"
 
@@ -73,13 +74,19 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
   core.learn_generation(link.db, tag, at, TagGenerations::Source::other);
 }
 
-std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
+std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, bool asks_removals) {
   tracked_ = link_.kind == Link::Kind::lane || link_.kind == Link::Kind::memory;
   asks_generations_ =
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
   parts_ = 2;
   newest_before_ = core.newest(*subject_).at;
   knew_generation_ = newest_before_.has_value();  // Upstream may have lost it since.
+  const bool is_lane = link_.kind == Link::Kind::lane;
+  asks_removals_ = asks_removals && is_lane && guard::in_fleet(*subject_, core);
+  if (asks_removals_) {
+    guard::append_question(wire, subject_->key);
+    ++parts_;
+  }
   if (asks_generations_) {
     protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
     protocol::append_command(wire, subject_->tags.size() + 1);
@@ -93,6 +100,10 @@ std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core) {
 }
 
 void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (asks_removals_) {
+    if (part == 0) removals_ = guard::answer_of(reply);
+    if (part-- == 0) return;
+  }
   const std::size_t step = part + (asks_generations_ ? 0 : 2);
   if (step == 1) learn_generations(reply, core);
   if (step == 2) asked_at_ = core.learn_time(reply).value_or(core.server_floor());

@@ -12,17 +12,19 @@ namespace pannier::policies {
 
 /// The part of a conversation that finds out whether what upstream holds under a key is valid:
 ///
-///     [CLIENT CACHING YES, MGET pn:g:<tag>...]  TIME  PEXPIRETIME key
+///     [GET pn:d:<key>]  [CLIENT CACHING YES, MGET pn:g:<tag>...]  TIME  PEXPIRETIME key
 ///
 /// followed by whatever looks at the value. The generations are asked for only when they are not
 /// known for sure; over the lane they are tracked from then on. The expiry comes before the value:
-/// where a writer gets in between, the new value looks older than it is, never the other way round.
+/// where a writer gets in between, the new value looks older than it is, never the other way
+/// round. The first is the record of the key's removals, where the fleet guards it.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
 
-  /// Appends its commands to `wire`. \returns how many they are.
-  std::uint32_t ask(std::string& wire, const Core& core);
+  /// Appends its commands to `wire`, with the first if the reply may be a miss under a guard.
+  /// \returns how many they are.
+  std::uint32_t ask(std::string& wire, const Core& core, bool asks_removals = false);
 
   /// Takes reply number `part`, which must be one of its own.
   void settle(std::size_t part, std::string_view reply, Core& core);
@@ -41,6 +43,8 @@ class ValidityCheck {
   /// When a load that this check caused begins: at the question, and after every invalidation that
   /// was carried out before it, even one of the same millisecond.
   ServerTime load_begins() const;
+  /// What a miss that this check found remembers.
+  OpenMisses::Look look_of(std::uint64_t exchange) const { return {exchange, removals_}; }
   bool absent() const { return expiretime_ == -2; }
 
  private:
@@ -51,7 +55,8 @@ class ValidityCheck {
   SubjectRef subject_;
   Link link_;
   std::uint32_t parts_ = 0;
-  bool asks_generations_ = false, tracked_ = false;
+  bool asks_generations_ = false, tracked_ = false, asks_removals_ = false;
+  std::optional<std::string> removals_;  ///< What their record said.
   std::vector<std::string> missing_;  ///< Tags without a generation upstream.
   bool had_generation_ = false, knew_generation_ = false;
   std::int64_t expiretime_ = -2;

@@ -26,9 +26,13 @@ inline constexpr SimulatedKey simulated_keys[] = {
     {"tag:1", SimulatedKey::Kind::tagged},   {"tag:2", SimulatedKey::Kind::tagged},
     {"free:1", SimulatedKey::Kind::tagged},  {"soft:1", SimulatedKey::Kind::tagged},
     {"ver:1", SimulatedKey::Kind::version},  {"ver:2", SimulatedKey::Kind::version},
+    {"guard:1", SimulatedKey::Kind::tagged}, {"guard:2", SimulatedKey::Kind::tagged},
     {"kept:1", SimulatedKey::Kind::memory},  {"count:1", SimulatedKey::Kind::count},
     {"sum:1", SimulatedKey::Kind::count},
 };
+
+/// Removing one of these is how its source's change is told: what was loaded before is not stored.
+inline bool is_guarded(std::string_view key) { return key.starts_with("guard:"); }
 
 inline const SimulatedKey* find_simulated(std::string_view name) {
   for (const auto& key : simulated_keys) {

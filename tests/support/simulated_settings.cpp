@@ -51,6 +51,8 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   rule(settings, "ver:*").version.mode = policies::VersionMode::transparent;
   tier(settings, "kept", milliseconds(60'000), coalesces).on_down = policies::OnDown::memory;
   rule(settings, "kept:*");
+  tier(settings, "guard", milliseconds(20'000), coalesces).guard = policies::Guard::fleet;
+  rule(settings, "guard:*");
   tier(settings, "count", milliseconds(3'600'000), false);
   rule(settings, "count:*");
   if (variant < 4) return settings;

@@ -99,6 +99,7 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
     return;
   }
   if (view.error() || (name == "EXEC" && view.null)) return;
+  if (!request.invalidates.empty() && name != "PANNIER") invalidated(person, request, 0);
   if (name == "PANNIER") {
     return invalidated(person, request, static_cast<std::uint64_t>(view.number));
   }
@@ -188,7 +189,7 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
 void Simulation::invalidated(Person& person, const Request& request, std::uint64_t version) {
   const bool is_bump = request.words[1] == "BUMP";
   const auto bumped = is_bump ? version : 0;
-  const bool everywhere = is_bump || request.words[1] == "TAG";
+  const bool everywhere = request.words[0] != "PANNIER" || is_bump || request.words[1] == "TAG";
   for (std::size_t i = 0; i < sidecars_.size(); ++i) {
     // What happens without an upstream is nobody else's business.
     if (i != person.at && (!everywhere || is_absent_)) continue;

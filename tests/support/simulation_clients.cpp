@@ -169,10 +169,11 @@ void Simulation::describe(Person& person, Request& request) {
   }
   for (const auto& key : request.removes) {
     request.sizes[{person.db, key}] = history_.changes({person.db, key});
+    if (is_guarded(key)) request.invalidates[{person.db, key}] = ++source_[{person.db, key}];
   }
   if (name != "PANNIER" || words[1] == "BUMP") return;
   for (const auto& key : simulated_keys) {
-    if (key.kind != Kind::tagged) continue;
+    if (key.kind != Kind::tagged || is_guarded(key.name)) continue;
     const std::string key_name(key.name);
     const bool hit = words[1] == "PATTERN"
                          ? key_name.starts_with(words[2] == "tag:*" ? "tag:" : "soft:")
