@@ -72,8 +72,8 @@ inline constexpr std::string_view hold_lease =
     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
 
 /// Stores a value if the record of its key's removals says what it said when the key was missed;
-/// else removes the key and changes the record. KEYS[1] the key, KEYS[2] the record, ARGV[1] what it
-/// must say, ARGV[2] how long it lives, ARGV[3] 1: answer a refusal as if it had been stored,
+/// else removes the key and changes the record. KEYS[1] the key, KEYS[2] the record, ARGV[1] what
+/// it must say, ARGV[2] how long it lives, ARGV[3] 1: answer a refusal as if it had been stored,
 /// ARGV[4...] the value and options of SET.
 inline constexpr std::string_view guarded_store =
     "local record = redis.call('GET', KEYS[2]) or '' "
