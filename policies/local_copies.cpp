@@ -90,10 +90,12 @@ void LocalCopies::end_write(std::string_view key) {
   cache_.erase_everywhere(key);
 }
 
-void LocalCopies::pushed(std::string_view key) {
-  if (has(Bug::no_push)) return;
+std::size_t LocalCopies::pushed(std::string_view key) {
+  if (has(Bug::no_push)) return 0;
   ++slot(key).epoch;
+  const auto before = cache_.size();
   cache_.erase_everywhere(key);
+  return before - cache_.size();
 }
 
 }  // namespace pannier::policies

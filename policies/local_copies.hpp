@@ -76,8 +76,8 @@ class LocalCopies {
   /// It was answered, or will not be: what is kept for the key is wrong.
   void end_write(std::string_view key);
 
-  /// Upstream said that the key changed, in some database.
-  void pushed(std::string_view key);
+  /// Upstream said that the key changed, in some database. \returns how many copies that ended.
+  std::size_t pushed(std::string_view key);
   /// What is kept for the key is no use any more.
   void erase(std::uint32_t db, std::string_view key) { cache_.erase(db, key); }
   /// Everything may have changed.
@@ -89,6 +89,9 @@ class LocalCopies {
   /// Removes some of what is over, and changes the bound.
   void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
   void resize(std::size_t max_bytes) { cache_.resize(max_bytes); }
+  std::size_t size() const { return cache_.size(); }    ///< Keys, outdated ones included.
+  std::size_t bytes() const { return cache_.bytes(); }  ///< With all overhead.
+  std::uint64_t evictions() const { return cache_.evictions(); }
 
  private:
   static constexpr std::size_t slots = 16'384;  ///< Of keys that share one a fill may be missed.

@@ -18,6 +18,7 @@ struct ServerInfo {
   std::string version = "7.0.0";
   std::uint32_t databases = 16;
   bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
+  std::string untracked_because;  ///< Upstream's words if it is not.
 };
 
 /// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.

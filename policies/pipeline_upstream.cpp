@@ -196,7 +196,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
     } else if (key.starts_with(KeyVersions::key_prefix)) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else {
-      core_.copies.pushed(key);
+      core_.book.local_dropped += core_.copies.pushed(key);
       if (core_.leases.empty() && core_.claims == 0) continue;
       const auto is_lease = key.starts_with(fleet_lease::key_prefix);
       const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;

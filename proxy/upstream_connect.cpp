@@ -157,7 +157,7 @@ void Upstream::settle_handshake(std::string_view reply) {
     }
     if (step == Step::tracking) {
       server_info_.tracks = false;
-      log::warning("upstream_without_tracking", {{"error", std::string(head.text)}});
+      server_info_.untracked_because = head.text;
     }
   } else if (step == Step::hello) {
     for (std::int64_t i = 0; i + 1 < head.number; i += 2) {
