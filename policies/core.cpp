@@ -183,6 +183,21 @@ milliseconds Core::longest_life() const {
   return longest;
 }
 
+bool Core::may_tell_absent(const Subject& subject) const {
+  return !lacks_generation(subject) && !needs_fleet(subject) &&
+         (leases.empty() || !leases.held(subject.table_key));
+}
+
+void Core::tell_absent(const SubjectRef& subject, ClientId client, TimePoint since) {
+  ++subject->counters().local_misses;
+  if (subject->rule->leases()) offer_lease(subject, client);
+  count_miss(*subject, born_now(*subject), since);
+}
+
+bool Core::keeps_copies(const Rule& rule, Link link) const {
+  return rule.copies() && link.kind == Link::Kind::lane;
+}
+
 WriteUnderWay Core::begin_write(const Subject& subject) {
   close_flight(subject.table_key);
   return {copies, subject.key};

@@ -105,6 +105,13 @@ class Core {
   std::string new_token() { return name + ":" + std::to_string(next_token++); }
   /// A client is told that the key is missing, as it was at server time `at`.
   void count_miss(const Subject& subject, ServerTime at, TimePoint since);
+  /// Whether one can be told so by a local copy: what a load begins with is known only with the
+  /// generations, and whose load it is, the lease says.
+  bool may_tell_absent(const Subject& subject) const;
+  /// Whoever asks then loads it, if loads of this rule are worth waiting for.
+  void tell_absent(const SubjectRef& subject, ClientId client, TimePoint since);
+  /// Whether what `link` says of a key under this rule may become a local copy.
+  bool keeps_copies(const Rule& rule, Link link) const;
   /// The key was changed or removed by a command seen here: reads under way are not shared any
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);
@@ -133,8 +140,8 @@ class Core {
   UpstreamState upstream = UpstreamState::connecting;
   bool reconnecting = false;  ///< It was lost just now, and the first attempt to reconnect goes on.
   std::string down_error;     ///< The whole error reply for commands while upstream is away.
-  std::uint32_t databases = 16;          ///< How many upstream has.
-  bool tracks = true;                    ///< Whether upstream pushes invalidations.
+  std::uint32_t databases = 16;  ///< How many upstream has.
+  bool tracks = true;            ///< Whether upstream pushes invalidations.
   /// What keeps local copies right, as reports show it: `push` (upstream tells of every change), or
   /// `ttl` (it refuses to, and a copy is believed for max_lag).
   std::string_view coherence() const { return tracks ? "push" : "ttl"; }

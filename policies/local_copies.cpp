@@ -82,6 +82,10 @@ std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string
   return Copy{copy->reply, copy->stamp + base_};
 }
 
+bool LocalCopies::unchanged(std::string_view key, const View& since) const {
+  return slot(key).epoch == since.epoch && since.stamp >= since_;
+}
+
 void LocalCopies::end_write(std::string_view key) {
   auto& at = slot(key);
   --at.pending;

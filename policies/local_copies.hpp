@@ -71,6 +71,9 @@ class LocalCopies {
   std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
                            TimePoint now);
 
+  /// Whether nothing was heard of the key since then: no push, no write, no other value.
+  bool unchanged(std::string_view key, const View& since) const;
+
   // Writes.
   void begin_write(std::string_view key) { ++slot(key).pending; }
   /// It was answered, or will not be: what is kept for the key is wrong.

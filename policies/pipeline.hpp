@@ -161,6 +161,7 @@ class Pipeline {
 
   // pipeline_copies.cpp: reads answered from local copies.
   std::optional<Verdict> answer_copy(Request& request);
+  /// Of an MGET; what it finds where it does not find all is left in `copied_`.
   std::optional<Verdict> answer_copies(Request& request);
   /// Upstream is known to have nothing there: whoever asks loads it.
   std::optional<Verdict> answer_absent(Request& request);
@@ -205,8 +206,26 @@ class Pipeline {
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;
 
+  /// What local copies say of the keys of an MGET.
+  struct Copied {
+    std::string replies;             ///< One behind the other.
+    std::vector<std::size_t> begin;  ///< Of each key's, which is empty where it must be asked.
+    std::size_t found = 0;
+
+    void clear() {
+      replies.clear();
+      begin.clear();
+      found = 0;
+    }
+    std::string_view of(std::size_t key) const {
+      const auto end = key + 1 < begin.size() ? begin[key + 1] : replies.size();
+      return std::string_view(replies).substr(begin[key], end - begin[key]);
+    }
+  };
+
   Core core_;
   CommandPolicy policy_;
+  Copied copied_;              ///< By the MGET that is being decided.
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;

@@ -35,7 +35,7 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
         wire, subject->key, self->asking_->claim.token(), time, core.tracks);
   }
   asked += self->check_.ask(wire, core);
-  self->keeps_ = subject->rule->copies() && link.kind == Link::Kind::lane;
+  self->keeps_ = core.keeps_copies(*subject->rule, link);
   self->asks_tracking_ = (self->keeps_ || claims) && core.tracks;
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
@@ -120,7 +120,7 @@ void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core)
   const auto& subject = check_.subject();
   TimePoint until{};
   if (null) {
-    until = view_.sent + subject.rule->tier->negative;
+    until = negative_deadline(subject, view_, core);
   } else if (!error) {
     until = copy_deadline(check_, view_, core);
   }

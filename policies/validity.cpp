@@ -167,6 +167,13 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   return {};
 }
 
+TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
+                            const Core& core) {
+  milliseconds time = subject.rule->tier->negative;
+  if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
+  return sent.sent + time;
+}
+
 Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {
   const auto& subject = *subject_;
   const bool none_known = asks_generations_ && !had_generation_ && !knew_generation_;

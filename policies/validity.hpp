@@ -64,6 +64,10 @@ class ValidityCheck {
 TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
                         const Core& core);
 
+/// The same for the knowledge that there is nothing.
+TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
+                            const Core& core);
+
 /// Creates the generation of a tag as of `at`, unless upstream has one by now.
 void create_generation(Core& core, Link link, const std::string& tag, ServerTime at);
 
