@@ -195,7 +195,7 @@ void Core::tell_absent(const SubjectRef& subject, ClientId client, TimePoint sin
 }
 
 bool Core::keeps_copies(const Rule& rule, Link link) const {
-  return rule.copies() && link.kind == Link::Kind::lane;
+  return rule.copies() && link.kind == Link::Kind::lane && !is_replica;
 }
 
 WriteUnderWay Core::begin_write(const Subject& subject) {

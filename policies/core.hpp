@@ -142,9 +142,14 @@ class Core {
   std::string down_error;     ///< The whole error reply for commands while upstream is away.
   std::uint32_t databases = 16;  ///< How many upstream has.
   bool tracks = true;            ///< Whether upstream pushes invalidations.
-  /// What keeps local copies right, as reports show it: `push` (upstream tells of every change), or
-  /// `ttl` (it refuses to, and a copy is believed for max_lag).
-  std::string_view coherence() const { return tracks ? "push" : "ttl"; }
+  /// What keeps local copies right, as reports show it: `push` (upstream tells of every change),
+  /// `ttl` (it refuses to, and a copy is believed for max_lag), or `off` (there are none).
+  std::string_view coherence() const {
+    if (is_replica) return "off";
+    return tracks ? "push" : "ttl";
+  }
+  /// It follows another Redis, from which it may be cut off without knowing: no copies are kept.
+  bool is_replica = false;
   std::string server_version = "7.0.0";  ///< Upstream's.
   bool server_at_least(int major, int minor) const;
   ServerTime server_seen{};

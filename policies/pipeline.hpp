@@ -19,6 +19,7 @@ struct ServerInfo {
   std::uint32_t databases = 16;
   bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
   std::string untracked_because;  ///< Upstream's words if it is not.
+  bool is_replica = false;
 };
 
 /// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.
@@ -203,6 +204,7 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void look_again();
+  void check_role();
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;
 
@@ -229,7 +231,7 @@ class Pipeline {
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
-  TimePoint last_heartbeat_{}, last_distrust_{};
+  TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
   std::map<std::string, std::uint64_t> sweeps_due_;         ///< Versions bumped here, by name.
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };

@@ -71,7 +71,8 @@ bool derive(const Request& request, std::string_view copy, std::string& out) {
 }  // namespace
 
 bool Pipeline::may_use_copies(Client& client, const Rule& rule) {
-  if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal) {
+  if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal ||
+      core_.is_replica) {
     return false;
   }
   if (client.open == 0) {

@@ -37,6 +37,14 @@ class Renewal final : public Exchange {
   void fail(std::string_view, Core&) override {}
 };
 
+/// How long a copy lives of which its tier says `asked`.
+milliseconds longest_time(milliseconds asked, const LocalCopies::View& sent, const Core& core) {
+  const auto& settings = core.rules->settings();
+  const auto most = std::min(asked, settings.local.max_ttl);
+  // Without pushes a copy is as old as it may be when it was kept that long.
+  return sent.tracked ? most : std::min(most, settings.upstream.max_lag);
+}
+
 void renew_if_due(Core& core, Link link, const std::string& tag) {
   const auto* known = core.generations.find(link.db, tag);
   if (known == nullptr || core.now - known->renewed < core.generation_life() / 4) return;
@@ -149,9 +157,7 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   const auto& tier = *subject.rule->tier;
   const auto standing = check.look(core);
   const auto window = subject.life.total - subject.life.fresh;
-  auto time = tier.local.ttl;
-  // Without pushes a copy is as old as it may be when it was kept that long.
-  if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
+  auto time = longest_time(tier.local.ttl, sent, core);
   switch (standing.state) {
     case Standing::State::fresh:
       time = std::min({time, standing.remaining - window, until_due(core, subject, standing)});
@@ -169,9 +175,7 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
 
 TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
                             const Core& core) {
-  milliseconds time = subject.rule->tier->negative;
-  if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
-  return sent.sent + time;
+  return sent.sent + longest_time(subject.rule->tier->negative, sent, core);
 }
 
 Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {

@@ -44,7 +44,7 @@ std::string AdminRoutes::metrics() const {
   gauges.local_bytes = core.copies.bytes();
   gauges.local_keys = core.copies.size();
   gauges.local_evictions = core.copies.evictions();
-  gauges.tracks = core.tracks;
+  gauges.coherence = core.coherence();
   gauges.admin_requests = requests_;
   gauges.admin_refused = refused_;
   read_process(gauges);

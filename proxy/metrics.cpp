@@ -180,11 +180,12 @@ void add_gauges(Families& families, const Gauges& gauges) {
               "Local copies removed because local.max_bytes was reached.", gauges.local_evictions);
   auto& coherence =
       add_family(families, "pannier_local_coherence",
-                 "1 for what keeps local copies right: Redis's pushes, or their TTL alone where "
-                 "Redis refuses tracking.",
+                 "1 for what keeps local copies right: Redis's pushes; their TTL alone, where it "
+                 "refuses tracking; off, where it is a replica.",
                  MetricType::Gauge);
-  add_value(coherence, {{"by", "push"}}, gauges.tracks);
-  add_value(coherence, {{"by", "ttl"}}, !gauges.tracks);
+  for (const char* by : {"push", "ttl", "off"}) {
+    add_value(coherence, {{"by", by}}, gauges.coherence == by);
+  }
   add_gauge(families, "process_resident_memory_bytes", "Resident memory of the process.",
             gauges.resident_bytes);
   add_gauge(families, "process_open_fds", "Open file descriptors of the process.", gauges.open_fds);

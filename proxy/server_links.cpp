@@ -122,6 +122,9 @@ void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
                   {"error", info.untracked_because},
                   {"text", "local copies are believed for upstream.max_lag, not until a change"}});
   }
+  if (info.is_replica && !pipeline_.core().is_replica) {
+    log::warning("upstream_is_replica", {{"text", "no local copies are kept of what it says"}});
+  }
   pipeline_.gain_upstream(info, turn_.now);
   if (!settings_.rules.empty() && !pipeline_.core().server_at_least(7, 0)) {
     log::warning("upstream_too_old", {{"redis_version", info.version},

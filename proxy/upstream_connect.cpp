@@ -165,6 +165,7 @@ void Upstream::settle_handshake(std::string_view reply) {
       const auto value = protocol::ReplyReader(reader.skip()).next();
       if (name == "version") server_info_.version = value.text;
       if (name == "id") id_ = value.number;
+      if (name == "role") server_info_.is_replica = value.text != "master";
       // Its MOVED would reach clients that do not know what to do with it.
       if (name == "mode" && value.text == "cluster") {
         return fail("a node of a Redis Cluster, which is not supported yet");
