@@ -62,9 +62,12 @@ bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& vi
   auto& at = slot(key);
   const bool unwritten = view.quiet && at.pending == 0 && at.epoch == view.epoch;
   const bool undisturbed = (unwritten || has(Bug::no_epoch)) && view.stamp >= since_;
-  ++at.epoch;
-  // Other replies of the same key may stay beside it where a push would have removed them.
-  if (!view.tracked) cache_.erase(db, key);
+  // Where pushes come, other replies of the key may stay beside it, and those that are under way
+  // may become copies, too: a lane answers in order, and of what changed between them it tells.
+  if (!view.tracked) {
+    ++at.epoch;
+    cache_.erase(db, key);
+  }
   if (undisturbed && deadline > now && !reply.starts_with('|')) {
     if (cache_.store(db, key, question, reply, static_cast<std::uint32_t>(stamp_ - base_), deadline,
                      now)) {

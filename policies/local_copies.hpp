@@ -102,7 +102,7 @@ class LocalCopies {
   static constexpr std::size_t sweep_share = 3'000, sweep_least = 20;
 
   struct Slot {
-    std::uint32_t epoch = 0;    ///< Changes with every reply about a key.
+    std::uint32_t epoch = 0;    ///< Changes with whatever says that copies of its keys are wrong.
     std::uint32_t pending = 0;  ///< Writes under way.
   };
   struct Lane {
