@@ -116,7 +116,7 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
 }
 
 void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core) {
-  if (!keeps_) return;
+  if (!keeps_ || (error && view_.tracked)) return;  // Of what is kept an error says nothing.
   const auto& subject = check_.subject();
   TimePoint until{};
   if (null) {
