@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "policies/fleet_lease.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -107,7 +108,7 @@ bool MultiRead::ask_all(Client& client, Core& core) {
   const auto is_as_it_was = [&](const Known& known) {
     return core.copies.unchanged(known.subject->key, known.view);
   };
-  if (std::all_of(known_.begin(), known_.end(), is_as_it_was)) return false;
+  if (std::all_of(known_.begin(), known_.end(), is_as_it_was) || has(Bug::mget_torn)) return false;
   if (client.open > 1 || client.fence_due) return false;
   Asked asked{whole_, {}, {}, {}};
   for (const auto& part : parts_) asked.ruled.emplace_back(part.place, part.check.subject_ref());

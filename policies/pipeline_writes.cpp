@@ -6,6 +6,7 @@
 #include "policies/fleet_lease.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -118,9 +119,10 @@ Verdict Pipeline::write(Request& request, Link link) {
     }
     subjects.push_back(std::move(subject));
   }
-  return begin(
-      request, link, wire, replies,
-      std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes)));
+  auto exchange =
+      std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes));
+  if (has(Bug::retry_incr)) exchange->wire(request.wire(wire_));
+  return begin(request, link, wire, replies, std::move(exchange));
 }
 
 Verdict Pipeline::expire(Request& request, Link link) {

@@ -36,7 +36,7 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
   }
   asked += self->check_.ask(wire, core);
   self->keeps_ = core.keeps_copies(*subject->rule, link);
-  self->asks_tracking_ = (self->keeps_ || claims) && core.tracks;
+  self->asks_tracking_ = (self->keeps_ || claims) && core.tracks && !has(Bug::fill_untracked);
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, {"GET", subject->key});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/refresh.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -157,15 +158,16 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   const auto& tier = *subject.rule->tier;
   const auto standing = check.look(core);
   const auto window = subject.life.total - subject.life.fresh;
-  auto time = longest_time(tier.local.ttl, sent, core);
+  const auto time = longest_time(tier.local.ttl, sent, core);
+  const auto from = has(Bug::ttl_from_reply) ? core.now : sent.sent;
   switch (standing.state) {
     case Standing::State::fresh:
-      time = std::min({time, standing.remaining - window, until_due(core, subject, standing)});
-      return sent.sent + time;
+      return from +
+             std::min({time, standing.remaining - window, until_due(core, subject, standing)});
     case Standing::State::foreign:
       // What is adopted changes at once, and one with another expiry is not to be told from that.
       if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};
-      return sent.sent + std::min(time, subject.life.fresh);
+      return from + std::min(time, subject.life.fresh);
     case Standing::State::stale:
     case Standing::State::invalid:
       break;

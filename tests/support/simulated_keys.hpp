@@ -30,6 +30,9 @@ inline constexpr SimulatedKey simulated_keys[] = {
     {"sum:1", SimulatedKey::Kind::count},
 };
 
+/// What clients must say where they are asked who they are.
+inline constexpr const char* password = "secret";
+
 inline const SimulatedKey* find_simulated(std::string_view name) {
   for (const auto& key : simulated_keys) {
     if (key.name == name) return &key;
