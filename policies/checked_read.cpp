@@ -76,8 +76,9 @@ void CheckedRead::conclude(std::string_view reply, Core& core) {
 
 void CheckedRead::keep(std::string_view reply, Core& core) {
   const auto& check = parts_.front().check;
-  const bool error = reply.starts_with('-') || reply.starts_with('!');
-  const auto until = error ? TimePoint{} : copy_deadline(check, view_, core);
+  // Of what is kept an error says nothing.
+  if (reply.starts_with('-') || reply.starts_with('!')) return;
+  const auto until = copy_deadline(check, view_, core);
   core.copies.replace(check.subject().db, check.subject().key, view_, *asked_.question, reply,
                       until, core.now);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/guard.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
@@ -181,6 +182,21 @@ milliseconds Core::longest_life() const {
   for (const auto& tier : rules->settings().tiers)
     longest = std::max(longest, tier.ttl + tier.stale);
   return longest;
+}
+
+bool Core::may_tell_absent(const Subject& subject) const {
+  return !lacks_generation(subject) && !needs_fleet(subject) && !guard::in_fleet(subject, *this) &&
+         (leases.empty() || !leases.held(subject.table_key));
+}
+
+void Core::tell_absent(const SubjectRef& subject, ClientId client, TimePoint since) {
+  ++subject->counters().local_misses;
+  if (subject->rule->leases()) offer_lease(subject, client);
+  count_miss(*subject, born_now(*subject), since);
+}
+
+bool Core::keeps_copies(const Rule& rule, Link link) const {
+  return rule.copies() && link.kind == Link::Kind::lane && !is_replica;
 }
 
 WriteUnderWay Core::begin_write(const Subject& subject) {

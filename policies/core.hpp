@@ -109,6 +109,13 @@ class Core {
   /// A command that removes the key, or makes something else of it, goes over `link` next, or has
   /// been answered (`by_now`).
   void removed(const Subject& subject, Link link, bool by_now);
+  /// Whether one can be told so by a local copy: what a load begins with is known only with the
+  /// generations, and whose load it is, the lease says.
+  bool may_tell_absent(const Subject& subject) const;
+  /// Whoever asks then loads it, if loads of this rule are worth waiting for.
+  void tell_absent(const SubjectRef& subject, ClientId client, TimePoint since);
+  /// Whether what `link` says of a key under this rule may become a local copy.
+  bool keeps_copies(const Rule& rule, Link link) const;
   /// The key was changed or removed by a command seen here: reads under way are not shared any
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);
@@ -137,8 +144,16 @@ class Core {
   UpstreamState upstream = UpstreamState::connecting;
   bool reconnecting = false;  ///< It was lost just now, and the first attempt to reconnect goes on.
   std::string down_error;     ///< The whole error reply for commands while upstream is away.
-  std::uint32_t databases = 16;          ///< How many upstream has.
-  bool tracks = true;                    ///< Whether upstream pushes invalidations.
+  std::uint32_t databases = 16;  ///< How many upstream has.
+  bool tracks = true;            ///< Whether upstream pushes invalidations.
+  /// What keeps local copies right, as reports show it: `push` (upstream tells of every change),
+  /// `ttl` (it refuses to, and a copy is believed for max_lag), or `off` (there are none).
+  std::string_view coherence() const {
+    if (is_replica) return "off";
+    return tracks ? "push" : "ttl";
+  }
+  /// It follows another Redis, from which it may be cut off without knowing: no copies are kept.
+  bool is_replica = false;
   std::string server_version = "7.0.0";  ///< Upstream's.
   bool server_at_least(int major, int minor) const;
   ServerTime server_seen{};

@@ -62,9 +62,12 @@ bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& vi
   auto& at = slot(key);
   const bool unwritten = view.quiet && at.pending == 0 && at.epoch == view.epoch;
   const bool undisturbed = (unwritten || has(Bug::no_epoch)) && view.stamp >= since_;
-  ++at.epoch;
-  // Other replies of the same key may stay beside it where a push would have removed them.
-  if (!view.tracked) cache_.erase(db, key);
+  // Where pushes come, other replies of the key may stay beside it, and those that are under way
+  // may become copies, too: a lane answers in order, and of what changed between them it tells.
+  if (!view.tracked) {
+    ++at.epoch;
+    cache_.erase(db, key);
+  }
   if (undisturbed && deadline > now && !reply.starts_with('|')) {
     if (cache_.store(db, key, question, reply, static_cast<std::uint32_t>(stamp_ - base_), deadline,
                      now)) {
@@ -82,6 +85,10 @@ std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string
   return Copy{copy->reply, copy->stamp + base_};
 }
 
+bool LocalCopies::unchanged(std::string_view key, const View& since) const {
+  return slot(key).epoch == since.epoch && since.stamp >= since_;
+}
+
 void LocalCopies::end_write(std::string_view key) {
   auto& at = slot(key);
   --at.pending;
@@ -90,10 +97,12 @@ void LocalCopies::end_write(std::string_view key) {
   cache_.erase_everywhere(key);
 }
 
-void LocalCopies::pushed(std::string_view key) {
-  if (has(Bug::no_push)) return;
+std::size_t LocalCopies::pushed(std::string_view key) {
+  if (has(Bug::no_push)) return 0;
   ++slot(key).epoch;
+  const auto before = cache_.size();
   cache_.erase_everywhere(key);
+  return before - cache_.size();
 }
 
 }  // namespace pannier::policies

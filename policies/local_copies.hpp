@@ -71,13 +71,16 @@ class LocalCopies {
   std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
                            TimePoint now);
 
+  /// Whether nothing was heard of the key since then: no push, no write, no other value.
+  bool unchanged(std::string_view key, const View& since) const;
+
   // Writes.
   void begin_write(std::string_view key) { ++slot(key).pending; }
   /// It was answered, or will not be: what is kept for the key is wrong.
   void end_write(std::string_view key);
 
-  /// Upstream said that the key changed, in some database.
-  void pushed(std::string_view key);
+  /// Upstream said that the key changed, in some database. \returns how many copies that ended.
+  std::size_t pushed(std::string_view key);
   /// What is kept for the key is no use any more.
   void erase(std::uint32_t db, std::string_view key) { cache_.erase(db, key); }
   /// Everything may have changed.
@@ -89,6 +92,9 @@ class LocalCopies {
   /// Removes some of what is over, and changes the bound.
   void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
   void resize(std::size_t max_bytes) { cache_.resize(max_bytes); }
+  std::size_t size() const { return cache_.size(); }    ///< Keys, outdated ones included.
+  std::size_t bytes() const { return cache_.bytes(); }  ///< With all overhead.
+  std::uint64_t evictions() const { return cache_.evictions(); }
 
  private:
   static constexpr std::size_t slots = 16'384;  ///< Of keys that share one a fill may be missed.
@@ -96,7 +102,7 @@ class LocalCopies {
   static constexpr std::size_t sweep_share = 3'000, sweep_least = 20;
 
   struct Slot {
-    std::uint32_t epoch = 0;    ///< Changes with every reply about a key.
+    std::uint32_t epoch = 0;    ///< Changes with whatever says that copies of its keys are wrong.
     std::uint32_t pending = 0;  ///< Writes under way.
   };
   struct Lane {

@@ -1,31 +1,47 @@
 #include "policies/multi_read.hpp"
 
+#include <algorithm>
+#include <unordered_set>
+
 #include "policies/fleet_lease.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
 
-void MultiRead::start(Link link, Ticket ticket, std::string_view wire, std::vector<Ruled> ruled,
-                      Core& core) {
-  auto exchange = std::make_unique<MultiRead>(link, ticket);
-  exchange->since_ = core.now;
+void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Core& core) {
+  auto exchange = std::make_unique<MultiRead>(link, ticket, since);
   std::string all;
   std::size_t total = 0;
-  for (auto& [place, subject] : ruled) {
-    ++subject->counters().reads;
+  bool keeps = false;
+  std::unordered_set<std::string_view> seen;
+  for (auto& [place, subject] : asked.ruled) {
+    std::optional<LocalCopies::View> view;
+    // Of a key that is there twice the first value is kept.
+    if (core.keeps_copies(*subject->rule, link) && seen.insert(subject->key).second) {
+      view = core.copies.look(subject->key, core.now, core.tracks);
+      keeps = true;
+    }
     auto& part =
-        exchange->parts_.emplace_back(Part{place, total, ValidityCheck(std::move(subject), link)});
+        exchange->parts_.emplace_back(Part{place, total, ValidityCheck(subject, link), view});
     total += part.check.ask(all, core, true);
   }
+  if (keeps && core.tracks) {
+    protocol::append_command(all, {"CLIENT", "CACHING", "YES"});
+    ++total;
+  }
   exchange->total_ = total;
-  all += wire;
+  exchange->known_ = std::move(asked.known);
+  exchange->whole_ = asked.whole;
+  all += asked.wire;
   exchange->id_ = core.next_exchange;
   core.send(link, all, static_cast<std::uint32_t>(total + 1), std::move(exchange));
 }
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part == total_) return conclude(reply, core);
-  while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
+  while (at_ < parts_.size() && part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
+  if (at_ == parts_.size()) return;  // That the values will be tracked.
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
 }
 
@@ -65,23 +81,73 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
   return give;
 }
 
+void MultiRead::keep(const Part& part, std::string_view value, bool null, Core& core) {
+  if (!part.view) return;
+  const auto& subject = part.check.subject();
+  TimePoint until{};
+  if (!null) {
+    until = copy_deadline(part.check, *part.view, core);
+  } else if (part.check.absent()) {  // Else it has another type, and GET would say so.
+    until = negative_deadline(subject, *part.view, core);
+  }
+  core.copies.replace(subject.db, subject.key, *part.view, {}, value, until, core.now);
+}
+
+void MultiRead::give(const Known& known, std::string& out, const Client& client, Core& core) const {
+  auto& counters = known.subject->counters();
+  if (known.reply.starts_with('_')) {
+    core.tell_absent(known.subject, client.id, since_);
+    return protocol::append_null(out, client.resp_of(ticket_.number));
+  }
+  ++counters.hits;
+  ++counters.local_hits;
+  counters.hit_seconds.add(core.now - since_);
+  out += known.reply;
+}
+
+bool MultiRead::ask_all(Client& client, Core& core) {
+  const auto is_as_it_was = [&](const Known& known) {
+    return core.copies.unchanged(known.subject->key, known.view);
+  };
+  if (std::all_of(known_.begin(), known_.end(), is_as_it_was) || has(Bug::mget_torn)) return false;
+  if (client.open > 1 || client.fence_due) return false;
+  Asked asked{whole_, {}, {}, {}};
+  for (const auto& part : parts_) asked.ruled.emplace_back(part.place, part.check.subject_ref());
+  for (const auto& known : known_) asked.ruled.emplace_back(known.place, known.subject);
+  std::sort(asked.ruled.begin(), asked.ruled.end());
+  // What others began to read before is older than what is read now.
+  client.joins_from = core.next_exchange;
+  start(link_, ticket_, std::move(asked), since_, core);
+  return true;
+}
+
 void MultiRead::conclude(std::string_view reply, Core& core) {
-  const auto* client = core.find(ticket_.client);
+  auto* client = core.find(ticket_.client);
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
   if (client == nullptr || head.kind != '*') return core.reply_from(link_, ticket_, reply);
+  if (ask_all(*client, core)) return;
   std::string out;
-  const auto keys = static_cast<std::size_t>(head.number);
+  const auto keys = static_cast<std::size_t>(head.number) + known_.size();
   protocol::append_array(out, keys);
   auto part = parts_.begin();
+  auto known = known_.begin();
   for (std::size_t i = 0; i < keys; ++i) {
-    const auto value = reader.next();
+    if (known != known_.end() && known->place == i) {
+      give(*known++, out, *client, core);
+      continue;
+    }
+    const auto bytes = reader.skip();
+    const auto value = protocol::ReplyReader(bytes).next();
     bool give = !value.null;
-    if (part != parts_.end() && part->place == i) give = judge(*part++, give, core);
+    if (part != parts_.end() && part->place == i) {
+      give = judge(*part, give, core);
+      keep(*part++, bytes, value.null, core);
+    }
     if (give) {
       protocol::append_bulk(out, value.text);
     } else {
-      protocol::append_null(out, client->resp);
+      protocol::append_null(out, client->resp_of(ticket_.number));
     }
   }
   core.reply(ticket_, out);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,15 +13,32 @@ namespace pannier::policies {
 
 /// MGET with keys under rules. Never waits: an invalid value reads as nil, and each miss takes the
 /// key's lease if it is free.
+///
+/// Keys with a local copy need not be asked. The reply is still of one moment, as Redis's is: when
+/// the others' values arrive, every change before them has been heard of, and if one concerned a
+/// copy, all keys are asked. Not where later commands of the client are under way: one of them may
+/// write a key, and what is asked again would overtake it. Then the copies stand.
 class MultiRead final : public Exchange {
  public:
   using Ruled = std::pair<std::size_t, SubjectRef>;  ///< Place among the keys, and the key.
+  /// A key that is not asked.
+  struct Known {
+    std::size_t place;
+    SubjectRef subject;
+    std::string reply;  ///< Its copy: a value, or that there is none.
+    LocalCopies::View view;
+  };
+  struct Asked {
+    std::string_view wire;     ///< MGET of the keys without a copy, with upstream's names.
+    std::string_view whole;    ///< MGET of all keys; only if some have a copy.
+    std::vector<Ruled> ruled;  ///< Of the keys that are asked.
+    std::vector<Known> known;
+  };
 
-  /// \param wire the MGET itself, with upstream's names.
-  static void start(Link link, Ticket ticket, std::string_view wire, std::vector<Ruled> ruled,
-                    Core& core);
+  static void start(Link link, Ticket ticket, Asked asked, TimePoint since, Core& core);
 
-  MultiRead(Link link, Ticket ticket) : link_(link), ticket_(ticket) {}
+  MultiRead(Link link, Ticket ticket, TimePoint since)
+      : link_(link), ticket_(ticket), since_(since) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -30,18 +48,25 @@ class MultiRead final : public Exchange {
     std::size_t place;   ///< Among the keys.
     std::size_t begins;  ///< First reply of its check.
     ValidityCheck check;
+    std::optional<LocalCopies::View> view;  ///< Its value becomes a copy.
   };
   void conclude(std::string_view reply, Core& core);
   /// Makes the client the one who loads the key, if nobody does. \returns whether it is.
   bool load(const ValidityCheck& check, bool over_value, Core& core);
+  /// All keys, because a copy is not of the same moment as the values that came.
+  bool ask_all(Client& client, Core& core);
   /// Whether the client gets the value that was found.
   bool judge(Part& part, bool found, Core& core);
+  static void keep(const Part& part, std::string_view value, bool null, Core& core);
+  void give(const Known& known, std::string& out, const Client& client, Core& core) const;
 
   Link link_;
   Ticket ticket_;
   ExchangeId id_ = 0;
-  TimePoint since_{};
+  TimePoint since_;
   std::vector<Part> parts_;
+  std::vector<Known> known_;
+  std::string whole_;
   std::size_t at_ = 0;  ///< The part whose replies are arriving.
   std::size_t total_ = 0;
 };

@@ -18,6 +18,8 @@ struct ServerInfo {
   std::string version = "7.0.0";
   std::uint32_t databases = 16;
   bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
+  std::string untracked_because;  ///< Upstream's words if it is not.
+  bool is_replica = false;
 };
 
 /// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.
@@ -160,6 +162,7 @@ class Pipeline {
 
   // pipeline_copies.cpp: reads answered from local copies.
   std::optional<Verdict> answer_copy(Request& request);
+  /// Of an MGET; what it finds where it does not find all is left in `copied_`.
   std::optional<Verdict> answer_copies(Request& request);
   /// Upstream is known to have nothing there: whoever asks loads it.
   std::optional<Verdict> answer_absent(Request& request);
@@ -203,15 +206,34 @@ class Pipeline {
   void look_again();
   /// Upstream pushed a key: was it removed?
   void look_for_removal(std::string_view key);
+  void check_role();
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;
 
+  /// What local copies say of the keys of an MGET.
+  struct Copied {
+    std::string replies;             ///< One behind the other.
+    std::vector<std::size_t> begin;  ///< Of each key's, which is empty where it must be asked.
+    std::size_t found = 0;
+
+    void clear() {
+      replies.clear();
+      begin.clear();
+      found = 0;
+    }
+    std::string_view of(std::size_t key) const {
+      const auto end = key + 1 < begin.size() ? begin[key + 1] : replies.size();
+      return std::string_view(replies).substr(begin[key], end - begin[key]);
+    }
+  };
+
   Core core_;
   CommandPolicy policy_;
+  Copied copied_;              ///< By the MGET that is being decided.
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
-  TimePoint last_heartbeat_{}, last_distrust_{};
+  TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
   std::map<std::string, std::uint64_t> sweeps_due_;         ///< Versions bumped here, by name.
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "policies/guard.hpp"
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/test_bugs.hpp"
@@ -36,19 +35,44 @@ constexpr std::string_view kept[] = {"bitcount",    "bitfield_ro",    "bitpos",
                                      "zrevrange",   "zrevrangebylex", "zrevrangebyscore",
                                      "zrevrank",    "zscore"};
 
-/// What a string's copy says about a question that is not GET; nothing if it must be asked.
-std::optional<std::int64_t> derive(std::string_view name, std::string_view copy) {
+/// The part of `text` that GETRANGE gives, by Redis's rules: both ends belong to it, negative ones
+/// count from the end, and of two negative ones in the wrong order there is nothing between.
+std::string_view range_of(std::string_view text, std::int64_t first, std::int64_t last) {
+  if (text.empty() || (first < 0 && last < 0 && first > last)) return {};
+  const auto size = static_cast<std::int64_t>(text.size());
+  const auto from = std::max<std::int64_t>(first < 0 ? size + first : first, 0);
+  const auto to = std::min(std::max<std::int64_t>(last < 0 ? size + last : last, 0), size - 1);
+  if (from > to) return {};
+  return text.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from + 1));
+}
+
+/// Appends what a string's copy says about a question that is not GET. \returns whether it says
+/// anything; else it must be asked.
+bool derive(const Request& request, std::string_view copy, std::string& out) {
   ReplyReader reader(copy);
   const auto value = reader.next();
-  if (name == "strlen") return static_cast<std::int64_t>(value.text.size());
-  if (name == "exists") return value.null ? 0 : 1;
-  return std::nullopt;
+  const auto name = request.spec.name;
+  if (name == "strlen") {
+    protocol::append_integer(out, static_cast<std::int64_t>(value.text.size()));
+    return true;
+  }
+  if (name == "exists") {
+    protocol::append_integer(out, value.null ? 0 : 1);
+    return true;
+  }
+  if (name != "getrange" && name != "substr") return false;
+  const auto first = protocol::to_integer(request.args()[2]);
+  const auto last = protocol::to_integer(request.args()[3]);
+  if (!first || !last) return false;  // Redis says what is wrong with them.
+  protocol::append_bulk(out, range_of(value.text, *first, *last));
+  return true;
 }
 
 }  // namespace
 
 bool Pipeline::may_use_copies(Client& client, const Rule& rule) {
-  if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal) {
+  if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal ||
+      core_.is_replica) {
     return false;
   }
   if (client.open == 0) {
@@ -107,20 +131,17 @@ std::string Pipeline::question_of(const Request& request) const {
 }
 
 std::optional<Verdict> Pipeline::answer_copy(Request& request) {
+  if (request.spec.verb == Verb::mget) return answer_copies(request);
   const auto& use = request.ruled_key();
   if (!use.match.rule->copies()) return std::nullopt;
   auto& client = request.client;
-  if (request.spec.verb == Verb::mget) return answer_copies(request);
   const bool is_get = request.spec.verb == Verb::get;
   if (!is_get && !keeps_reply(request)) return std::nullopt;
   if (!may_use_copies(client, *use.match.rule)) return std::nullopt;
   std::optional<std::string_view> found;
   if (!is_get && (found = find_copy(request, use, {}))) {
-    if (const auto number = derive(request.spec.name, *found)) {
-      answer_.clear();
-      protocol::append_integer(answer_, *number);
-      return count_copy(use, answer_);
-    }
+    answer_.clear();
+    if (derive(request, *found, answer_)) return count_copy(use, answer_);
   }
   found = find_copy(request, use, is_get ? std::string() : question_of(request));
   if (!found) return std::nullopt;
@@ -143,36 +164,44 @@ Verdict Pipeline::count_copy(const KeyUse& use, std::string_view reply) {
 }
 
 std::optional<Verdict> Pipeline::answer_absent(Request& request) {
-  const auto& use = request.ruled_key();
-  const auto subject = request.subject(use, core_);
-  // What a load begins with is known only with the generations; whose load it is, the lease says.
-  if (core_.lacks_generation(*subject) || core_.needs_fleet(*subject)) return std::nullopt;
-  if (guard::in_fleet(*subject, core_)) return std::nullopt;
-  if (!core_.leases.empty() && core_.leases.held(subject->table_key)) return std::nullopt;
-  auto& counters = subject->counters();
-  ++counters.reads;
-  ++counters.local_misses;
-  if (subject->rule->leases()) core_.offer_lease(subject, request.client.id);
-  core_.count_miss(*subject, core_.born_now(*subject), core_.now);
+  const auto subject = request.subject(request.ruled_key(), core_);
+  if (!core_.may_tell_absent(*subject)) return std::nullopt;
+  ++subject->counters().reads;
+  core_.tell_absent(subject, request.client.id, core_.now);
   std::string null;
   protocol::append_null(null, request.client.resp);
   return answer(std::move(null));
 }
 
 std::optional<Verdict> Pipeline::answer_copies(Request& request) {
+  copied_.clear();
+  for (const auto& use : request.keys) {
+    copied_.begin.push_back(copied_.replies.size());
+    if (!use.match || !may_use_copies(request.client, *use.match.rule)) continue;
+    const auto found = find_copy(request, use, {});
+    if (!found) continue;
+    const bool is_absent = found->starts_with('_');
+    if (is_absent && !core_.may_tell_absent(*request.subject(use, core_))) continue;
+    copied_.replies += *found;
+    ++copied_.found;
+  }
+  if (copied_.found < request.keys.size()) return std::nullopt;
   std::string reply;
   protocol::append_array(reply, request.keys.size());
-  for (const auto& use : request.keys) {
-    if (!use.match || !may_use_copies(request.client, *use.match.rule)) return std::nullopt;
-    const auto found = find_copy(request, use, {});
-    if (!found || found->starts_with('_')) return std::nullopt;
-    reply += *found;
-  }
-  for (const auto& use : request.keys) {
+  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+    const auto& use = request.keys[i];
+    const auto copy = copied_.of(i);
     auto& counters = *use.match.rule->counters;
     ++counters.reads;
+    if (copy.starts_with('_')) {
+      core_.tell_absent(request.subject(use, core_), request.client.id, core_.now);
+      protocol::append_null(reply, request.client.resp);
+      continue;
+    }
     ++counters.hits;
     ++counters.local_hits;
+    counters.hit_seconds.add(microseconds(0));
+    reply += copy;
   }
   return answer(std::move(reply));
 }

@@ -24,6 +24,10 @@ std::string info_section(const Core& core) {
   line("clients", std::to_string(core.clients.size()));
   line("leases", std::to_string(core.leases.size()));
   line("memory_bytes", std::to_string(core.memory.bytes()));
+  line("coherence", std::string(core.coherence()));
+  line("local_keys", std::to_string(core.copies.size()));
+  line("local_bytes", std::to_string(core.copies.bytes()));
+  line("local_evictions", std::to_string(core.copies.evictions()));
 #define PANNIER_COUNTER(name, text) line(#name, std::to_string(core.book.name));
 #include "policies/counters.def"
   for (const auto& [name, tier] : core.book.tiers) {

@@ -228,6 +228,10 @@ Value Pipeline::stats(TimePoint now) const {
                    {"bans", number(core_.bans.size())},
                    {"memory_keys", number(core_.memory.size())},
                    {"memory_bytes", number(core_.memory.bytes())},
+                   {"coherence", {std::string(core_.coherence())}},
+                   {"local_keys", number(core_.copies.size())},
+                   {"local_bytes", number(core_.copies.bytes())},
+                   {"local_evictions", number(core_.copies.evictions())},
                    {"lane_silent_ms", acked ? Value{ms(now - core_.copies.acked(0))} : Value{}}};
   return {Value::Map{{"state", {std::move(state)}},
                      {"sidecar", {std::move(sidecar)}},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "policies/checked_read.hpp"
 #include "policies/multi_read.hpp"
@@ -192,12 +193,30 @@ Verdict Pipeline::read(Request& request) {
 }
 
 Verdict Pipeline::read_many(Request& request, Link link) {
-  std::vector<MultiRead::Ruled> ruled;
-  for (std::size_t i = 0; i < request.keys.size(); ++i) {
-    if (request.keys[i].match) ruled.emplace_back(i, request.subject(request.keys[i], core_));
+  MultiRead::Asked asked{request.wire(wire_), {}, {}, {}};
+  std::string rest;
+  if (copied_.found > 0) {
+    asked.whole = std::exchange(asked.wire, {});
+    protocol::append_command(rest, 1 + request.keys.size() - copied_.found);
+    protocol::append_bulk(rest, "MGET");
   }
+  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+    const auto& use = request.keys[i];
+    const auto copy = copied_.of(i);
+    if (copied_.found > 0 && copy.empty()) protocol::append_bulk(rest, request.upstream_key(use));
+    if (!use.match) continue;
+    auto subject = request.subject(use, core_);
+    ++subject->counters().reads;
+    if (copy.empty()) {
+      asked.ruled.emplace_back(i, std::move(subject));
+    } else {
+      const auto view = core_.copies.look(subject->key, core_.now, core_.tracks);
+      asked.known.push_back({i, std::move(subject), std::string(copy), view});
+    }
+  }
+  if (copied_.found > 0) asked.wire = rest;
   core_.begin(request.client, link);
-  MultiRead::start(link, request.ticket, request.wire(wire_), std::move(ruled), core_);
+  MultiRead::start(link, request.ticket, std::move(asked), core_.now, core_);
   return Wait{};
 }
 
@@ -205,8 +224,8 @@ Verdict Pipeline::read_other(Request& request, Link link) {
   const auto wire = request.wire(wire_);
   const bool in_memory = link.kind == Link::Kind::memory;
   std::vector<SubjectRef> subjects;
-  const bool keeps = link.kind == Link::Kind::lane && request.ruled_key().match.rule->copies() &&
-                     core_.tracks && keeps_reply(request);
+  const bool keeps = core_.keeps_copies(*request.ruled_key().match.rule, link) && core_.tracks &&
+                     keeps_reply(request);
   for (const auto& use : request.keys) {
     const bool can_be_invalid = use.match && (use.match.rule->tagged() || !core_.bans.empty());
     if (can_be_invalid || keeps || (in_memory && use.match))

@@ -30,6 +30,22 @@ class RemovalLook final : public Exchange {
   ExchangeId id_;
 };
 
+/// Asks whether the server at the other end is still what it was when it was connected to. A
+/// promotion or a demotion is pushed to nobody, and the connections stay.
+class RoleCheck final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    protocol::ReplyReader reader(reply);
+    if (reader.next().kind != '*') return;  // It may not be asked.
+    const bool is_replica = reader.next().text != "master";
+    if (is_replica == core.is_replica) return;
+    core.copies.lose_all();
+    core.generations.outdate_all();
+    core.effects.connect_anew();
+  }
+  void fail(std::string_view, Core&) override {}
+};
+
 /// Writes a version back that upstream has lost or never had.
 class VersionReturn final : public Exchange {
  public:
@@ -122,6 +138,15 @@ void Pipeline::heartbeat() {
   }
 }
 
+void Pipeline::check_role() {
+  if (core_.upstream != Core::UpstreamState::up || core_.now - last_role_check_ < seconds(1))
+    return;
+  last_role_check_ = core_.now;
+  std::string wire;
+  protocol::append_command(wire, {"ROLE"});
+  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<RoleCheck>());
+}
+
 void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   const Call call(*this, now);
   // What was settled without it was a guess.
@@ -130,12 +155,14 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.server_version = server.version;
   core_.databases = server.databases;
   core_.tracks = server.tracks;
+  core_.is_replica = server.is_replica;
   core_.memory.clear();
   core_.generations.outdate_all();
   core_.versions.outdate_all();
   core_.copies.lose_all();
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
+  last_role_check_ = core_.now;
   heartbeat();
   read_versions();
   look_again();
@@ -228,7 +255,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
     } else if (key.starts_with(KeyVersions::key_prefix)) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else {
-      core_.copies.pushed(key);
+      core_.book.local_dropped += core_.copies.pushed(key);
       look_for_removal(key);
       if (core_.leases.empty() && core_.claims == 0) continue;
       const auto is_lease = key.starts_with(fleet_lease::key_prefix);
@@ -251,6 +278,7 @@ void Pipeline::tick(TimePoint now) {
   core_.memory.sweep(core_.server_floor(), 20);
   core_.copies.sweep(now);
   heartbeat();
+  check_role();
   // Without pushes what is known grows old by itself.
   if (!core_.tracks && now - last_distrust_ > core_.rules->settings().upstream.max_lag / 4) {
     last_distrust_ = now;

@@ -7,6 +7,7 @@
 #include "policies/guard.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -152,6 +153,7 @@ Verdict Pipeline::write(Request& request, Link link) {
   auto exchange =
       std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes));
   exchange->answered_at(before);
+  if (has(Bug::retry_incr)) exchange->wire(request.wire(wire_));
   return begin(request, link, wire, before + replies, std::move(exchange));
 }
 

@@ -33,9 +33,10 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
     asked = self->asking_->ask(wire, *subject, claims == Claims::lease, core);
   }
   asked += self->check_.ask(wire, core);
-  self->keeps_ = subject->rule->copies() && link.kind == Link::Kind::lane;
+  self->keeps_ = core.keeps_copies(*subject->rule, link);
   const bool guards = subject->rule->guards() && link.kind == Link::Kind::lane;
-  self->asks_tracking_ = (self->keeps_ || self->asking_ || guards) && core.tracks;
+  const bool needs = self->keeps_ || self->asking_ || guards;
+  self->asks_tracking_ = needs && core.tracks && !has(Bug::fill_untracked);
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, {"GET", subject->key});
@@ -115,11 +116,11 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
 }
 
 void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core) {
-  if (!keeps_) return;
+  if (!keeps_ || (error && view_.tracked)) return;  // Of what is kept an error says nothing.
   const auto& subject = check_.subject();
   TimePoint until{};
   if (null) {
-    until = view_.sent + subject.rule->tier->negative;
+    until = negative_deadline(subject, view_, core);
   } else if (!error) {
     until = copy_deadline(check_, view_, core);
   }

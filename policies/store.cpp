@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "policies/scripts.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 
@@ -224,6 +225,11 @@ void Write::settle(std::size_t part, std::string_view reply, Core& core) {
 
 void Write::fail(std::string_view error, Core& core) {
   if (answered_) return;
+  if (has(Bug::retry_incr) && !wire_.empty()) {
+    core.send(link_, wire_, 1,
+              std::make_unique<Write>(link_, ticket_, subjects_, std::exchange(writes_, {})));
+    return;
+  }
   for (const auto& subject : subjects_) core.close_flight(subject->table_key);
   writes_.clear();
   core.reply(ticket_, error);

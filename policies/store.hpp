@@ -111,6 +111,8 @@ class Write final : public Exchange {
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
+  /// Only a mistake that tests make needs it (Bug::retry_incr).
+  void wire(std::string_view wire) { wire_ = wire; }
 
  private:
   Link link_;
@@ -118,6 +120,7 @@ class Write final : public Exchange {
   std::vector<SubjectRef> subjects_;
   std::vector<WriteUnderWay> writes_;
   std::size_t at_ = 0;
+  std::string wire_;
   bool answered_ = false;
 };
 

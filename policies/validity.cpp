@@ -4,6 +4,7 @@
 
 #include "policies/guard.hpp"
 #include "policies/refresh.hpp"
+#include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -37,6 +38,14 @@ class Renewal final : public Exchange {
   void settle(std::size_t, std::string_view, Core&) override {}
   void fail(std::string_view, Core&) override {}
 };
+
+/// How long a copy lives of which its tier says `asked`.
+milliseconds longest_time(milliseconds asked, const LocalCopies::View& sent, const Core& core) {
+  const auto& settings = core.rules->settings();
+  const auto most = std::min(asked, settings.local.max_ttl);
+  // Without pushes a copy is as old as it may be when it was kept that long.
+  return sent.tracked ? most : std::min(most, settings.upstream.max_lag);
+}
 
 void renew_if_due(Core& core, Link link, const std::string& tag) {
   const auto* known = core.generations.find(link.db, tag);
@@ -160,22 +169,26 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   const auto& tier = *subject.rule->tier;
   const auto standing = check.look(core);
   const auto window = subject.life.total - subject.life.fresh;
-  auto time = tier.local.ttl;
-  // Without pushes a copy is as old as it may be when it was kept that long.
-  if (!sent.tracked) time = std::min(time, core.rules->settings().upstream.max_lag);
+  const auto time = longest_time(tier.local.ttl, sent, core);
+  const auto from = has(Bug::ttl_from_reply) ? core.now : sent.sent;
   switch (standing.state) {
     case Standing::State::fresh:
-      time = std::min({time, standing.remaining - window, until_due(core, subject, standing)});
-      return sent.sent + time;
+      return from +
+             std::min({time, standing.remaining - window, until_due(core, subject, standing)});
     case Standing::State::foreign:
       // What is adopted changes at once, and one with another expiry is not to be told from that.
       if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};
-      return sent.sent + std::min(time, subject.life.fresh);
+      return from + std::min(time, subject.life.fresh);
     case Standing::State::stale:
     case Standing::State::invalid:
       break;
   }
   return {};
+}
+
+TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
+                            const Core& core) {
+  return sent.sent + longest_time(subject.rule->tier->negative, sent, core);
 }
 
 Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {

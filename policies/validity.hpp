@@ -65,9 +65,14 @@ class ValidityCheck {
 };
 
 /// Until when a copy of what `check` was about may be served: while it is fresh by upstream's
-/// clock, counted from before the question was sent; in the past when it may not be kept at all.
+/// clock, counted from before the question was sent, and no longer than tier and `local.max_ttl`
+/// allow; in the past when it may not be kept at all.
 TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
                         const Core& core);
+
+/// The same for the knowledge that there is nothing.
+TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
+                            const Core& core);
 
 /// Creates the generation of a tag as of `at`, unless upstream has one by now.
 void create_generation(Core& core, Link link, const std::string& tag, ServerTime at);

@@ -108,6 +108,10 @@ class Effects {
   /// What CLIENT LIST says about the client's socket.
   virtual ConnectionFacts connection(ClientId client) = 0;
 
+  /// The server behind the shared links is not what it was: whoever has its address now is to get
+  /// what comes from here on. What is under way stays where it is. Asked again while it is so.
+  virtual void connect_anew() = 0;
+
   /// Close the client's connection: at once, or when what it asked for is answered.
   virtual void close(ClientId client, bool at_once) = 0;
 };

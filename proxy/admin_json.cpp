@@ -113,10 +113,12 @@ Response error_response(const Refusal& refusal) {
   return response;
 }
 
-Response readiness_response(bool ready, std::string_view reason, std::string_view upstream) {
-  return json_response(
-      ready ? 200 : 503,
-      json::object{{"ready", ready}, {"reason", text_of(reason)}, {"upstream", text_of(upstream)}});
+Response readiness_response(bool ready, std::string_view reason, std::string_view upstream,
+                            std::string_view coherence) {
+  return json_response(ready ? 200 : 503, json::object{{"ready", ready},
+                                                       {"reason", text_of(reason)},
+                                                       {"upstream", text_of(upstream)},
+                                                       {"coherence", text_of(coherence)}});
 }
 
 bool is_json_object(std::string_view text) {

@@ -15,8 +15,9 @@ Response response_of(std::string_view reply);
 /// {"error": "..."} with that status.
 Response error_response(const Refusal& refusal);
 
-/// {"ready": ..., "reason": ..., "upstream": ...} with 200 or 503.
-Response readiness_response(bool ready, std::string_view reason, std::string_view upstream);
+/// {"ready": ..., "reason": ..., "upstream": ..., "coherence": ...} with 200 or 503.
+Response readiness_response(bool ready, std::string_view reason, std::string_view upstream,
+                            std::string_view coherence);
 
 bool is_json_object(std::string_view text);
 

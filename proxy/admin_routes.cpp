@@ -21,7 +21,8 @@ Response AdminRoutes::look(Route::To to) const {
   if (to == Route::To::readyz) {
     const auto readiness = sources_.readiness();
     return readiness_response(readiness.ready, readiness.reason,
-                              policies::state_name(sources_.server.pipeline_state()));
+                              policies::state_name(sources_.server.pipeline_state()),
+                              sources_.server.pipeline().core().coherence());
   }
   const bool is_metrics = to == Route::To::metrics;
   response.content_type = is_metrics ? "text/plain; version=0.0.4" : "text/plain";
@@ -40,6 +41,10 @@ std::string AdminRoutes::metrics() const {
   gauges.waiting = core.leases.waiting();
   gauges.memory_bytes = core.memory.bytes();
   gauges.memory_keys = core.memory.size();
+  gauges.local_bytes = core.copies.bytes();
+  gauges.local_keys = core.copies.size();
+  gauges.local_evictions = core.copies.evictions();
+  gauges.coherence = core.coherence();
   gauges.admin_requests = requests_;
   gauges.admin_refused = refused_;
   read_process(gauges);

@@ -173,6 +173,19 @@ void add_gauges(Families& families, const Gauges& gauges) {
   add_gauge(families, "pannier_memory_bytes", "Bytes that the memory store keeps.",
             gauges.memory_bytes);
   add_gauge(families, "pannier_memory_keys", "Keys in the memory store.", gauges.memory_keys);
+  add_gauge(families, "pannier_local_bytes", "Bytes that local copies take, with all overhead.",
+            gauges.local_bytes);
+  add_gauge(families, "pannier_local_keys", "Keys with local copies.", gauges.local_keys);
+  add_counter(families, "pannier_local_evictions_total",
+              "Local copies removed because local.max_bytes was reached.", gauges.local_evictions);
+  auto& coherence =
+      add_family(families, "pannier_local_coherence",
+                 "1 for what keeps local copies right: Redis's pushes; their TTL alone, where it "
+                 "refuses tracking; off, where it is a replica.",
+                 MetricType::Gauge);
+  for (const char* by : {"push", "ttl", "off"}) {
+    add_value(coherence, {{"by", by}}, gauges.coherence == by);
+  }
   add_gauge(families, "process_resident_memory_bytes", "Resident memory of the process.",
             gauges.resident_bytes);
   add_gauge(families, "process_open_fds", "Open file descriptors of the process.", gauges.open_fds);

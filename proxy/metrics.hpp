@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "policies/core.hpp"
 #include "proxy/server.hpp"
@@ -14,6 +15,8 @@ struct Gauges {
   policies::Core::UpstreamState upstream = policies::Core::UpstreamState::connecting;
   std::uint64_t clients = 0, links = 0, leases = 0, waiting = 0;
   std::uint64_t memory_bytes = 0, memory_keys = 0;
+  std::uint64_t local_bytes = 0, local_keys = 0, local_evictions = 0;
+  std::string_view coherence = "push";  ///< As in policies::Core.
   std::uint64_t resident_bytes = 0, open_fds = 0;    ///< Of the process; 0 where /proc is missing.
   std::map<unsigned, std::uint64_t> admin_requests;  ///< By HTTP status.
   std::uint64_t admin_refused = 0;

@@ -110,7 +110,7 @@ bool Server::carry_out() {
     any = true;
     if (auto* session = find(client)) session->close("killed");
   }
-  if (demoted_) connect_anew();
+  if (demoted_) replace_shared_links();
   for (const auto& upstream : std::exchange(unpaused_, {})) upstream->read_on();
   for (const auto& upstream : std::exchange(idle_, {})) give_back(upstream);
   for (const auto& session : std::exchange(roomy_, {})) {

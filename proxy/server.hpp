@@ -88,8 +88,6 @@ class Server final : public policies::Effects {
   bool has_identity(policies::Link link) const;
   /// As whom a link connects; both empty: without AUTH.
   policies::Credentials login_of(policies::Link link) const;
-  /// A shared link was told that its server does not take writes any more.
-  void demoted() { demoted_ = true; }
   /// A client's own link has answered all it was asked: others may use it, if it is as it was.
   void own_idle(Upstream& upstream);
   /// Everything a tunnel was asked is answered; when no subscription is left it has ended.
@@ -112,6 +110,7 @@ class Server final : public policies::Effects {
   void drop_own(policies::ClientId client) override;
   std::int64_t upstream_id(policies::ClientId client) override;
   policies::ConnectionFacts connection(policies::ClientId client) override;
+  void connect_anew() override { demoted_ = true; }
   void close(policies::ClientId client, bool at_once) override;
 
   /// A caller that is not a session (the admin port): `receive` gets each reply to its requests.
@@ -161,7 +160,7 @@ class Server final : public policies::Effects {
   void end_pooled();
   void retire(const std::shared_ptr<Upstream>& upstream);
   void end_retired();
-  void connect_anew();
+  void replace_shared_links();
   void give_memory_back();
   void watch_memory();
   /// Reads certificates and keys anew, for connections to come.

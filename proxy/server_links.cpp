@@ -116,6 +116,15 @@ void Server::link_ready(Upstream& upstream, const policies::ServerInfo& info) {
   ++counters_.connects;
   if (upstream.link() != first_lane()) return;
   log::info("upstream_ready", {{"upstream", upstream_name()}, {"redis_version", info.version}});
+  if (!info.tracks && pipeline_.core().tracks) {
+    log::warning("upstream_without_tracking",
+                 {{"coherence", "ttl"},
+                  {"error", info.untracked_because},
+                  {"text", "local copies are believed for upstream.max_lag, not until a change"}});
+  }
+  if (info.is_replica && !pipeline_.core().is_replica) {
+    log::warning("upstream_is_replica", {{"text", "no local copies are kept of what it says"}});
+  }
   pipeline_.gain_upstream(info, turn_.now);
   if (!settings_.rules.empty() && !pipeline_.core().server_at_least(7, 0)) {
     log::warning("upstream_too_old", {{"redis_version", info.version},

@@ -163,7 +163,7 @@ void Server::retire(const std::shared_ptr<Upstream>& upstream) {
 
 /// Another server may have the address of the primary now; what is under way stays where it is. Not
 /// again and again, where upstream is a replica on purpose.
-void Server::connect_anew() {
+void Server::replace_shared_links() {
   demoted_ = false;
   if (turn_.now - demoted_at_ < policies::seconds(1)) return;
   demoted_at_ = turn_.now;

@@ -162,7 +162,7 @@ void Upstream::take_whole(std::string_view reply) {
   }
   if (slots_.empty()) return broken("a reply nobody asked for");
   if (kind == '-' && reply.starts_with("-READONLY ") && link_.kind != policies::Link::Kind::own) {
-    server_.demoted();
+    server_.connect_anew();
   }
   const auto& slot = slots_.front();
   if (slot.client == 0) {

@@ -157,7 +157,7 @@ void Upstream::settle_handshake(std::string_view reply) {
     }
     if (step == Step::tracking) {
       server_info_.tracks = false;
-      log::warning("upstream_without_tracking", {{"error", std::string(head.text)}});
+      server_info_.untracked_because = head.text;
     }
   } else if (step == Step::hello) {
     for (std::int64_t i = 0; i + 1 < head.number; i += 2) {
@@ -165,6 +165,7 @@ void Upstream::settle_handshake(std::string_view reply) {
       const auto value = protocol::ReplyReader(reader.skip()).next();
       if (name == "version") server_info_.version = value.text;
       if (name == "id") id_ = value.number;
+      if (name == "role") server_info_.is_replica = value.text != "master";
       // Its MOVED would reach clients that do not know what to do with it.
       if (name == "mode" && value.text == "cluster") {
         return fail("a node of a Redis Cluster, which is not supported yet");

@@ -54,8 +54,8 @@ class LookTest(PortCase):
         for target in ("/readyz", "/healthz"):
             answer = self.get(target)
             self.assertEqual(answer.status, 200)
-            self.assertEqual(answer.json,
-                             {"ready": True, "reason": "upstream up", "upstream": "up"})
+            self.assertEqual(answer.json, {"ready": True, "reason": "upstream up",
+                                           "upstream": "up", "coherence": "push"})
             self.assertEqual(answer.headers["Content-Type"], "application/json")
 
     def test_stats_are_those_of_redis_cli(self):

@@ -43,9 +43,12 @@ class Pair:
     def __init__(self, client, server):
         self.client, self.server, self.broken = client, server, False
         self.pumps, self.lock = 2, threading.Lock()
+        self.answering = threading.Event()  # Cleared: what the server says waits here.
+        self.answering.set()
 
     def end(self, reset=False):
         self.broken = True
+        self.answering.set()
         for end in (self.client, self.server):
             try:
                 if reset:  # Nothing is sent before both ends are closed, and then it is a reset.
@@ -93,6 +96,8 @@ class Relay:
     def release(self):
         self.to_server.flowing.set()
         self.to_client.flowing.set()
+        for pair in self.pairs:
+            pair.answering.set()
 
     def swallow(self, lost=True):
         """Everything vanishes in both directions, and connections can be made but say nothing."""
@@ -157,6 +162,8 @@ class Relay:
     @staticmethod
     def _deliver(data, sink, direction, pair, silent):
         direction.flowing.wait()
+        if sink is pair.client:
+            pair.answering.wait()
         if pair.broken or silent or direction.swallows:
             return
         if not data:

@@ -36,6 +36,7 @@ class SweptUpstream final : public Effects {
   void deliver(Ticket, std::string_view) override {}
   void resume(ClientId) override {}
   void drop_own(ClientId) override {}
+  void connect_anew() override {}
   std::int64_t upstream_id(ClientId) override { return 0; }
   ConnectionFacts connection(ClientId) override { return {}; }
   void close(ClientId, bool) override {}

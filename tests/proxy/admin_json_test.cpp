@@ -93,10 +93,14 @@ TEST_CASE("A reply that is nested without end is cut, not followed") {
 }
 
 TEST_CASE("Readiness says whether, why and what upstream is") {
-  CHECK(readiness_response(true, "upstream up", "up").body ==
-        "{\"ready\":true,\"reason\":\"upstream up\",\"upstream\":\"up\"}\n");
-  CHECK(readiness_response(true, "upstream up", "up").status == 200);
-  CHECK(readiness_response(false, "draining", "down").status == 503);
+  const auto up = readiness_response(true, "upstream up", "up", "push");
+  CHECK(up.body ==
+        "{\"ready\":true,\"reason\":\"upstream up\",\"upstream\":\"up\","
+        "\"coherence\":\"push\"}\n");
+  CHECK(up.status == 200);
+  // Copies that are believed for less long are no reason to be given no traffic.
+  CHECK(readiness_response(true, "upstream up", "up", "ttl").status == 200);
+  CHECK(readiness_response(false, "draining", "down", "push").status == 503);
 }
 
 TEST_CASE("A body is one JSON object") {

@@ -118,7 +118,8 @@ TEST_CASE("Readiness is asked for each time") {
   const auto answer = Peer(port).ask(get("/readyz"));
   CHECK(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   CHECK(
-      answer.ends_with("{\"ready\":false,\"reason\":\"draining\",\"upstream\":\"connecting\"}\n"));
+      answer.ends_with("{\"ready\":false,\"reason\":\"draining\",\"upstream\":\"connecting\","
+                       "\"coherence\":\"push\"}\n"));
 }
 
 TEST_CASE("A connection serves one request after the other, also when they come together") {

@@ -183,6 +183,24 @@ TEST_CASE("The proxy's own counts are shown") {
   CHECK(has(text, "pannier_admin_connections_refused_total 9"));
 }
 
+TEST_CASE("Local copies are told in bytes and keys, and by what they are kept right") {
+  Gauges gauges;
+  gauges.local_bytes = 1;
+  gauges.local_keys = 2;
+  gauges.local_evictions = 3;
+  auto text = metrics_text({}, {}, gauges);
+  read(text);
+  CHECK(has(text, "pannier_local_bytes 1"));
+  CHECK(has(text, "pannier_local_keys 2"));
+  CHECK(has(text, "pannier_local_evictions_total 3"));
+  CHECK(has(text, "pannier_local_coherence{by=\"push\"} 1"));
+  CHECK(has(text, "pannier_local_coherence{by=\"ttl\"} 0"));
+  gauges.coherence = "ttl";
+  text = metrics_text({}, {}, gauges);
+  CHECK(has(text, "pannier_local_coherence{by=\"push\"} 0"));
+  CHECK(has(text, "pannier_local_coherence{by=\"ttl\"} 1"));
+}
+
 TEST_CASE("Upstream is in exactly one state") {
   Gauges gauges;
   gauges.upstream = Core::UpstreamState::down;

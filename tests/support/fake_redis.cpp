@@ -152,6 +152,12 @@ std::optional<std::string> FakeRedis::value(std::uint32_t db, std::string_view k
   return view.null ? std::nullopt : std::optional(std::string(view.text));
 }
 
+std::optional<policies::ServerTime> FakeRedis::expiry(std::uint32_t db, std::string_view key) {
+  const auto reply = ask(db, {"PEXPIRETIME", key});
+  const auto at = protocol::ReplyReader(reply).next().number;
+  return at < 0 ? std::nullopt : std::optional(policies::ServerTime(policies::milliseconds(at)));
+}
+
 std::string FakeRedis::look(std::uint32_t db, std::string_view key) {
   return ask(db, {"GET", key}) + ask(db, {"PEXPIRETIME", key});
 }

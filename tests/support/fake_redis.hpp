@@ -43,6 +43,9 @@ class FakeRedis {
   /// What a string holds; nothing if there is none.
   std::optional<std::string> value(std::uint32_t db, std::string_view key);
 
+  /// When that ends by itself; nothing if it does not.
+  std::optional<policies::ServerTime> expiry(std::uint32_t db, std::string_view key);
+
   policies::ServerTime now{policies::milliseconds(1'700'000'000'000)};
   bool tracks = true;  ///< Whether it pushes invalidations.
   /// Told of every command that ran and its reply, those inside a transaction included.

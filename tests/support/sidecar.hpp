@@ -80,7 +80,9 @@ class Sidecar final : public policies::Effects {
   void drop_own(ClientId client) override;
   std::int64_t upstream_id(ClientId) override { return 0; }
   policies::ConnectionFacts connection(ClientId) override { return {}; }
+  void connect_anew() override { ++asked_to_connect_anew; }
   void close(ClientId client, bool at_once) override;
+  int asked_to_connect_anew = 0;
 
  private:
   struct Session {

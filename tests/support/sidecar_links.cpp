@@ -86,7 +86,9 @@ std::vector<std::pair<Link, std::string>> Sidecar::unrun() const {
 }
 
 bool Sidecar::run_next(Link link) {
-  auto& wires = links_.at(link);
+  const auto named = links_.find(link);
+  if (named == links_.end()) return false;
+  auto& wires = named->second;
   if (wires.state != State::ready || wires.unrun.empty()) return false;
   const auto command = std::move(wires.unrun.front());
   wires.unrun.pop_front();
@@ -104,7 +106,9 @@ void Sidecar::answer(Link link, std::string bytes) {
 }
 
 bool Sidecar::deliver_next(Link link) {
-  auto& wires = links_.at(link);
+  const auto named = links_.find(link);
+  if (named == links_.end()) return false;
+  auto& wires = named->second;
   if (wires.state != State::ready || wires.connection->out.empty()) return false;
   const auto bytes = std::move(wires.connection->out.front());
   wires.connection->out.pop_front();
@@ -133,7 +137,7 @@ void Sidecar::settle() {
     moved = false;
     if (const auto link = oldest()) moved = run_next(*link);
     for (const auto link : links()) {
-      while (links_.contains(link) && deliver_next(link)) moved = true;
+      while (deliver_next(link)) moved = true;
     }
   }
 }

@@ -33,6 +33,8 @@ inline constexpr SimulatedKey simulated_keys[] = {
 
 /// Removing one of these is how its source's change is told: what was loaded before is not stored.
 inline bool is_guarded(std::string_view key) { return key.starts_with("guard:"); }
+/// What clients must say where they are asked who they are.
+inline constexpr const char* password = "secret";
 
 inline const SimulatedKey* find_simulated(std::string_view name) {
   for (const auto& key : simulated_keys) {

@@ -35,7 +35,7 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   const bool coalesces = variant % 2 == 0;
   tier(settings, "never", milliseconds(0), false).cache = policies::CacheMode::never;
   rule(settings, "never:*");
-  tier(settings, "read", milliseconds(60'000), false);
+  tier(settings, "read", milliseconds((variant & 16) != 0 ? 2'000 : 60'000), false);
   rule(settings, "read:*");
   tier(settings, "lease", milliseconds(60'000), coalesces);
   rule(settings, "lease:*");
@@ -55,12 +55,12 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   rule(settings, "guard:*");
   tier(settings, "count", milliseconds(3'600'000), false);
   rule(settings, "count:*");
-  if (variant < 4) return settings;
   for (auto& tier : settings.tiers) {
+    if ((variant & 4) == 0) break;
     tier.local.ttl = milliseconds(5'000);
     tier.negative = milliseconds(300);
   }
-  if (variant < 8) return settings;
+  if ((variant & 8) == 0) return settings;
   for (auto& tier : settings.tiers) {
     if (tier.coalesce.scope == policies::CoalesceScope::off) continue;
     tier.coalesce.scope = policies::CoalesceScope::fleet;

@@ -27,15 +27,9 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   redis_.tracks = chance(90);
   selecting_ = chance(80) ? 10 : 90;
   for (const auto& key : simulated_keys) keys_.push_back(&key);
-  const bool is_focused = chance(50);
-  if (is_focused) {
-    std::shuffle(keys_.begin(), keys_.end(), random_);
-    keys_.resize(1 + pick(3));
-    reading_ = 50;
-    freezing_ = chance(30);
-    transacting_ = chance(30) ? 30 : 0;
-  }
+  asks_who_ = chance(20);
   abandoning_ = chance(80) ? 15 : 60;
+  focus();
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
     note_command(connection, args);
   };
@@ -44,8 +38,9 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const TimePoint start(std::chrono::hours(1));
   const auto count = chance(30) ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto variant = is_focused ? 4 + pick(8) : pick(12);
-    auto sidecar = std::make_unique<Sidecar>(redis_, simulated_settings(variant), start, is_there);
+    auto variant = is_focused_ ? 4 + pick(4) + 8 * pick(4) : pick(32);
+    if (delaying_ > 0) variant |= 16;
+    auto sidecar = std::make_unique<Sidecar>(redis_, settings(variant), start, is_there);
     if (may_fail_) sidecar->op_timeout = freezing_ ? 5 * timeout : timeout;
     sidecar->pipeline().set_name(std::to_string(i));
     sidecar->act = [pipeline = &sidecar->pipeline(), at = sidecar.get()](
@@ -62,7 +57,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   least_source_.resize(count);
   least_version_.resize(count, 1);
   written_.resize(count);
-  for (auto clients = 1 + pick(4); clients > 0; --clients) {
+  for (auto clients = delaying_ > 0 ? 1 : 1 + pick(4); clients > 0; --clients) {
     people_.emplace_back().at = pick(count);
     reconnect(people_.back());
   }
@@ -96,7 +91,9 @@ void Simulation::note_command(const FakeRedis::Connection& connection,
     const auto name = word.substr(0, word.rfind(":v"));
     const auto* key = find_simulated(name);
     if (key == nullptr || key->kind == SimulatedKey::Kind::count) continue;
-    history_.note({connection.db, word}, redis_.value(connection.db, word), now());
+    const auto expiry = redis_.expiry(connection.db, word);
+    history_.note({connection.db, word}, redis_.value(connection.db, word), now(),
+                  expiry ? now() + (*expiry - redis_.now) : TimePoint::max());
   }
 }
 
@@ -109,16 +106,16 @@ void Simulation::play(int steps) {
 }
 
 void Simulation::step() {
+  if (chance(losing_)) return break_for_a_moment();
+  if (freezing_ && now() >= frozen_until_ && chance(2)) return fall_silent();
+  if (chance(delaying_)) return delay_replies();
+  if (chance(overtaking_)) return overtake_lanes();
+  if (gathering_ > 0 && chance(4)) write_outside();
   const auto what = pick(1'000);
   auto& sidecar = *sidecars_[pick(sidecars_.size())];
   const auto links = sidecar.links();
   const auto link = links[pick(links.size())];
   if (what < 300) return act(people_[pick(people_.size())]);
-  if (freezing_ && what < 600 && what >= 595) {  // The lane falls silent, and nobody is told.
-    frozen_until_ = now() + milliseconds(pick(3'000));
-    if (chance(50)) write_outside();
-    if (chance(50)) return pass_time(milliseconds(pick(2'000)));
-  }
   const bool is_frozen = now() < frozen_until_;
   if (is_frozen && link.kind == policies::Link::Kind::lane && what < 870) return;
   if (what < 580) return void(sidecar.run_next(link));
@@ -133,7 +130,7 @@ void Simulation::step() {
   if (what < 985) return reconnect(people_[pick(people_.size())]);
   if (what < 990) {
     log("reload");
-    return sidecar.reload(simulated_settings(pick(12)));
+    return sidecar.reload(settings(pick(32)));
   }
   if (!is_frozen) sidecar.settle();
 }

@@ -45,7 +45,9 @@ class Simulation {
     Words reads;  ///< Keys whose values the reply has.
     std::vector<std::pair<std::string, std::string>> writes;
     Words removes;
-    bool queued = false;  ///< Inside MULTI.
+    bool queued = false;        ///< Inside MULTI.
+    bool is_anonymous = false;  ///< Before AUTH.
+    bool is_alone = false;      ///< No other read can be under way that it might share.
     policies::TimePoint sent;
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes, written;
@@ -66,9 +68,10 @@ class Simulation {
     protocol::Resp resp = protocol::Resp::v2;
     std::deque<Request> open;
     std::vector<Load> loads;
-    std::map<Name, std::size_t> read_floor, write_floor;  ///< Nothing older may be read.
-    std::deque<Words> queue;                              ///< The rest of a transaction.
-    policies::TimePoint queue_late;                       ///< From when on no fill belongs in it.
+    std::map<Name, std::size_t> read_floor, write_floor;             ///< Nothing older may be read.
+    std::deque<Words> queue;                                         ///< The rest of a transaction.
+    std::vector<std::pair<std::string, std::string>> queued_writes;  ///< What it has sent of it.
+    policies::TimePoint queue_late;  ///< From when on no fill belongs in it.
     std::uint64_t version = 0;
     bool in_multi = false;  ///< Redis has said OK to its MULTI.
 
@@ -98,11 +101,21 @@ class Simulation {
   void end_quietly();
   void note_command(const FakeRedis::Connection& connection, const FakeRedis::Args& args);
 
+  // simulation_focus.cpp: what some schedules are about.
+  void focus();
+  policies::Settings settings(std::uint64_t variant) const;
+  void break_for_a_moment();
+  void fall_silent();
+  void delay_replies();
+  void overtake_lanes();
+  void pass_answered(policies::milliseconds time);
+
   // simulation_clients.cpp: what clients do.
   void act(Person& person);
   bool fill(Person& person);
   Words command(Person& person);
   Words transaction(Person& person);
+  Words invalidation();
   void send(Person& person, Words words);
   void describe(Person& person, Request& request);
   std::string any_key(bool may_be_tagged);
@@ -114,6 +127,8 @@ class Simulation {
   void check_protocol(const Request& request, std::string_view reply);
   void check_read(Person& person, const Request& request, const std::string& key,
                   const std::optional<std::string>& found);
+  /// Whether there was a moment at which Redis had all of these.
+  void check_moment(const std::vector<std::string>& values) const;
   void check_count(const Request& request, std::int64_t count);
   void acknowledge(Person& person, const Request& request);
   void invalidated(Person& person, const Request& request, std::uint64_t version);
@@ -137,11 +152,18 @@ class Simulation {
   std::vector<const SimulatedKey*> keys_;  ///< Those in play: few of them meet more often.
   unsigned reading_ = 0;                   ///< Share of commands that read, beyond the usual.
   unsigned transacting_ = 0;               ///< And of transactions.
+  unsigned gathering_ = 0;                 ///< And of MGET.
+  unsigned tagging_ = 0;                   ///< And of invalidations of tags.
+  unsigned losing_ = 0;                    ///< Share of steps that lose the lane for a moment.
+  unsigned delaying_ = 0;                  ///< And of those after which replies come late.
+  unsigned overtaking_ = 0;                ///< And of those in which other links are faster.
+  bool hurries_ = false;                   ///< Loads take no time.
   unsigned selecting_ = 0;                 ///< Share of clients that use another database.
   unsigned abandoning_ = 0;                ///< Share of loads that are not followed by a SET.
   std::vector<std::map<Name, std::size_t>> written_;  ///< By sidecar: acknowledged, keys visible.
   policies::TimePoint frozen_until_{};                ///< Lanes stand still until then.
   bool freezing_ = false;
+  bool is_focused_ = false, asks_who_ = false;
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };

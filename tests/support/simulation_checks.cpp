@@ -65,6 +65,10 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
   protocol::ReplyReader reader(reply);
   const auto view = reader.next();
   const auto& name = request.words[0];
+  if (request.is_anonymous) {
+    if (!view.text.starts_with("NOAUTH ")) broken("answered to somebody unknown");
+    return;
+  }
   if (own_error(view)) {
     if (name == "MULTI") person.in_multi = false;
     if (!may_fail_) broken("an error about an upstream that never failed");
@@ -91,11 +95,15 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
   }
   if (name == "MGET") {
     if (view.number != static_cast<std::int64_t>(request.reads.size())) broken("MGET's size");
+    std::vector<std::string> values;
     for (const auto& key : request.reads) {
       const auto value = reader.next();
       check_read(person, request, key,
                  value.null ? std::nullopt : std::optional(std::string(value.text)));
+      if (!value.null) values.emplace_back(value.text);
     }
+    // Where the client has sent something since, copies are not held against each other.
+    if (redis_.tracks && person.open.empty()) check_moment(values);
     return;
   }
   if (view.error() || (name == "EXEC" && view.null)) return;
@@ -104,6 +112,18 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
     return invalidated(person, request, static_cast<std::uint64_t>(view.number));
   }
   acknowledge(person, request);
+}
+
+void Simulation::check_moment(const std::vector<std::string>& values) const {
+  std::uint64_t last_begun = 0, first_ended = ~std::uint64_t{0};
+  for (const auto& value : values) {
+    const auto* place = history_.find(value);
+    if (place == nullptr) return;  // From the memory store, or from somebody's SET.
+    const auto [begun, ended] = history_.span(*place);
+    last_begun = std::max(last_begun, begun);
+    first_ended = std::min(first_ended, ended);
+  }
+  if (first_ended < last_begun) broken("an MGET's values were never there together");
 }
 
 void Simulation::check_count(const Request& request, std::int64_t count) {
@@ -135,11 +155,11 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   const auto kind = find_simulated(key)->kind;
   const auto oldest = request.sent - max_lag;
   if (!found) {
-    if (kind == Kind::ruled && !is_absent_ && !history_.was_absent(name, oldest)) {
+    if (kind == Kind::ruled && !is_absent_ && !history_.was_absent(name, oldest, now())) {
       broken(key + " was there for long");
     }
     if (kind != Kind::tagged) return;
-    const auto due = now() + milliseconds(chance(50) ? pick(50) : pick(4'000));
+    const auto due = now() + milliseconds(hurries_ ? 0 : chance(50) ? pick(50) : pick(4'000));
     // Counted from the earliest moment at which the sidecar may have told it.
     person.loads.push_back({name, source_[name], due, request.sent + milliseconds(5'000)});
     return;
@@ -155,6 +175,8 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
   if (place->name.first != request.db) broken(*found + " is from another database");
   if (kind == Kind::memory) return;
+  // A read that it joined may have been sent before.
+  if (place->expires < (request.is_alone ? request.sent : oldest)) broken(*found + " had expired");
   const auto ended = history_.ended(*place);
   if (ended && *ended < oldest) broken(*found + " was replaced long ago");
   const auto least = [](const auto& map, const auto& at) {

@@ -47,6 +47,13 @@ void Simulation::reconnect(Person& person) {
   person = {};
   person.at = at;
   person.id = sidecar.connect();
+  if (asks_who_) {
+    if (chance(30)) {
+      send(person, {chance(50) ? "GET" : "MGET", any_key(true)});
+      person.open.back().is_anonymous = true;
+    }
+    send(person, {"AUTH", password});
+  }
   if (chance(50)) send(person, {"HELLO", chance(80) ? "3" : "2"});
   if (chance(selecting_)) send(person, {"SELECT", "1"});
 }
@@ -114,8 +121,10 @@ Simulation::Words Simulation::command(Person& person) {
   const auto key = any_key(true);
   const auto free_key = any_key(false);
   if (chance(transacting_)) return transaction(person);
-  if (what < 45 || chance(reading_)) return {"GET", key};
-  if (what < 52) return {"MGET", key, any_key(true), free_key};
+  if (chance(tagging_)) return invalidation();
+  const bool gathers = chance(gathering_);
+  if (!gathers && (what < 45 || chance(reading_))) return {"GET", key};
+  if (gathers || what < 52) return {"MGET", key, any_key(true), free_key};
   if (what < 68) return {"SET", free_key, value(person, free_key)};
   if (what < 71) return {"MSET", free_key, value(person, free_key)};
   if (what < 76) return {chance(50) ? "DEL" : "UNLINK", key};
@@ -127,8 +136,12 @@ Simulation::Words Simulation::command(Person& person) {
                                    [](const auto& request) { return request.words[0] == "HELLO"; });
   if (what < 93) return changes ? Words{"PING"} : Words{"HELLO", chance(50) ? "3" : "2"};
   if (what < 94) return {"PANNIER", "BUMP", "ver"};
+  return invalidation();
+}
+
+Simulation::Words Simulation::invalidation() {
   if (is_coarse_) return {"PANNIER", "TAG", "s"};
-  if (what < 96) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
+  if (chance(30)) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
   static const Words tags{"t", "k:1", "k:2", "s"};
   return {"PANNIER", "TAG", tags[pick(tags.size())]};
 }
@@ -162,11 +175,11 @@ void Simulation::describe(Person& person, Request& request) {
   if (name == "SETEX") request.writes.emplace_back(words[1], words[3]);
   if (name == "DEL" || name == "UNLINK") request.removes.push_back(words[1]);
   if (name == "INCR") ++counts_sent_[{person.db, words[1]}];
-  if (name == "EXEC") {  // It answers for all that was queued.
-    for (auto at = person.open.rbegin(); at != person.open.rend() && at->queued; ++at) {
-      request.writes.insert(request.writes.end(), at->writes.begin(), at->writes.end());
-    }
-  }
+  if (name == "MULTI") person.queued_writes.clear();
+  auto& queued = person.queued_writes;
+  if (request.queued) queued.insert(queued.end(), request.writes.begin(), request.writes.end());
+  if (name == "EXEC") request.writes = std::exchange(queued, {});  // It answers for all of it.
+  request.is_alone = people_.size() == 1 && person.open.empty();
   for (const auto& key : request.removes) {
     request.sizes[{person.db, key}] = history_.changes({person.db, key});
     if (is_guarded(key)) request.invalidates[{person.db, key}] = ++source_[{person.db, key}];

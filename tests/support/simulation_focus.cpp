@@ -1,0 +1,127 @@
+#include <algorithm>
+
+#include "tests/support/simulation.hpp"
+
+// What some schedules of a simulation are about. A mistake that takes several rare moves in a row
+// would else be met once in many thousands.
+
+namespace pannier::tests {
+
+using policies::milliseconds;
+
+namespace {
+
+using Kind = SimulatedKey::Kind;
+
+bool waits_for_nobody(const SimulatedKey* key) { return key->kind == Kind::ruled; }
+
+}  // namespace
+
+/// Half of the schedules are about few keys, and most of these about one thing that may go wrong.
+void Simulation::focus() {
+  is_focused_ = chance(50);
+  if (!is_focused_) return;
+  reading_ = 50;
+  std::shuffle(keys_.begin(), keys_.end(), random_);
+  std::size_t most = 1 + pick(3);
+  const auto only = [&](auto is_one) {
+    std::erase_if(keys_, [&](const auto* key) { return !is_one(key); });
+    most = 1;
+  };
+  switch (pick(10)) {
+    case 0:
+      freezing_ = true;
+      if (chance(50)) only(waits_for_nobody);
+      break;
+    case 1:  // A transaction is answered before a read that it has overtaken.
+      transacting_ = 30;
+      overtaking_ = 4;
+      only(waits_for_nobody);
+      break;
+    case 2:  // Several keys at once, which others change.
+      gathering_ = 40;
+      only([](const auto* key) { return key->kind == Kind::ruled || key->kind == Kind::leased; });
+      most = 3;
+      break;
+    case 3:  // What changed while no lane could tell.
+      may_fail_ = true;
+      losing_ = 4;
+      only(waits_for_nobody);
+      break;
+    case 4:
+      tagging_ = 4;
+      abandoning_ = 0;
+      hurries_ = true;
+      only([](const auto* key) { return key->kind == Kind::tagged; });
+      break;
+    case 5:  // One client, whose replies come late.
+      may_fail_ = false;
+      delaying_ = 4;
+      only(waits_for_nobody);
+      break;
+    default:
+      break;
+  }
+  if (keys_.size() > most) keys_.resize(most);
+}
+
+policies::Settings Simulation::settings(std::uint64_t variant) const {
+  auto settings = simulated_settings(variant);
+  if (asks_who_) settings.auth.password = password;
+  return settings;
+}
+
+void Simulation::break_for_a_moment() {
+  auto& sidecar = *sidecars_[pick(sidecars_.size())];
+  if (sidecar.connecting()) return sidecar.connected();
+  log("the lane breaks, and something changes meanwhile");
+  sidecar.break_link({policies::Link::Kind::lane, 0, 0});
+  write_outside();
+  sidecar.connected();
+  pass_answered(milliseconds(pick(2'000)));
+}
+
+/// The lanes say nothing more for a while, and nobody is told.
+void Simulation::fall_silent() {
+  if (chance(50)) {
+    for (auto& sidecar : sidecars_) sidecar->settle();
+  }
+  log("the lanes fall silent");
+  const bool for_long = chance(50);
+  frozen_until_ = now() + milliseconds(pick(3'000) + (for_long ? 1'500 : 0));
+  if (for_long || chance(50)) write_outside();
+  if (for_long || chance(50)) pass_time(milliseconds(pick(2'000)));
+}
+
+void Simulation::delay_replies() {
+  auto& sidecar = *sidecars_[pick(sidecars_.size())];
+  log("what is asked now is answered late");
+  for (const auto link : sidecar.links()) {
+    while (sidecar.run_next(link)) {
+    }
+  }
+  pass_time(milliseconds(900));
+  pass_answered(milliseconds(pick(2'000)));
+}
+
+void Simulation::overtake_lanes() {
+  auto& sidecar = *sidecars_[pick(sidecars_.size())];
+  log("the lanes' replies are overtaken");
+  for (const auto link : sidecar.links()) {
+    const bool is_lane = link.kind == policies::Link::Kind::lane;
+    while (sidecar.run_next(link) || (!is_lane && sidecar.deliver_next(link))) {
+    }
+  }
+}
+
+/// Nothing stands still meanwhile.
+void Simulation::pass_answered(milliseconds time) {
+  constexpr milliseconds step{200};
+  for (; time.count() > 0; time -= step) {
+    for (auto& sidecar : sidecars_) sidecar->settle();
+    pass_time(std::min(step, time));
+  }
+  for (auto& sidecar : sidecars_) sidecar->settle();
+}
+
+}  // namespace pannier::tests
