@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -32,6 +33,8 @@ void print(const bench_load::Slice& slice) {
 void fill(bench_load::Options options) {
   options.command = bench_load::Command::set;
   options.connections = 1;
+  options.pipeline = std::max<std::size_t>(options.pipeline, 64);
+  options.stride = 1;
   const auto slice = bench_load::Load(options).run_once_over_keys();
   if (slice.errors > 0) throw std::runtime_error("filling the keys: " + slice.first_error);
 }
@@ -40,12 +43,16 @@ void run_slices(bench_load::Load& load, const bench_load::Options& options) {
   std::puts("{\"ready\": true}");
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
+    if (line == "once") {
+      print(load.run_once_over_keys());
+      continue;
+    }
     std::istringstream words(line);
     std::string verb;
     double seconds = 0;
     auto connections = options.connections;
     if (!(words >> verb >> seconds) || verb != "run" || !(seconds > 0))
-      throw std::runtime_error(line + ": expected `run SECONDS [CONNECTIONS]`");
+      throw std::runtime_error(line + ": expected `run SECONDS [CONNECTIONS]` or `once`");
     words >> connections;
     print(load.run(seconds, words ? connections : options.connections));
   }
@@ -60,7 +67,7 @@ int main(int argc, char** argv) {
   }
   try {
     const auto options = bench_load::parse_options(argc, argv);
-    if (options.command == bench_load::Command::get) fill(options);
+    if (options.command == bench_load::Command::get && options.fill) fill(options);
     bench_load::Load load(options);
     if (options.seconds) {
       print(load.run(*options.seconds, options.connections));

@@ -28,6 +28,12 @@ double seconds(std::string_view name, std::string_view value) {
   return number;
 }
 
+bool flag(std::string_view name, std::string_view value) {
+  if (value == "yes") return true;
+  if (value == "no") return false;
+  refuse(name, value, "yes or no");
+}
+
 Command command(std::string_view name, std::string_view value) {
   if (value == "get") return Command::get;
   if (value == "set") return Command::set;
@@ -47,6 +53,10 @@ void take(Options& options, std::string_view name, std::string_view value) {
     options.connections = count(name, value);
   } else if (name == "keys") {
     options.keys = count(name, value);
+  } else if (name == "stride") {
+    options.stride = count(name, value);
+  } else if (name == "fill") {
+    options.fill = flag(name, value);
   } else if (name == "seconds") {
     options.seconds = seconds(name, value);
   } else {
@@ -72,8 +82,12 @@ Options parse_options(int argc, const char* const* argv) {
 const char* usage() {
   return "usage: bench_load --address 127.0.0.1:PORT|unix:PATH [--command get|set] [--size 32]\n"
          "         [--pipeline 1] [--connections 50] [--keys 1000] [--seconds S]\n"
+         "         [--stride 1] [--fill yes|no]\n"
          "With --seconds it runs one slice and leaves. Without, it opens its connections, prints\n"
-         "{\"ready\": true} and runs a slice for every line `run SECONDS [CONNECTIONS]` on stdin.\n"
+         "{\"ready\": true} and runs a slice for every line `run SECONDS [CONNECTIONS]` on stdin, "
+         "or\n"
+         "asks for every key once at the line `once`. `--fill no` spares the SET of every key "
+         "before GET.\n"
          "Each slice is answered by one line of JSON.\n";
 }
 

@@ -16,6 +16,8 @@ struct Options {
   std::size_t pipeline = 1;      ///< Requests in one batch; the next waits for all its replies.
   std::size_t connections = 50;  ///< Opened at the start and kept.
   std::size_t keys = 1000;
+  std::size_t stride = 1;         ///< From one key of a connection to its next; more scatters them.
+  bool fill = true;               ///< Before a GET: SET every key once.
   std::optional<double> seconds;  ///< One slice, then leave; without it slices come over stdin.
 };
 

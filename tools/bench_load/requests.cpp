@@ -22,7 +22,8 @@ std::string key_name(std::size_t number) {
 
 }  // namespace
 
-Requests::Requests(const Options& options) : keys_(options.keys), pipeline_(options.pipeline) {
+Requests::Requests(const Options& options)
+    : keys_(options.keys), pipeline_(options.pipeline), stride_(options.stride) {
   const std::string value(options.size, 'x');
   const bool sets = options.command == Command::set;
   for (std::size_t i = 0; i < keys_ + pipeline_ - 1; ++i) {

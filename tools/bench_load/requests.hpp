@@ -20,14 +20,14 @@ class Requests {
   }
 
   /// The key with which the batch after `index` begins.
-  std::size_t after(std::size_t index) const { return (index + pipeline_) % keys_; }
+  std::size_t after(std::size_t index) const { return (index + pipeline_ * stride_) % keys_; }
 
   /// What a good reply begins with, and how many bytes follow that.
   std::string_view reply_head() const { return reply_head_; }
   std::size_t reply_rest() const { return reply_rest_; }
 
  private:
-  std::size_t keys_, pipeline_;
+  std::size_t keys_, pipeline_, stride_;
   std::size_t request_size_ = 0;
   std::string ring_;
   std::string reply_head_;
