@@ -22,6 +22,16 @@ def cpu_ns(pid):
     return total
 
 
+def cost_us(pid, load, seconds, settle):
+    """CPU microseconds per request of a process, in a slice of that load. `settle`: seconds after
+    which what ran last sleeps again."""
+    time.sleep(settle)
+    before = cpu_ns(pid)
+    requests = load.run(seconds)["requests"]
+    time.sleep(settle)
+    return (cpu_ns(pid) - before) / requests / 1000
+
+
 def resident_bytes(pid):
     with open(f"/proc/{pid}/smaps_rollup") as file:
         for line in file:

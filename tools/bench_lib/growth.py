@@ -2,7 +2,6 @@
 
 import contextlib
 import statistics
-import time
 
 from . import counters, targets
 from .bed import need
@@ -35,21 +34,13 @@ def run(bed, options, cores):
         rounds = []
         for number in range(options.rounds):
             order = sorted(loads, reverse=number % 2 == 1)
-            rounds.append({count: cost(server, loads[count], options.slice) for count in order})
+            rounds.append({count: counters.cost_us(server.pid, loads[count], options.slice, SETTLE)
+                           for count in order})
     ratios = [one[options.connections] / one[FEW] for one in rounds]
     value = statistics.median(ratios)
     bar = {"cell": str(CELL), "what": f"proxy CPU per request, {options.connections} / {FEW} connections",
            "value": value, "sense": "at most", "limit": LIMIT, "gates": True, "pass": value <= LIMIT}
     return {"rounds": rounds, "bars": [bar]}
-
-
-def cost(server, load, seconds):
-    """CPU microseconds per request of the proxy."""
-    time.sleep(SETTLE)
-    before = counters.cpu_ns(server.pid)
-    requests = load.run(seconds)["requests"]
-    time.sleep(SETTLE)
-    return (counters.cpu_ns(server.pid) - before) / requests / 1000
 
 
 def show(result):

@@ -11,17 +11,17 @@ from .bed import BenchError
 class Load:
     """Use as a context; leaving it ends the process."""
 
-    def __init__(self, bed, binary, address, cell, connections, keys):
+    def __init__(self, bed, binary, address, cell, connections, keys, *, fill=True, stride=1):
         self._bed = bed
         self._what = f"{cell} at {address}"
         argv = [binary, "--address", address, "--command", cell.command, "--size", str(cell.size),
                 "--pipeline", str(cell.pipeline), "--connections", str(connections),
-                "--keys", str(keys)]
+                "--keys", str(keys), "--fill", "yes" if fill else "no", "--stride", str(stride)]
         self._process = bed.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
-        self._answer(30)
+        self._answer(120)  # A million keys may have to be set first.
         return self
 
     def __exit__(self, *_):
@@ -35,14 +35,21 @@ class Load:
     def pid(self):
         return self._process.pid
 
-    def run(self, seconds, connections=None):
-        """A slice: {requests, seconds, p50_us, p99_us}. An error among the replies ends the run:
-        figures about errors are worthless."""
+    def run(self, seconds, connections=None, *, tolerant=False):
+        """A slice: {requests, seconds, p50_us, p99_us, errors}. An error among the replies ends
+        the run unless it is `tolerant`: figures about errors are worthless."""
+        return self._slice(f"run {seconds} {connections or ''}", seconds + 30, tolerant)
+
+    def once(self):
+        """Every key once, over one connection."""
+        return self._slice("once", 120, False)
+
+    def _slice(self, line, timeout, tolerant):
         with contextlib.suppress(BrokenPipeError):  # Then _answer says why.
-            self._process.stdin.write(f"run {seconds} {connections or ''}\n")
+            self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
-        answer = self._answer(seconds + 30)
-        if answer["errors"]:
+        answer = self._answer(timeout)
+        if answer["errors"] and not tolerant:
             raise BenchError(f"{self._what}: {answer['errors']} of {answer['requests']} replies "
                              f"were errors; the first: {answer['first_error']}")
         return answer

@@ -85,7 +85,7 @@ def run(bed, options, cores):
 class Lane:
     """A target with its own generator, for the time of a cell."""
 
-    def __init__(self, bed, options, cores, stack, server, redis, name, cell):
+    def __init__(self, bed, options, cores, stack, server, redis, name, cell, **load):
         self.name = name
         self.cell = cell
         self._bed = bed
@@ -93,8 +93,13 @@ class Lane:
         self._proxy = None if server is redis else server.pid
         self._redis = redis.pid
         self._load = stack.enter_context(Load(bed, options.load, server.address, cell,
-                                              options.connections, options.keys))
+                                              options.connections, options.keys, **load))
         cores.pin_generator(self._load.pid)
+
+    def read_all(self):
+        """Twice: what the first time brings, the push of an earlier write may still remove."""
+        self._load.once()
+        self._load.once()
 
     def slice(self, seconds):
         self._cores.pin_redis(self._redis, self._proxy is None)

@@ -59,7 +59,10 @@ def start(bed, name, redis, pannier):
         return _nutcracker(bed, port_of(redis))
     if name == "haproxy":
         return _haproxy(bed, port_of(redis))
-    return _pannier(bed, name, port_of(redis), pannier)
+    upstream = f"redis://{redis.address}"
+    if name == "pannier-unix-both":
+        upstream = f"unix:{bed.path(f'redis-{port_of(redis)}.sock')}"
+    return start_pannier(bed, name, upstream, pannier, PANNIER_CONFIG, unix=name in UNIX)
 
 
 def _nutcracker(bed, upstream):
@@ -78,15 +81,15 @@ def _haproxy(bed, upstream):
     return bed.serve("haproxy", ["haproxy", "-db", "-f", config], f"127.0.0.1:{port}")
 
 
-def _pannier(bed, name, upstream, binary):
+def start_pannier(bed, name, upstream, binary, config, *, unix=False):
+    """A sidecar with that configuration; `admin_port` tells what it has counted."""
     if not os.access(binary, os.X_OK):
         raise BenchError(f"{binary} is not there: cmake --workflow --preset release")
-    port = bed.free_port()
-    address = f"unix:{bed.path(f'{name}-{port}.sock')}" if name in UNIX else f"127.0.0.1:{port}"
-    redis = f"redis://127.0.0.1:{upstream}"
-    if name == "pannier-unix-both":
-        redis = f"unix:{bed.path(f'redis-{upstream}.sock')}"
-    config = bed.write("pannier.yaml", PANNIER_CONFIG)
-    argv = [binary, "run", "--config", config, "--listen", address, "--upstream", redis,
-            "--admin", f"127.0.0.1:{bed.free_port()}"]
-    return bed.serve(name, argv, address)
+    port, admin = bed.free_port(), bed.free_port()
+    address = f"unix:{bed.path(f'{name}-{port}.sock')}" if unix else f"127.0.0.1:{port}"
+    file = bed.write(f"{name}-{port}.yaml", config)
+    argv = [binary, "run", "--config", file, "--listen", address, "--upstream", upstream,
+            "--admin", f"127.0.0.1:{admin}"]
+    server = bed.serve(name, argv, address)
+    server.admin_port = admin
+    return server
