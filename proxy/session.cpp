@@ -1,6 +1,5 @@
 #include "proxy/session.hpp"
 
-#include <cerrno>
 #include <variant>
 
 #include "protocol/command_table.hpp"
@@ -11,6 +10,7 @@
 
 namespace pannier::proxy {
 
+using boost::system::error_code;
 using policies::Answer;
 using policies::Forward;
 using policies::Hold;
@@ -33,60 +33,6 @@ Session::Session(Server& server, Socket socket, std::unique_ptr<Tls> tls, polici
 }
 
 Session::~Session() = default;
-
-void Session::start() { arm(); }
-
-void Session::arm() {
-  if (armed_ || closed_ || ended_) return;
-  armed_ = true;
-  socket_.async_wait(Socket::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->armed_ = false;
-                       if (!error && !self->closed_) self->on_readable();
-                     });
-}
-
-void Session::on_readable() {
-  auto& turn = server_.begin_turn();
-  if (held_ || stalled_ || too_much_open()) return;  // proceed() reads on.
-  auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
-  if (received.got < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
-      if (tls_ && tls_->unsent() && !write_armed_) arm_write();
-      return arm();
-    }
-    return close("client_reset");
-  }
-  if (received.got == 0) return on_end();
-  keep(take_commands(received.bytes), received.large);
-  if (tls_ && tls_->ended() && !closed_) return on_end();
-  if (!closed_ && !held_ && !stalled_ && !closing_ && !too_much_open()) arm();
-}
-
-/// Half closed: what it asked for is still answered.
-void Session::on_end() {
-  ended_ = true;
-  const bool waits_for_data =
-      client.may_block && client.open > 0 && client.link.kind == policies::Link::Kind::own;
-  if (idle() || tunnel_ || stream_ || waits_for_data) return close("client_closed");
-  server_.visit_later(*this);
-}
-
-void Session::keep(std::string_view rest, std::string& all) {
-  if (rest.empty()) {
-    parser_.release();
-    if (rest_.capacity() > 4096) std::string().swap(rest_);
-    return;
-  }
-  rest_since_ = server_.turn().now;
-  if (rest.size() == all.size() && rest.data() == all.data()) {
-    rest_ = std::move(all);
-  } else {
-    // A large value is known to come: make room for it once.
-    if (parser_.missing() > rest_.capacity()) rest_.reserve(rest.size() + parser_.missing());
-    rest_.assign(rest);
-  }
-}
 
 bool Session::has_output() const { return !out_.empty() || (tls_ && tls_->unsent()); }
 
@@ -256,13 +202,12 @@ void Session::flush() {
 
 void Session::arm_write() {
   write_armed_ = true;
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->write_armed_ = false;
-                       if (error || self->closed_) return;
-                       self->server_.begin_turn();
-                       self->flush();
-                     });
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
+    self->write_armed_ = false;
+    if (error || self->closed_) return;
+    self->server_.begin_turn();
+    self->flush();
+  });
 }
 
 void Session::check_limits(policies::TimePoint now) {
@@ -292,7 +237,7 @@ void Session::close(std::string_view why) {
     if (!tls_->failure().empty()) log::info("tls_failed", {{"reason", tls_->failure()}});
     tls_->close(socket_.native_handle());
   }
-  boost::system::error_code ignored;
+  error_code ignored;
   socket_.close(ignored);
   server_.closed(*this, why);
 }
