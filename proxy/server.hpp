@@ -122,6 +122,11 @@ class Server final : public policies::Effects {
   Turn& turn() { return turn_; }
   /// The first thing every event does: reads the clock, and sees to the end of the turn.
   Turn& begin_turn();
+  /// The same for a client's bytes. What they ask for may be answered by end_read() at once, where
+  /// nothing goes upstream: an end of the turn that has to be waited for costs a look at all
+  /// sockets, and no client has more than one read in a turn.
+  void begin_read();
+  void end_read();
   policies::Pipeline& pipeline() { return pipeline_; }
   const policies::Settings& settings() const { return settings_; }
   const protocol::Limits& parser_limits() const { return parser_limits_; }
@@ -196,7 +201,9 @@ class Server final : public policies::Effects {
 
   // To be done at the end of the turn.
   bool ending_ = false;
-  std::vector<std::shared_ptr<Session>> written_sessions_, resumed_, roomy_;
+  bool reading_ = false;            ///< Since begin_read(), which began the turn.
+  policies::TimePoint ended_at_{};  ///< The turn before.
+  std::vector<std::shared_ptr<Session>> written_sessions_, being_flushed_, resumed_, roomy_;
   std::vector<std::shared_ptr<Upstream>> written_links_;
   std::vector<Failure> failures_;
   std::vector<std::pair<std::shared_ptr<Upstream>, std::string>> broken_;

@@ -6,6 +6,13 @@
 
 namespace pannier::proxy {
 
+namespace {
+
+/// Since the end of a turn: the loop had nothing else to do, and has waited.
+constexpr policies::microseconds least_sleep{3};
+
+}  // namespace
+
 Turn& Server::begin_turn() {
   turn_.now = monotonic_now();
   if (!ending_) {
@@ -13,6 +20,21 @@ Turn& Server::begin_turn() {
     asio::post(loop_, [this] { end_turn(); });
   }
   return turn_;
+}
+
+void Server::begin_read() {
+  turn_.now = monotonic_now();
+  if (turn_.now - ended_at_ < least_sleep) {
+    begin_turn();
+  } else {
+    reading_ = !std::exchange(ending_, true);
+  }
+}
+
+void Server::end_read() {
+  if (!std::exchange(reading_, false)) return;
+  if (written_links_.empty()) return end_turn();
+  asio::post(loop_, [this] { end_turn(); });
 }
 
 bool Server::carry_out() {
@@ -48,8 +70,11 @@ void Server::end_turn() {
   while (carry_out() || !written_links_.empty() || !written_sessions_.empty() || !broken_.empty()) {
     for (const auto& upstream : std::exchange(written_links_, {})) upstream->flush();
     for (auto& [upstream, reason] : std::exchange(broken_, {})) upstream->close(reason);
-    for (const auto& session : std::exchange(written_sessions_, {})) session->flush();
+    being_flushed_.swap(written_sessions_);
+    for (const auto& session : being_flushed_) session->flush();
+    being_flushed_.clear();
   }
+  ended_at_ = monotonic_now();
 }
 
 void Server::write_later(Session& session, bool& dirty) {

@@ -17,12 +17,15 @@ void Session::arm() {
   armed_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
     self->armed_ = false;
-    if (!error && !self->closed_) self->on_readable();
+    if (error || self->closed_) return;
+    self->server_.begin_read();
+    self->on_readable();
+    self->server_.end_read();
   });
 }
 
 void Session::on_readable() {
-  auto& turn = server_.begin_turn();
+  auto& turn = server_.turn();
   if (held_ || stalled_ || too_much_open()) return;  // proceed() reads on.
   auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
   if (received.got < 0) {
