@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""100 clients that miss one cold key load it once.
+"""100 clients, or 1,000, that miss one cold key load it once.
 
 What the applications do: GET; nil, so compute the value (300 ms) and SET it. With a leased tier one
 of them computes and the others wait for its SET, however the clients share connections.
@@ -16,9 +16,9 @@ import unittest
 from resp_client import Connection
 from support import Pannier, Redis
 
-CALLERS = 100
+CALLERS, MANY = 100, 1000
 LOAD = 0.3
-ROUNDS = 5
+ROUNDS, ROUNDS_OF_MANY = 5, 2
 RULES = """
 tiers:
   leased: {ttl: 60s, coalesce: {scope: sidecar, wait: 5s}}
@@ -30,8 +30,8 @@ rules:
 class Round:
     """One key that everybody asks for at once; counts and times its loads."""
 
-    def __init__(self, key):
-        self.key, self.value = key, b"value of " + key.encode()
+    def __init__(self, key, callers=CALLERS):
+        self.key, self.value, self.callers = key, b"value of " + key.encode(), callers
         self.loads, self.load_seconds, self.waits, self.killed_at = 0, LOAD, [], None
 
     async def get_or_load(self, connection):
@@ -50,7 +50,7 @@ class Round:
         return value
 
     async def run(self, connections):
-        callers = [self.get_or_load(connections[i % len(connections)]) for i in range(CALLERS)]
+        callers = [self.get_or_load(connections[i % len(connections)]) for i in range(self.callers)]
         return await asyncio.gather(*callers)
 
     async def run_with_holder_killed(self, holder, connections):
@@ -58,7 +58,7 @@ class Round:
         assert await holder.call("GET", self.key) is None
         self.loads += 1
         callers = [asyncio.ensure_future(self.get_or_load(connections[i % len(connections)]))
-                   for i in range(CALLERS - 1)]
+                   for i in range(self.callers - 1)]
         await asyncio.sleep(LOAD / 2)
         self.killed_at = time.monotonic()
         holder.abort()
@@ -79,16 +79,16 @@ class Stampede(unittest.IsolatedAsyncioTestCase):
             self.addAsyncCleanup(one.close)
         return connections
 
-    async def rounds(self, connection_count, port=None):
+    async def rounds(self, connection_count, port=None, *, count=ROUNDS, callers=CALLERS):
         connections = await self.connect(connection_count, port or self.pannier.port)
-        rounds = [Round(f"cold:{i}") for i in range(ROUNDS)]
+        rounds = [Round(f"cold:{i}", callers) for i in range(count)]
         for one in rounds:
             self.assertEqual(set(await one.run(connections)), {one.value})
         return rounds
 
-    async def rounds_with_holder_killed(self, connection_count):
+    async def rounds_with_holder_killed(self, connection_count, count=ROUNDS, callers=CALLERS):
         connections = await self.connect(connection_count, self.pannier.port)
-        rounds = [Round(f"cold:{i}") for i in range(ROUNDS)]
+        rounds = [Round(f"cold:{i}", callers) for i in range(count)]
         for one in rounds:
             holder, = await self.connect(1, self.pannier.port)
             self.assertEqual(set(await one.run_with_holder_killed(holder, connections)), {one.value})
@@ -116,6 +116,36 @@ class Stampede(unittest.IsolatedAsyncioTestCase):
 
     async def test_when_the_loader_is_killed_one_other_loads_on_one_connection(self):
         self.assert_loads_and_waits(await self.rounds_with_holder_killed(1), 2)
+
+    # With 1,000 the client itself is what readers wait for, so only loads are counted; how long
+    # they wait, `tools/bench cache` measures.
+    async def assert_loads_of_many(self, connection_count):
+        rounds = await self.rounds(connection_count, count=ROUNDS_OF_MANY, callers=MANY)
+        self.assertEqual([one.loads for one in rounds], [1] * ROUNDS_OF_MANY)
+
+    async def test_1000_callers_on_one_connection_load_once(self):
+        await self.assert_loads_of_many(1)
+
+    async def test_1000_callers_on_10_connections_load_once(self):
+        await self.assert_loads_of_many(10)
+
+    async def test_1000_callers_on_100_connections_load_once(self):
+        await self.assert_loads_of_many(100)
+
+    async def test_of_1000_one_other_loads_when_the_loader_is_killed(self):
+        for connection_count in (1, 10, 100):
+            rounds = await self.rounds_with_holder_killed(connection_count, 1, MANY)
+            self.assertEqual([one.loads for one in rounds], [2], connection_count)
+            await self.forget(rounds)
+
+    async def forget(self, rounds):
+        redis, = await self.connect(1, self.redis.port)
+        for one in rounds:
+            self.assertEqual(await redis.call("DEL", one.key), 1)
+
+    async def test_redis_alone_lets_all_1000_load(self):
+        rounds = await self.rounds(100, self.redis.port, count=1, callers=MANY)
+        self.assertEqual([one.loads for one in rounds], [MANY])
 
     async def test_redis_alone_lets_all_100_load(self):
         rounds = await self.rounds(CALLERS, self.redis.port)
