@@ -37,6 +37,23 @@ void Server::end_read() {
   asio::post(loop_, [this] { end_turn(); });
 }
 
+void Server::read_again_later(Session& session) {
+  if (eager_.empty()) asio::post(loop_, [this] { read_again(); });
+  eager_.push_back(session.shared_from_this());
+}
+
+/// Posted, so it stands behind a look at all sockets, and what is found there goes before the next.
+void Server::read_again() {
+  being_read_.swap(eager_);
+  reading_ = !std::exchange(ending_, true);
+  for (const auto& session : being_read_) {
+    turn_.now = monotonic_now();
+    session->read_again();
+  }
+  being_read_.clear();
+  end_read();
+}
+
 bool Server::carry_out() {
   bool any = false;
   for (auto& failure : std::exchange(failures_, {})) {
