@@ -233,6 +233,7 @@ class Pipeline {
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
+  std::vector<std::string_view> captures_;  ///< Spare, too.
   TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
   std::map<std::string, std::uint64_t> sweeps_due_;         ///< Versions bumped here, by name.
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.

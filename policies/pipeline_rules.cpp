@@ -31,11 +31,16 @@ std::optional<std::uint64_t> version_in(const Match& match) {
 }  // namespace
 
 bool Pipeline::find_rules(Request& request) {
+  // The room for captures outlives the command, as that for keys does.
+  if (!request.keys.empty()) captures_.swap(request.keys.front().match.captures);
+  captures_.clear();
   request.keys.clear();
   if (!protocol::find_keys(request.spec, request.args(), positions_)) return false;
   bool ruled = false;
   for (const auto position : positions_) {
-    auto& use = request.keys.emplace_back(KeyUse{position, {}, {}});
+    auto& use = request.keys.emplace_back();
+    use.position = position;
+    if (captures_.capacity() > 0) use.match.captures.swap(captures_);
     core_.rules->find(request.args()[position], use.match);
     if (use.match && use.match.rule->never()) use.match.rule = nullptr;
     ruled = ruled || use.match;

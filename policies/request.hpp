@@ -12,9 +12,9 @@ namespace pannier::policies {
 
 /// One key of a command.
 struct KeyUse {
-  std::uint32_t position;  ///< Among the command's arguments.
-  Match match;             ///< Its rule, if it has one that does anything.
-  std::string upstream;    ///< What upstream calls it, where that differs; else empty.
+  std::uint32_t position = 0;  ///< Among the command's arguments.
+  Match match;                 ///< Its rule, if it has one that does anything.
+  std::string upstream;        ///< What upstream calls it, where that differs; else empty.
 };
 
 /// A command on its way through the pipeline, with everything found out about it.

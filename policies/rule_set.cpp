@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 namespace pannier::policies {
 
@@ -63,7 +64,9 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
 std::uint32_t RuleSet::settle(const Sown& sown) {
   const auto id = static_cast<std::uint32_t>(nodes_.size());
   nodes_.emplace_back();
-  nodes_[id].candidates = sown.candidates;
+  nodes_[id].first = static_cast<std::uint32_t>(candidates_.size());
+  nodes_[id].candidates = static_cast<std::uint32_t>(sown.candidates.size());
+  candidates_.insert(candidates_.end(), sown.candidates.begin(), sown.candidates.end());
   const auto begin = static_cast<std::uint32_t>(edges_.size());
   for (const auto& [byte, next] : sown.children) edges_.push_back({byte, none});
   nodes_[id].begin = begin;
@@ -74,8 +77,9 @@ std::uint32_t RuleSet::settle(const Sown& sown) {
 }
 
 std::uint32_t RuleSet::child(const Node& node, char byte) const {
-  for (auto i = node.begin; i < node.end; ++i) {
-    if (edges_[i].byte == byte) return edges_[i].node;
+  const Edge* const end = edges_.data() + node.end;
+  for (const Edge* edge = edges_.data() + node.begin; edge != end; ++edge) {
+    if (edge->byte == byte) return edge->node;
   }
   return none;
 }
@@ -86,7 +90,8 @@ void RuleSet::find(std::string_view key, Match& match) const {
   auto best = none;
   std::uint32_t at = 0;
   for (std::size_t i = 0;; ++i) {
-    for (const auto& candidate : nodes_[at].candidates) {
+    const Node& node = nodes_.data()[at];  // Once for each byte of every key.
+    for (const auto& candidate : std::span(candidates_.data() + node.first, node.candidates)) {
       if (candidate.order > best) break;
       if (!candidate.pattern->matches(key, scratch_)) continue;
       best = candidate.order;
@@ -96,7 +101,7 @@ void RuleSet::find(std::string_view key, Match& match) const {
       break;
     }
     if (i == key.size()) return;
-    at = child(nodes_[at], key[i]);
+    at = child(node, key[i]);
     if (at == none) return;
   }
 }

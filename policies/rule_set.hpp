@@ -72,8 +72,8 @@ class RuleSet {
     const protocol::KeyPattern* pattern;
   };
   struct Node {
-    std::uint32_t begin = 0, end = 0;  ///< Its children in edges_, sorted by byte.
-    std::vector<Candidate> candidates;
+    std::uint32_t begin = 0, end = 0;         ///< Its children in edges_, sorted by byte.
+    std::uint32_t first = 0, candidates = 0;  ///< Where its candidates are, and how many.
   };
   struct Edge {
     char byte;
@@ -87,6 +87,7 @@ class RuleSet {
   std::vector<Rule> rules_;
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
+  std::vector<Candidate> candidates_;  ///< Of each node in the order of the configuration.
   bool guards_ = false;
   milliseconds longest_life_{0};
   mutable std::vector<std::string_view> scratch_;

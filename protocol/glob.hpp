@@ -56,6 +56,7 @@ class KeyPattern {
   std::vector<Token> tokens_;
   std::uint8_t wildcards_ = 0;  ///< Tokens that are any_run or segment.
   bool is_literal_ = false;
+  bool is_prefix_and_segment_ = false;  ///< As most are: `user:{id}`.
 };
 
 }  // namespace pannier::protocol

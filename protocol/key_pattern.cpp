@@ -44,6 +44,10 @@ bool KeyPattern::matches(std::string_view key, std::vector<std::string_view>& ca
   captures.resize(names_.size());
   if (!key.starts_with(prefix_)) return false;
   if (is_literal_) return key.size() == prefix_.size();
+  if (is_prefix_and_segment_) {
+    captures[0] = key.substr(prefix_.size());
+    return !captures[0].empty() && captures[0].find(':') == std::string_view::npos;
+  }
   Search search(key, captures, wildcards_);
   return match_from(prefix_.empty() ? 0 : 1, prefix_.size(), search);
 }
@@ -191,6 +195,8 @@ class KeyPattern::Compiler {
     pattern_.wildcards_ = static_cast<std::uint8_t>(wildcards_);
     if (tokens[0].kind == Kind::literal) pattern_.prefix_ = tokens[0].text;
     pattern_.is_literal_ = tokens.size() == 1 && tokens[0].kind == Kind::literal;
+    pattern_.is_prefix_and_segment_ = tokens.back().kind == Kind::segment &&
+                                      tokens.size() == (pattern_.prefix_.empty() ? 1u : 2u);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       const bool last = i + 1 == tokens.size();
       tokens[i].takes_whole =
