@@ -8,6 +8,7 @@ from . import cache_sidecar, targets
 from .bed import BenchError, connect, ping
 from .cache_bars import bar
 from .cache_loads import ask
+from .figures import spread
 from .load import Load
 from .pass_through import Cell
 
@@ -61,10 +62,11 @@ def outage_bars(where, one, has_stale):
     bars = [bar(where, "errors / requests", one["error_share"], 0 if has_stale else None),
             bar(where, "seconds without an error", one["good_seconds"], None)]
     if hits:
-        worst = max(window["p99_us"] for window in hits)
-        bars += [bar(where, "p99 of hits, us, worst window", worst, P99_BAR_US),
-                 bar(where, "p99 of hits, worst window / before",
-                     worst / max(one["before"]["p99_us"], 1), None)]
+        before = max(one["before"]["p99_us"], 1)
+        bars += [bar(where, "p99 of hits, us, median window",
+                     spread(window["p99_us"] for window in hits), P99_BAR_US),
+                 bar(where, "p99 of hits / before",
+                     spread(window["p99_us"] / before for window in hits), None)]
     bars += [bar(where, "old values after its return was noticed", one["old_after_return"], 0),
              bar(where, "ms from its return to the first new value", one["noticed_ms"], None)]
     return bars

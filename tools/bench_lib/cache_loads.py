@@ -138,8 +138,9 @@ def hot_bars(found, seconds):
                 found["pannier"]["loads"] / min(found["pannier"]["cycles"], most), CYCLE_BAR),
             bar(where, "loads per cycle, direct Redis (control)",
                 found["direct"]["loads"] / found["direct"]["cycles"], PLAIN_LEAST, "at least"),
-            bar(where, "p99 of reads / load", found["pannier"]["reads_ms"]["p99"] / HOT_LOAD_MS,
-                None)]
+            *(bar(where, f"p99 of reads / load, {name}",
+                  found[name]["reads_ms"]["p99"] / HOT_LOAD_MS, None)
+              for name in ("pannier", "direct"))]
     if "refresh" in found:
         one = found["refresh"]
         bars += [bar(where, "refresh 50%: p99 of reads / load",

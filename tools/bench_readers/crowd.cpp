@@ -40,6 +40,12 @@ Crowd::Crowd(const Settings& settings)
   }
 }
 
+void Crowd::seed() {
+  const auto ttl = std::to_string(settings_.ttl.count());
+  if (connections_.front()->wire.call({"SET", settings_.key, value_, "PX", ttl}).error)
+    throw std::runtime_error("the key cannot be set");
+}
+
 void Crowd::ask() {
   auto& connection = *connections_[readers % connections_.size()];
   ++readers;

@@ -33,6 +33,8 @@ class Crowd {
   /// \throws std::system_error when a connection cannot be opened.
   explicit Crowd(const Settings& settings);
 
+  /// The value is there from the beginning: nobody has to wait for the first load.
+  void seed();
   /// One reader more, on the next connection in turn; sent with the next run_until().
   void ask();
   /// Serves the connections until `done`, at least until `from` (at most 30 s longer).

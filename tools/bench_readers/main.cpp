@@ -19,7 +19,7 @@ constexpr const char* usage =
     "usage: bench_readers cold|killed|hot|watch --OPTION VALUE ...\n"
     "cold    --readers N readers ask for a key at once; who gets nil loads for --load ms and SETs\n"
     "killed  the same, but the first to load is gone half way\n"
-    "hot     --rate readers a second for --seconds, of a value that lives --ttl ms\n"
+    "hot     --rate readers a second for --seconds, of a value that is there and lives --ttl ms\n"
     "watch   --rounds writes of the key to the first address, read from the second without pause\n"
     "Also: --addresses A,B,... (127.0.0.1:PORT or unix:PATH) --connections N --key K\n"
     "Prints one line of JSON.\n";
@@ -99,6 +99,7 @@ void killed(const Options& options) {
 
 void hot(const Options& options) {
   Crowd crowd(settings_of(options));
+  crowd.seed();
   const auto begin = Clock::now();
   const auto end = begin + std::chrono::seconds(options.number("--seconds"));
   const auto pause = Clock::duration(std::chrono::seconds(1)) / options.number("--rate");
