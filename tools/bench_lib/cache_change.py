@@ -20,7 +20,13 @@ KEYS, SIZE = 100, 32
 AWAY_SECONDS, AWAY_SECONDS_QUICK = 6, 3
 WINDOW = .25
 P99_BAR_US = 1000
-STALE_FORMS = ("on_down: stale, stale_if_error: 60s", "on_down: stale")
+STALE_FORMS = (", on_down: stale, stale_if_error: 60s", ", on_down: stale")
+CONFIG = """\
+tiers:
+  copied: {{ttl: 1h, local: 1h{}}}
+rules:
+  - {{match: "bench:{{id}}", tier: copied}}
+"""
 
 
 def invalidation(bed, options, _):
@@ -47,10 +53,10 @@ def invalidation(bed, options, _):
 
 def outage(bed, options, _):
     """Copies while Redis is frozen or dead, and after it is back."""
-    extra = next((form for form in STALE_FORMS if cache_sidecar.accepts(
-        bed, options, cache_sidecar.tier(f"ttl: 1h, local: 1h, {form}"))), "")
-    config = cache_sidecar.COPIES.replace("local: 1h}", f"local: 1h, {extra}}}" if extra
-                                          else "local: 1h}")
+    found_form = (form for form in STALE_FORMS if cache_sidecar.accepts(
+        bed, options, CONFIG.format(form)))
+    extra = next(found_form, "")
+    config = CONFIG.format(extra)
     found, bars = {}, []
     for how in (signal.SIGSTOP, signal.SIGKILL):
         one = found[how.name] = Outage(bed, options, config, how).run()
