@@ -110,7 +110,7 @@ bool MultiRead::ask_all(Client& client, Core& core) {
     return core.copies.unchanged(known.subject->key, known.view);
   };
   if (std::all_of(known_.begin(), known_.end(), is_as_it_was) || has(Bug::mget_torn)) return false;
-  if (client.open > 1 || client.fence_due) return false;
+  if (client.open > 1) return false;
   Asked asked{whole_, {}, {}, {}};
   for (const auto& part : parts_) asked.ruled.emplace_back(part.place, part.check.subject_ref());
   for (const auto& known : known_) asked.ruled.emplace_back(known.place, known.subject);

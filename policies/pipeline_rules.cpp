@@ -232,6 +232,10 @@ Verdict Pipeline::read_other(Request& request, Link link) {
   const bool keeps = core_.keeps_copies(*request.ruled_key().match.rule, link) && core_.tracks &&
                      keeps_reply(request);
   for (const auto& use : request.keys) {
+    // Where no push does, this ends a copy that is older than what is told now (R7).
+    if (use.match && use.match.rule->copies() && !core_.tracks) {
+      core_.copies.pushed(request.upstream_key(use));
+    }
     const bool can_be_invalid = use.match && (use.match.rule->tagged() || !core_.bans.empty());
     if (can_be_invalid || keeps || (in_memory && use.match))
       subjects.push_back(request.subject(use, core_));

@@ -80,6 +80,19 @@ class Coherence(Upstream):
         self.relay.break_all()
         wait_until(lambda: self.said() == {"push"}, "all say so", 5)
 
+    def test_c25_without_tracking_no_read_goes_back_behind_another_one(self):
+        self.direct.call("ACL", "SETUSER", "default", "-client|tracking", "-client|caching")
+        self.relay.break_all()
+        wait_until(lambda: self.said() == {"ttl"}, "all say so", 5)
+        for number in range(20):
+            self.direct.call("SET", "copied:1", "a" * number)
+            self.wire.call("BITCOUNT", "copied:1")
+            for _ in range(2):
+                self.assertEqual(self.wire.call("GET", "copied:1"), bulk("a" * number))
+            self.direct.call("SET", "copied:1", "b" * number)
+            self.assertEqual(self.wire.call("BITCOUNT", "copied:1"), b":%d\r\n" % (3 * number))
+            self.assertEqual(self.wire.call("GET", "copied:1"), bulk("b" * number))
+
     def test_c29_a_tracking_table_that_is_too_small_costs_hits_and_nothing_else(self):
         self.assertEqual(self.metric("pannier_local_dropped_total"), 0)
         self.direct.call("CONFIG", "SET", "tracking-table-max-keys", "10")
