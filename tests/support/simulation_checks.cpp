@@ -107,7 +107,9 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
     return;
   }
   if (view.error() || (name == "EXEC" && view.null)) return;
-  if (!request.invalidates.empty() && name != "PANNIER") invalidated(person, request, 0);
+  // Removals from the memory store are forgotten with it.
+  const bool removes = !request.invalidates.empty() && name != "PANNIER";
+  if (removes && !is_absent_) invalidated(person, request, 0);
   if (name == "PANNIER") {
     return invalidated(person, request, static_cast<std::uint64_t>(view.number));
   }
