@@ -154,12 +154,16 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.upstream = Core::UpstreamState::up;
   core_.server_version = server.version;
   core_.databases = server.databases;
+  // What was asked while it was away and is sent now becomes copies, unless it counted on pushes
+  // that will not come. What was kept went when the last lane did.
+  if (core_.tracks != server.tracks || core_.is_replica != server.is_replica) {
+    core_.copies.lose_all();
+  }
   core_.tracks = server.tracks;
   core_.is_replica = server.is_replica;
   core_.memory.clear();
   core_.generations.outdate_all();
   core_.versions.outdate_all();
-  core_.copies.lose_all();
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   last_role_check_ = core_.now;

@@ -179,7 +179,7 @@ class Cost(Upstream):
             self.relay.break_all()
             served = self.metric(hits)
             wait_until(lambda: self.metric(hits) > served + 5_000, "copies are served again")
-            self.assertLessEqual(self.asked() - before, 2 * keys)
+            self.assertLessEqual(self.asked() - before, 1.5 * keys)  # Usually 101 to 103.
 
 
 class Roles(Upstream):
