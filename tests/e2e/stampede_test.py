@@ -73,6 +73,10 @@ class Stampede(unittest.IsolatedAsyncioTestCase):
         self.redis = self.enterContext(Redis())
         self.pannier = self.enterContext(Pannier(RULES, self.redis.port))
 
+    async def asyncSetUp(self):
+        # Its debug mode traces every task: a load by 1,000 of them outlives its lease.
+        asyncio.get_running_loop().set_debug(False)
+
     async def connect(self, count, port):
         connections = [await Connection.open(port) for _ in range(count)]
         for one in connections:
