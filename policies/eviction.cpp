@@ -5,9 +5,10 @@
 namespace pannier::policies {
 namespace {
 
-/// Entries of a rehearsal. Half as many judge as well on all traces; with a quarter, chance begins
-/// to choose.
-constexpr std::size_t most_capacity = 512;
+/// Entries of a rehearsal. Half of the most judge as well on all traces, so chance has no say; a
+/// quarter of a small cache keeps what both take below a tenth of it. Below the least chance rules.
+constexpr std::size_t least_entries = 64, most_entries = 512, entries_share = 4;
+static_assert(most_entries * 5 / 4 <= Rehearsal::most_capacity);
 
 /// Regret at which the policy changes: a share of the capacity, and what chance alone may be in a
 /// tiny cache. With a thirtieth of the capacity it changes to and fro on database reads; a tenth
@@ -28,8 +29,8 @@ void Eviction::push_back(std::uint64_t hash, std::size_t capacity) {
 }
 
 void Eviction::rehearse(std::uint64_t hash) {
-  const auto capacity = static_cast<std::size_t>(capacity_);
-  const bool two_queues_hit = two_queues_.ask(hash, capacity), lru_hit = lru_.ask(hash, capacity);
+  if (capacity_ == 0) return;
+  const bool two_queues_hit = two_queues_.ask(hash), lru_hit = lru_.ask(hash);
   if (two_queues_hit == lru_hit) return;
   const bool regrets = lru_hit == (policy() == Policy::two_queues);
   regret_ = std::max(-capacity_ / merit_share, regret_ + (regrets ? 1 : -1));
@@ -41,23 +42,30 @@ void Eviction::rehearse(std::uint64_t hash) {
 /// Halves the sample when a rehearsal would be too large, and doubles it when too small; with some
 /// play, because all must be learnt anew then.
 void Eviction::sample(std::size_t capacity) {
+  const std::size_t most = std::clamp(capacity / entries_share, least_entries, most_entries);
   std::size_t rate = not_sampled_ + 1;
-  if (rate == 0 || capacity / rate > most_capacity * 5 / 4 ||
-      (rate != 1 && capacity / rate < most_capacity / 4)) {
-    for (rate = 1; capacity / rate > most_capacity;) rate *= 2;
+  if (rate == 0 || capacity / rate > most * 5 / 4 || (rate != 1 && capacity / rate < most / 4)) {
+    forget();
+    for (rate = 1; capacity / rate > most;) rate *= 2;
     not_sampled_ = rate - 1;
-    two_queues_.clear();
-    lru_.clear();
-    regret_ = 0;
   }
-  capacity_ = static_cast<std::int64_t>(std::max<std::size_t>(1, capacity / rate));
+  const std::size_t share = std::max<std::size_t>(1, capacity / rate);
+  capacity_ = static_cast<std::int64_t>(share);
+  two_queues_.fit(share);
+  lru_.fit(share);
+}
+
+void Eviction::forget() {
+  not_sampled_ = all_bits;
+  capacity_ = 0;
+  two_queues_.clear();
+  lru_.clear();
+  regret_ = 0;
 }
 
 void Eviction::clear() {
   lists_.clear();
-  two_queues_.clear();
-  lru_.clear();
-  regret_ = 0;
+  forget();
 }
 
 }  // namespace pannier::policies

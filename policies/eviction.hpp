@@ -38,6 +38,8 @@ class Eviction {
   Id victim() { return lists_.victim(); }
   /// The same as erase(), for want of room.
   void evict(Id id, std::uint64_t hash) { lists_.evict(id, hash); }
+  /// The cache has another size from now on: what was learnt was about the old one.
+  void forget();
   void clear();
 
   Policy policy() const { return lists_.policy(); }
@@ -46,14 +48,16 @@ class Eviction {
   std::size_t bytes() const { return lists_.bytes() + two_queues_.bytes() + lru_.bytes(); }
 
  private:
+  static constexpr std::uint64_t all_bits = ~std::uint64_t{0};
+
   void rehearse(std::uint64_t hash);
   void sample(std::size_t capacity);
 
   EvictionLists lists_{Policy::two_queues};
   Rehearsal two_queues_{Policy::two_queues}, lru_{Policy::lru};
-  std::uint64_t not_sampled_ = ~std::uint64_t{0};  ///< Hashes of the sample have none of these bits.
-  std::int64_t capacity_ = 0;                      ///< Of a rehearsal.
-  std::int64_t regret_ = 0;                        ///< In misses of a rehearsal.
+  std::uint64_t not_sampled_ = all_bits;  ///< Hashes of the sample have none of these.
+  std::int64_t capacity_ = 0;             ///< Of a rehearsal.
+  std::int64_t regret_ = 0;               ///< In misses of a rehearsal.
 };
 
 }  // namespace pannier::policies

@@ -5,8 +5,8 @@
 namespace pannier::policies {
 namespace {
 
-/// The entrance of two queues is one in so many, as 2Q's authors advise. With a tenth (S3-FIFO) some
-/// traces have 2 % fewer misses, but reuse after a while, as of database rows, gets lost.
+/// The entrance of two queues is one in so many, as 2Q's authors advise. With a tenth (S3-FIFO)
+/// some traces have 2 % fewer misses, but reuse after a while, as of database rows, gets lost.
 constexpr std::size_t entrance_share = 4;
 
 /// Entries that one eviction may move to find a victim: enough for the lists to become right within

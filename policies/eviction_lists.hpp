@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -51,7 +52,13 @@ class EvictionLists {
   std::size_t size() const { return links_.size(); }
   /// What it takes from the heap, ghosts included before there are any: they must not be a step
   /// when the first entry is evicted.
-  std::size_t bytes() const { return links_.bytes() + Ghosts::bytes(size()); }
+  std::size_t bytes() const {
+    return links_.bytes() + std::max(ghosts_.bytes(), Ghosts::bytes_for(size()));
+  }
+  /// What it takes at most while there are no more than that many entries.
+  static std::size_t most_bytes(std::size_t entries) {
+    return Chunked<Link>::most_bytes(entries) + Ghosts::bytes_for(entries);
+  }
 
  private:
   static constexpr Id none = (Id{1} << 30) - 1;

@@ -27,7 +27,11 @@ bool has_mark(std::uint32_t ghost, std::uint32_t mark) { return (ghost & 0xffff'
 
 }  // namespace
 
-std::size_t Ghosts::bytes(std::size_t entries) {
+std::size_t Ghosts::bytes() const {
+  return table_ ? heap_block(buckets_ * ways * sizeof(std::uint32_t)) : 0;
+}
+
+std::size_t Ghosts::bytes_for(std::size_t entries) {
   if (entries == 0) return 0;
   return heap_block(buckets_for(room_for(entries)) * ways * sizeof(std::uint32_t));
 }

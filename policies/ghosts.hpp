@@ -23,8 +23,10 @@ class Ghosts {
   bool take(std::uint64_t hash);
   void clear() { *this = {}; }
 
-  /// What it takes from the heap at most when it was told to fit that many.
-  static std::size_t bytes(std::size_t entries);
+  /// What it takes from the heap.
+  std::size_t bytes() const;
+  /// What it takes when it is told to fit that many.
+  static std::size_t bytes_for(std::size_t entries);
 
  private:
   struct Free {

@@ -146,6 +146,7 @@ void LocalCache::sweep(TimePoint now, std::size_t entries) {
 }
 
 void LocalCache::resize(std::size_t max_bytes) {
+  if (max_bytes != max_bytes_) eviction_.forget();
   max_bytes_ = max_bytes;
   while (bytes() > max_bytes_ && index_.size() != 0) evict();
   if (bytes() > max_bytes_) clear();

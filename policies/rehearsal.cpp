@@ -1,12 +1,12 @@
 #include "policies/rehearsal.hpp"
 
+#include <bit>
+#include <utility>
+
 #include "policies/heap_block.hpp"
 
 namespace pannier::policies {
 namespace {
-
-/// As many as there are entries at most; a power of two.
-constexpr std::size_t most_buckets = 512;
 
 /// All of a sample have some bits of their hashes in common; these differ again.
 std::uint64_t spread(std::uint32_t key) { return key * 0x9e37'79b9'7f4a'7c15; }
@@ -14,7 +14,7 @@ std::uint64_t spread(std::uint32_t key) { return key * 0x9e37'79b9'7f4a'7c15; }
 }  // namespace
 
 Rehearsal::Id& Rehearsal::bucket(std::uint32_t key) {
-  return buckets_[(spread(key) >> 32) % most_buckets];
+  return buckets_[(spread(key) >> 32) & (buckets_.size() - 1)];
 }
 
 Rehearsal::Id& Rehearsal::link_to(Id id) {
@@ -23,9 +23,20 @@ Rehearsal::Id& Rehearsal::link_to(Id id) {
   return *link;
 }
 
-bool Rehearsal::ask(std::uint64_t hash, std::size_t capacity) {
+void Rehearsal::fit(std::size_t capacity) {
+  capacity_ = capacity;
+  while (slots_.size() > capacity) evict();
+  if (capacity <= room_) return;
+  room_ = capacity + capacity / 4;  // It varies a little.
+  slots_.reserve(room_ + 1);
+  buckets_.assign(std::bit_ceil(room_), none);
+  for (Id id = 0; id < slots_.size(); ++id) {
+    slots_[id].next = std::exchange(bucket(slots_[id].key), id);
+  }
+}
+
+bool Rehearsal::ask(std::uint64_t hash) {
   const auto key = static_cast<std::uint32_t>(hash >> 32);
-  if (buckets_.empty()) buckets_.assign(most_buckets, none);
   Id& first = bucket(key);
   for (Id id = first; id != none; id = slots_[id].next) {
     if (slots_[id].key != key) continue;
@@ -35,12 +46,12 @@ bool Rehearsal::ask(std::uint64_t hash, std::size_t capacity) {
   slots_.push_back({key, first});
   first = static_cast<Id>(slots_.size() - 1);
   lists_.push_back(spread(key));
-  while (slots_.size() > capacity) evict();
+  if (slots_.size() > capacity_) evict();
   return false;
 }
 
 void Rehearsal::evict() {
-  const Id id = lists_.victim();
+  const auto id = static_cast<Id>(lists_.victim());
   lists_.evict(id, spread(slots_[id].key));
   link_to(id) = slots_[id].next;
   const auto last = static_cast<Id>(slots_.size() - 1);
@@ -53,12 +64,14 @@ void Rehearsal::evict() {
 
 void Rehearsal::clear() {
   lists_.clear();
+  capacity_ = room_ = 0;
   std::vector<Slot>().swap(slots_);
   std::vector<Id>().swap(buckets_);
 }
 
 std::size_t Rehearsal::bytes() const {
-  return lists_.bytes() + vector_block(slots_) + vector_block(buckets_);
+  if (room_ == 0) return 0;
+  return EvictionLists::most_bytes(room_ + 1) + vector_block(slots_) + vector_block(buckets_);
 }
 
 }  // namespace pannier::policies
