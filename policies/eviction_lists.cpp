@@ -92,9 +92,7 @@ EvictionLists::Id EvictionLists::victim_of_two_queues() {
   for (int moves = 0; entrance_.size > entrance_target || main_.size == 0; ++moves) {
     if (main_.size + entrance_target >= size) return entrance_.oldest;
     if (moves == most_moves && main_.size != 0) break;
-    const Id id = entrance_.oldest;
-    move(id, main_);
-    links_[id].uses = 0;
+    move(entrance_.oldest, main_);
   }
   return victim_of_main();
 }
