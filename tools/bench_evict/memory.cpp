@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "policies/local_cache.hpp"
 
@@ -58,6 +60,14 @@ std::int64_t cpu_ns() {
   return spent.tv_sec * 1'000'000'000 + spent.tv_nsec;
 }
 
+std::size_t value_of(std::uint64_t number, std::size_t largest) {
+  return largest == 0 ? value_size : mixed(~number) % largest;
+}
+
+std::string reply(std::size_t value) {
+  return '$' + std::to_string(value) + "\r\n" + std::string(value, 'v') + "\r\n";
+}
+
 bool store(LocalCache& cache, std::uint64_t number, std::string_view value) {
   return cache.store(0, KeyText(number).view(), {}, value, 1, TimePoint::max(), now);
 }
@@ -65,35 +75,43 @@ bool store(LocalCache& cache, std::uint64_t number, std::string_view value) {
 }  // namespace
 
 Filled fill(std::size_t budget, std::size_t keys, std::size_t largest) {
-  const std::string bytes(std::max(largest, value_size), 'v');
-  const auto value = [&](std::uint64_t number) {
-    const std::size_t size = largest == 0 ? value_size : mixed(~number) % largest;
-    return std::string_view(bytes).substr(0, size);
-  };
   Filled filled;
   LocalCache cache(budget);
   const std::size_t before = resident();
-  std::int64_t longest = 0, last = cpu_ns();
-  for (std::uint64_t i = 0; i < keys; ++i) {
-    store(cache, i, value(i));
-    const std::int64_t done = cpu_ns();
-    longest = std::max(longest, done - last);
-    last = done;
-  }
-  filled.longest_us = static_cast<double>(longest) / 1000;
+  for (std::uint64_t i = 0; i < keys; ++i) store(cache, i, reply(value_of(i, largest)));
   filled.resident = resident() - before;
   filled.counted = cache.bytes();
   filled.entries = cache.size();
   for (std::uint64_t i = 0; i < keys; ++i) {
-    const auto copy = cache.find(0, KeyText(i).view(), {}, now);
-    if (copy) filled.payload += key_size + copy->reply.size();
+    if (cache.find(0, KeyText(i).view(), {}, now))
+      filled.payload += key_size + value_of(i, largest);
   }
   return filled;
 }
 
+double longest_step_us(std::size_t entries) {
+  constexpr std::size_t block = 256;
+  std::vector<std::int64_t> slowest(entries / block + 1, std::numeric_limits<std::int64_t>::max());
+  const std::string text = reply(value_size);
+  for (int run = 0; run < 3; ++run) {
+    LocalCache cache(std::size_t{1} << 40);
+    for (std::uint64_t i = 0; i < entries; i += block) {
+      std::int64_t longest = 0, last = cpu_ns();
+      for (std::uint64_t j = i; j < i + block; ++j) {
+        store(cache, j, text);
+        const std::int64_t done = cpu_ns();
+        longest = std::max(longest, done - std::exchange(last, done));
+      }
+      slowest[i / block] = std::min(slowest[i / block], longest);
+    }
+  }
+  slowest.pop_back();
+  return static_cast<double>(*std::max_element(slowest.begin(), slowest.end())) / 1000;
+}
+
 double find_ns(std::size_t entries, std::size_t finds) {
   LocalCache cache(std::size_t{1} << 40);
-  const std::string value(value_size, 'v');
+  const std::string value = reply(value_size);
   for (std::uint64_t i = 0; i < entries; ++i) store(cache, i, value);
   cache.resize(cache.bytes());
   const auto pass = [&](std::uint64_t salt, bool look) {
