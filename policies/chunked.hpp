@@ -22,6 +22,12 @@ class Chunked {
     return chunks_.size() * heap_block(sizeof(T[chunk])) + vector_block(chunks_);
   }
 
+  /// What it takes at most while it has no more than that many.
+  static std::size_t most_bytes(std::size_t elements) {
+    const std::size_t chunks = elements / chunk + 2;
+    return chunks * (heap_block(sizeof(T[chunk])) + 2 * sizeof(void*)) + heap_block(0);
+  }
+
   void push_back(const T& element) {
     if (size_ == chunks_.size() * chunk) chunks_.push_back(std::make_unique<T[]>(chunk));
     (*this)[size_++] = element;

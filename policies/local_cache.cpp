@@ -69,11 +69,16 @@ bool LocalCache::store(std::uint32_t db, std::string_view key, std::string_view 
     note(db);
     id = static_cast<Id>(index_.size());
     index_.push_back(hash, std::move(entry));
-    eviction_.push_back(hash);
+    eviction_.push_back(hash, capacity());
   }
   const std::uint64_t evictions = evictions_;
   fit(now);
   return evictions == evictions_ || index_.find(hash, db, key) != LocalIndex::none;
+}
+
+std::size_t LocalCache::capacity() const {
+  return static_cast<std::size_t>(static_cast<double>(index_.size()) *
+                                  static_cast<double>(max_bytes_) / static_cast<double>(bytes()));
 }
 
 void LocalCache::note(std::uint32_t db) {
@@ -141,6 +146,7 @@ void LocalCache::sweep(TimePoint now, std::size_t entries) {
 }
 
 void LocalCache::resize(std::size_t max_bytes) {
+  if (max_bytes != max_bytes_) eviction_.forget();
   max_bytes_ = max_bytes;
   while (bytes() > max_bytes_ && index_.size() != 0) evict();
   if (bytes() > max_bytes_) clear();

@@ -70,6 +70,8 @@ class LocalCache {
 
   std::uint32_t step_of(TimePoint deadline) const;
   bool is_over(const CachedEntry& entry, TimePoint now) const;
+  /// How many entries there is room for, were all like those that are here.
+  std::size_t capacity() const;
   void note(std::uint32_t db);
   bool erase(std::uint32_t db, std::string_view key, std::uint64_t hash);
   void erase(Id id);
