@@ -65,6 +65,8 @@ class Core {
   bool from_memory(const Rule* rule) const;
   /// Nothing that the lane of `db` tracks can have changed unseen.
   bool lane_current(std::uint32_t db) const;
+  /// That lane was lost, or with nothing all of them: copies go, or wait for find_outdated().
+  void lose_copies(std::optional<std::uint32_t> db);
 
   // Tags.
   /// The newest generation or ban a key falls under. `complete` is false when some tag's

@@ -170,8 +170,20 @@ class Pipeline {
   std::optional<std::string_view> find_copy(const Request& request, const KeyUse& use,
                                             std::string_view question);
   bool keeps_reply(const Request& request) const;
+  /// Appends what a string's copy says about a question that is not GET. \returns whether it says
+  /// anything; else it must be asked.
+  static bool derive(const Request& request, std::string_view copy, std::string& out);
   std::string question_of(const Request& request) const;
   static Verdict count_copy(const KeyUse& use, std::string_view reply);
+
+  // pipeline_degraded.cpp: while upstream is away.
+  std::optional<Verdict> answer_outdated(Request& request);
+  std::optional<std::string> outdated_reply(const Request& request, const Subject& subject);
+  /// Gives each key the name that upstream had for it when it was last heard of.
+  /// \returns whether all of them may be read under it.
+  bool name_by_known_versions(Request& request) const;
+  protocol::Value::Map explain_away(const Subject& subject);
+
   /// Before a command under a rule: what was sent before it had effects nobody knows.
   void raise_fence(Client& client);
 

@@ -46,9 +46,9 @@ std::string_view range_of(std::string_view text, std::int64_t first, std::int64_
   return text.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from + 1));
 }
 
-/// Appends what a string's copy says about a question that is not GET. \returns whether it says
-/// anything; else it must be asked.
-bool derive(const Request& request, std::string_view copy, std::string& out) {
+}  // namespace
+
+bool Pipeline::derive(const Request& request, std::string_view copy, std::string& out) {
   ReplyReader reader(copy);
   const auto value = reader.next();
   const auto name = request.spec.name;
@@ -67,8 +67,6 @@ bool derive(const Request& request, std::string_view copy, std::string& out) {
   protocol::append_bulk(out, range_of(value.text, *first, *last));
   return true;
 }
-
-}  // namespace
 
 bool Pipeline::may_use_copies(Client& client, const Rule& rule) {
   if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal ||
@@ -99,7 +97,8 @@ std::optional<std::string_view> Pipeline::find_copy(const Request& request, cons
   // R9: not while a command of this client on the same key is under way.
   const bool busy = client.open > 0 && (client.busy & LocalCopies::bit(key)) != 0;
   if (busy && !has(Bug::no_busy)) return std::nullopt;
-  const auto copy = core_.copies.find(client.db, key, question, core_.now);
+  const auto copy =
+      core_.copies.find(client.db, key, question, core_.now, use.match.rule->kept_past_end());
   if (!copy) return std::nullopt;
   if (!use.match.rule->tagged() || copy->reply.starts_with('_')) return copy->reply;
   for (const auto& tag : core_.rules->tags(use.match)) {

@@ -158,6 +158,11 @@ void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
   const protocol::Command command{args, {}};
   static constexpr protocol::CommandSpec no_command{};
   const Request request{client, ticket, command, no_command, {}};
+  if (core_.upstream == Core::UpstreamState::down && lane.kind == Link::Kind::lane) {
+    std::string out;
+    Value{explain_away(*request.subject(use, core_))}.append_to(out, client.resp);
+    return core_.reply(ticket, out);
+  }
   auto exchange = std::make_unique<Explanation>(ticket, request.subject(use, core_), lane);
   std::string wire;
   const auto replies = exchange->ask(wire, core_);

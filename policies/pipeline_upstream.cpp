@@ -181,7 +181,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   core_.down_error = error;
   core_.generations.outdate_all();
   core_.versions.forget_all();
-  core_.copies.lose_all();
+  core_.lose_copies(std::nullopt);
   core_.misses.all_removed(core_.next_exchange);
   core_.flights.clear();
   core_.reconnecting = core_.upstream == State::up;
@@ -196,7 +196,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
 
 void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
-  core_.copies.lose_lane(db);
+  core_.lose_copies(db);
   core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
   look_again();

@@ -44,7 +44,7 @@ enum class TtlMode : std::uint8_t { tier, cap, by_default };
 /// A value whose expiry the sidecar did not set: give it the tier's life; believe it; ignore it.
 enum class Foreign : std::uint8_t { adopt, trust, miss };
 /// What a rule's keys get while upstream is away.
-enum class OnDown : std::uint8_t { error, miss, memory };
+enum class OnDown : std::uint8_t { error, miss, memory, stale };
 /// Who shares a lease: nobody (no leases), the clients of this sidecar, those of all sidecars.
 enum class CoalesceScope : std::uint8_t { off, sidecar, fleet };
 /// Who keeps a SET from storing what was computed before the key was removed: nobody, this sidecar

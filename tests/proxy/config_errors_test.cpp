@@ -32,7 +32,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {tier("jiter: 5%"), "2:2: unknown key 'jiter' in tier 't' (did you mean 'jitter'?)"},
       {tier("warm: 50%"),
        "2:2: unknown key 'warm' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, refresh, "
-       "throttle, foreign, on_down, guard, negative, local, coalesce)"},
+       "throttle, foreign, on_down, stale_if_error, guard, negative, local, coalesce)"},
       {tier("negative: 1s"), "2:12: negative has no effect without local; set local"},
       {tier("local: {tll: 1s}"), "2:10: unknown key 'tll' in local (did you mean 'ttl'?)"},
       {"local: {max_bytes: 0B}", "1:20: max_bytes: 0 would let nothing through"},
