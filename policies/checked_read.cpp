@@ -87,8 +87,8 @@ void CheckedRead::keep(std::string_view reply, Core& core) {
 void CheckedRead::fail(std::string_view error, Core& core) {
   if (concluded_) return;  // Only the reply of what was sent behind the read is missing.
   const auto& subject = parts_.front().check.subject();
-  if (const auto copy = asked_.question ? outdated_copy(core, subject, *asked_.question)
-                                        : std::nullopt) {
+  if (const auto copy =
+          asked_.question ? outdated_copy(core, subject, *asked_.question) : std::nullopt) {
     count_outdated(subject.counters(), 1);
     return core.reply_from(link_, ticket_, std::string(*copy));
   }

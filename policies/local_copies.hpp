@@ -24,8 +24,8 @@ namespace pannier::policies {
 /// a connection without tracking says may become a copy.
 ///
 /// A copy may be kept past its end, and past the loss of its lane: set aside, for a tier that would
-/// rather serve an old value than none (`stale-if-error`, RFC 5861). It is never taken for a current
-/// one, goes with everything that is heard to change its key, and with the lane's return.
+/// rather serve an old value than none (`stale-if-error`, RFC 5861). It is never taken for a
+/// current one, goes with everything that is heard to change its key, and with the lane's return.
 class LocalCopies {
  public:
   /// Orders everything that can make copies wrong at once; later is larger.
@@ -73,7 +73,7 @@ class LocalCopies {
   View look(std::string_view key, TimePoint now, bool tracked) const;
   /// Its reply came: it replaces what is kept for the key, if nothing speaks against it, or else
   /// removes it. It is current until `deadline` (the epoch of the clock: it is not to be kept at
-  /// all), and stays that much `past_end` for find_outdated(). For one key `past_end` is always the same.
+  /// all), and stays that much `past_end` for find_outdated(). For one key that is always the same.
   /// \returns whether it was kept.
   bool replace(std::uint32_t db, std::string_view key, const View& view, std::string_view question,
                std::string_view reply, TimePoint deadline, TimePoint now,

@@ -10,8 +10,8 @@ std::optional<std::string_view> outdated_copy(Core& core, const Subject& subject
                                               std::string_view question) {
   const auto& rule = *subject.rule;
   if (!rule.serves_outdated() || core.mode != Mode::normal) return std::nullopt;
-  const auto copy = core.copies.find_outdated(subject.db, subject.key, question, core.now,
-                                              rule.kept_past_end());
+  const auto copy =
+      core.copies.find_outdated(subject.db, subject.key, question, core.now, rule.kept_past_end());
   // That there was nothing is no value.
   if (!copy || copy->reply.starts_with('_')) return std::nullopt;
   const bool is_valid = std::ranges::all_of(subject.tags, [&](const std::string& tag) {

@@ -26,9 +26,7 @@ struct Rule {
   bool copies() const { return tier->local.ttl.count() > 0; }
   /// Whether copies may be served past their end while upstream is away.
   bool serves_outdated() const { return copies() && tier->stale_if_error.count() > 0; }
-  milliseconds kept_past_end() const {
-    return copies() ? tier->stale_if_error : milliseconds(0);
-  }
+  milliseconds kept_past_end() const { return copies() ? tier->stale_if_error : milliseconds(0); }
   bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
   bool guards() const { return tier->guard != Guard::off; }
   bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet; }

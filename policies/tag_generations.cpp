@@ -21,7 +21,9 @@ bool TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime ge
   const bool is_newer = known == nullptr || known->generation < generation;
   if (known == nullptr) {
     if (size() >= capacity) known_.clear();
-    known = &known_[db].emplace(std::string(tag), Known{generation, false, false, now, 0}).first->second;
+    known = &known_[db]
+                 .emplace(std::string(tag), Known{generation, false, false, now, 0})
+                 .first->second;
   }
   known->generation = std::max(known->generation, generation);
   if (source == Source::tracked_read) {
