@@ -105,6 +105,11 @@ class LocalCopies {
   /// Something happened that older copies must be held against. \returns its stamp.
   Stamp advance();
 
+  /// Changes with every reply, write and push of the key, and of a few others.
+  std::uint32_t epoch(std::string_view key) const { return slot(key).epoch; }
+  /// What is older may not be served.
+  Stamp since() const { return since_; }
+
   /// Removes some of what is over, and changes the bound.
   void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
   void resize(std::size_t max_bytes) { cache_.resize(max_bytes); }

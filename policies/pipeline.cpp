@@ -66,6 +66,7 @@ Pipeline::Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTim
   core_.server_seen_at = now;
   core_.down_error = "-ERR pannier: upstream unavailable (not connected yet); not executed\r\n";
   core_.mode = settings.mode;
+  core_.mode_from = settings.mode_from;
   reload(std::move(settings));
   if (core_.mode == Mode::memory) core_.versions.settle_without_upstream();
 }
@@ -76,7 +77,11 @@ void Pipeline::reload(Settings settings) {
   core_.memory.resize(settings.memory.max_bytes.value);
   core_.copies.resize(settings.local.max_bytes.value);
   core_.versions.configure(settings);
-  if (core_.rules && core_.rules->settings().mode != settings.mode) core_.mode = settings.mode;
+  core_.self_check.configure(settings.self_check.sample, settings.upstream.max_lag);
+  if (core_.rules && core_.rules->settings().mode != settings.mode) {
+    core_.mode = settings.mode;
+    core_.mode_from = settings.mode_from;
+  }
   policy_ = CommandPolicy(settings.deny);
   const auto before = core_.rules ? core_.rules->kept_past_end() : std::string();
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);

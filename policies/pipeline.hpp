@@ -70,6 +70,9 @@ class Pipeline {
   /// wrong password): the memory store must not stand in for it.
   void lose_upstream(std::string_view error, TimePoint now, bool answered = false);
 
+  /// An attempt to connect the lane begins.
+  void probe_upstream() { core_.probing = true; }
+
   /// Commands go over a new lane from now on; what the old one still brings is not waited for.
   void replace_lane(TimePoint now);
 
@@ -99,7 +102,7 @@ class Pipeline {
   protocol::Value versions() const;
   protocol::Value leases(std::size_t most, TimePoint now) const;
   protocol::Value stats(TimePoint now) const;
-  void set_mode(Mode mode);
+  void set_mode(Mode mode, std::string from, TimePoint now);
 
   const Core& core() const { return core_; }
   CounterBook& counters() { return core_.book; }
@@ -174,10 +177,13 @@ class Pipeline {
   /// anything; else it must be asked.
   static bool derive(const Request& request, std::string_view copy, std::string& out);
   std::string question_of(const Request& request) const;
+  void check_later(const Request& request, const KeyUse& use, std::string_view reply);
   static Verdict count_copy(const KeyUse& use, std::string_view reply);
 
   // pipeline_degraded.cpp: while upstream is away.
   std::optional<Verdict> answer_outdated(Request& request);
+  /// Until upstream has taken what was invalidated without it, nothing it says is believed.
+  std::optional<Verdict> await_replay();
   std::optional<std::string> outdated_reply(const Request& request, const Subject& subject);
   /// Gives each key the name that upstream had for it when it was last heard of.
   /// \returns whether all of them may be read under it.

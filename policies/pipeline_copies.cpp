@@ -145,12 +145,21 @@ std::optional<Verdict> Pipeline::answer_copy(Request& request) {
   found = find_copy(request, use, is_get ? std::string() : question_of(request));
   if (!found) return std::nullopt;
   if (is_get && found->starts_with('_')) return answer_absent(request);
+  if (core_.self_check.take()) check_later(request, use, *found);
   const bool is_2 = client.resp == protocol::Resp::v2;
   if (!is_2 || found->starts_with('$')) return count_copy(use, *found);
   if (!protocol::converts(request.spec, request.args())) return std::nullopt;
   answer_.clear();
   protocol::append_as_resp2(answer_, *found);
   return count_copy(use, answer_);
+}
+
+void Pipeline::check_later(const Request& request, const KeyUse& use, std::string_view reply) {
+  const std::string key(request.upstream_key(use));
+  const auto epoch = core_.copies.epoch(key);
+  core_.self_check.add({request.client.db, key, std::string(request.wire(wire_)),
+                        std::string(reply), use.match.rule->settings->name, epoch,
+                        core_.copies.since(), core_.now});
 }
 
 Verdict Pipeline::count_copy(const KeyUse& use, std::string_view reply) {

@@ -81,6 +81,28 @@ bool Pipeline::name_by_known_versions(Request& request) const {
   return true;
 }
 
+std::optional<Verdict> Pipeline::await_replay() {
+  using State = Core::UpstreamState;
+  const bool comes =
+      core_.upstream == State::up || (core_.upstream == State::down && core_.reconnecting);
+  if (core_.journal.empty() || core_.mode != Mode::normal || !comes) return std::nullopt;
+  const auto& replay = core_.replay;
+  const bool is_refused =
+      !replay.refusal.empty() &&
+      core_.now - replay.refused_since > core_.rules->settings().upstream.op_timeout;
+  if (!is_refused) return Hold{};
+  std::string error;
+  protocol::append_error(
+      error, "ERR pannier: upstream refuses " + std::to_string(core_.journal.size()) +
+                 " invalidations of while it was away (" + replay.refusal + "); not executed");
+  return answer(std::move(error));
+}
+
+std::string_view breaker_name(const Core& core) {
+  if (core.upstream != Core::UpstreamState::down) return "closed";
+  return core.reconnecting || core.probing ? "half_open" : "open";
+}
+
 Value::Map Pipeline::explain_away(const Subject& subject) {
   const auto& rule = *subject.rule;
   const bool has_copy = outdated_copy(core_, subject, {}).has_value();

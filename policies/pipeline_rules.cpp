@@ -98,6 +98,9 @@ Verdict Pipeline::decide_ruled(Request& request) {
   if (core_.upstream == Core::UpstreamState::down) {
     if (auto verdict = answer_outdated(request)) return std::move(*verdict);
   }
+  if (!core_.from_memory(request.ruled_key().match.rule)) {
+    if (auto verdict = await_replay()) return std::move(*verdict);
+  }
   if (auto verdict = apply_versions(request)) return std::move(*verdict);
   if (request.spec.access == Access::read) {
     if (auto verdict = answer_copy(request)) return std::move(*verdict);

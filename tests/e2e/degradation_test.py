@@ -1,54 +1,19 @@
 #!/usr/bin/python3
-"""Redis is killed, stopped and comes back: what goes on without it, and what is put right after it.
-Section 10 of the design; rows C2, C3, C5, C7, D23 of the failures."""
+"""Redis is killed, stopped and comes back: what goes on without it. Section 10 of the design; rows
+C2, C3, C5, C7 of the failures. What must be put right afterwards: journal_test.py."""
 
 import os
+import re
 import signal
-import threading
+import socket
+import subprocess
 import time
 import unittest
+import unittest.mock
 
-from fault_bench import Faults
-from support import encode, wait_until
-
-TIERS = """
-upstream: {op_timeout: 1s, max_lag: 1s}
-tiers:
-  plain: {ttl: 60s, local: 30s}
-  stale: {ttl: 2s, local: 500ms, on_down: stale, stale_if_error: 30s}
-  brief: {ttl: 60s, local: 30s, on_down: miss, stale_if_error: 1500ms}
-  window: {ttl: 1s, stale: 60s, local: 30s, on_down: stale, coalesce: sidecar}
-rules:
-  - {match: "plain:*", tier: plain}
-  - {match: "stale:{id}", tier: stale, tags: ["group", "one:{id}"]}
-  - {match: "brief:*", tier: brief}
-  - {match: "window:*", tier: window}
-"""
-
-
-def bulk(text):
-    return b"$%d\r\n%s\r\n" % (len(text), text.encode())
-
-
-class Degraded(Faults):
-    def keep(self, key, value):
-        """Makes the sidecar keep a copy of a value that Redis has."""
-        self.assertEqual(self.wire.call("SET", key, value), b"+OK\r\n")
-        self.assertEqual(self.wire.call("GET", key), bulk(value))
-        time.sleep(0.02)  # The push of the SET may have removed the first one.
-        self.assertEqual(self.wire.call("GET", key), bulk(value))
-
-    def stop_redis(self):
-        """It answers nothing, and its kernel accepts connections."""
-        os.kill(self.redis.pid, signal.SIGSTOP)
-        self.addCleanup(self.go_on)
-
-    def go_on(self):
-        if self.redis.process.poll() is None:
-            os.kill(self.redis.pid, signal.SIGCONT)
-
-    def stale_served(self, tier):
-        return self.metric('pannier_tier_stale_on_error_total{tier="%s"}' % tier)
+import admin_client
+from degradation_bench import TIERS, Degraded, bulk
+from support import BINARY, wait_until
 
 
 class Stale(Degraded):
@@ -171,6 +136,99 @@ class Stale(Degraded):
             direct.call("SET", "brief:1", "new")
         os.kill(self.pannier.pid, signal.SIGCONT)
         self.assertEqual(self.wire.call("GET", "brief:1"), bulk("new"))
+
+
+class Breaker(Degraded):
+    def breaker(self):
+        stats = self.wire.call("PANNIER", "STATS").replace(b"\r\n", b" ")
+        return re.search(rb"breaker \$\d+ (\w+)", stats)[1].decode()
+
+    def test_c2_c5_a_stopped_redis_is_asked_by_one_probe_at_a_time(self):
+        """Its kernel accepts connections, so only the handshake tells that it is not there."""
+        self.start(TIERS)
+        self.await_state("up")
+        self.assertEqual(self.breaker(), "closed")
+        self.stop_redis()
+        wait_until(lambda: self.breaker() == "open", "the breaker is open")
+        commands = [("GET", "plain:1"), ("SET", "plain:1", "x"), ("GET", "other"), ("MULTI",),
+                    ("HGETALL", "other"), ("EVAL", "return 1", "0"), ("MGET", "plain:1", "other")]
+        slow, asked, states, begun = 0, 0, set(), time.monotonic()
+        while time.monotonic() - begun < 3:
+            for words in commands:
+                at = time.monotonic()
+                self.assertTrue(self.wire.call(*words).endswith(b"; not executed\r\n"))
+                slow += time.monotonic() - at > 0.1
+                asked += 1
+            states.add(self.breaker())
+            with socket.create_connection(("127.0.0.1", self.redis.port), 1):
+                pass  # It is accepted, as the sidecar's probes are.
+            time.sleep(0.01)
+        self.assertLessEqual(slow, asked // 100)
+        self.assertEqual(states, {"open", "half_open"})
+        self.assertEqual(self.metric('pannier_breaker{state="closed"}'), 0)
+        ready = admin_client.get(self.pannier.admin_port, "/readyz").body.decode()
+        self.assertRegex(ready, "upstream down, breaker (half_)?open")
+        self.go_on()
+        self.await_state("up", seconds=5)
+        self.assertEqual(self.breaker(), "closed")
+        self.assertEqual(self.metric('pannier_breaker{state="closed"}'), 1)
+        self.await_reply(b"+OK\r\n", "SET", "other", "1")
+        self.await_reply(b"+OK\r\n", "SET", "plain:1", "1")
+
+    def test_c7_coming_and_going_leaves_it_closed(self):
+        self.start(TIERS)
+        for _ in range(5):
+            self.stop_redis()
+            time.sleep(0.4)
+            self.go_on()
+            time.sleep(0.4)
+        self.await_reply(b"+OK\r\n", "SET", "other", "1", seconds=5)
+        wait_until(lambda: self.breaker() == "closed", "it is closed", 5)
+
+
+class Modes(Degraded):
+    def start_with(self, config=TIERS, **variables):
+        with unittest.mock.patch.dict(os.environ, variables):
+            self.start(config)
+
+    def mode(self):
+        stats = self.wire.call("PANNIER", "STATS").replace(b"\r\n", b" ")
+        return re.search(rb"mode \$\d+ (\w+) \$\d+ mode_from \$\d+ ([\w ]+?) \$", stats).groups()
+
+    def test_the_applications_own_switch_makes_the_sidecar_pass_everything(self):
+        self.start_with(CACHE_DISABLE="true")
+        self.await_reply(b"+OK\r\n", "SET", "stale:1", "x")
+        self.assertEqual(self.wire.call("TTL", "stale:1"), b":-1\r\n")
+        self.assertEqual(self.mode(), (b"bypass", b"CACHE_DISABLE"))
+        self.assertIn("CACHE_DISABLE", self.pannier.log_text())
+        self.assertEqual(self.wire.call("PANNIER", "MODE", "normal"), b"+OK\r\n")
+        self.assertEqual(self.wire.call("SET", "stale:1", "x"), b"+OK\r\n")
+        self.assertEqual(self.wire.call("TTL", "stale:1"), b":2\r\n")
+        self.assertEqual(self.mode(), (b"normal", b"PANNIER MODE"))
+
+    def test_without_redis_by_the_environment_and_over_the_file(self):
+        self.start_with("mode: bypass\n" + TIERS, SKIP_REDIS="yes")
+        self.assertEqual(self.wire.call("SET", "other", "x"), b"+OK\r\n")
+        with self.redis.wire() as direct:
+            self.assertEqual(direct.call("EXISTS", "other"), b":0\r\n")
+        self.assertEqual(self.mode(), (b"memory", b"SKIP_REDIS"))
+
+    def test_what_is_not_understood_is_refused_at_start(self):
+        for variables, words in (({"SKIP_REDIS": "maybe"}, "SKIP_REDIS: 'maybe'"),
+                                 ({"PANNIER_MODE": "off"}, "PANNIER_MODE: 'off' is not")):
+            line = [BINARY, "run", "--listen", "127.0.0.1:0", "--admin", "off"]
+            ran = subprocess.run(line, env={**os.environ, **variables}, capture_output=True,
+                                 text=True, timeout=10)
+            self.assertEqual(ran.returncode, 78, ran.stderr)
+            self.assertIn(words, ran.stderr)
+
+    def test_what_was_removed_in_mode_memory_is_removed_in_redis(self):
+        self.start(TIERS)
+        self.await_reply(b"+OK\r\n", "SET", "stale:1", "old")
+        self.wire.call("PANNIER", "MODE", "memory")
+        self.assertEqual(self.wire.call("DEL", "stale:1"), b":0\r\n")
+        self.wire.call("PANNIER", "MODE", "normal")
+        self.assertEqual(self.wire.call("GET", "stale:1"), b"$-1\r\n")
 
 
 if __name__ == "__main__":
