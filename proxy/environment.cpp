@@ -20,11 +20,11 @@ struct Switch {
   bool asks;
   Mode mode;
 };
-constexpr Switch switches[] = {{"CACHE_DISABLE", true, Mode::bypass},
-                               {"CACHE_DISABLED", true, Mode::bypass},
-                               {"DISABLE_CACHE", true, Mode::bypass},
-                               {"CACHE_ENABLED", false, Mode::bypass},
-                               {"SKIP_REDIS", true, Mode::memory}};
+constexpr Switch switches[] = {
+    {"CACHE_DISABLE", true, Mode::bypass}, {"CACHE_DISABLED", true, Mode::bypass},
+    {"DISABLE_CACHE", true, Mode::bypass}, {"CACHE_ENABLED", false, Mode::bypass},
+    {"ENABLE_CACHE", false, Mode::bypass}, {"SKIP_REDIS", true, Mode::memory},
+    {"REDIS_ENABLED", false, Mode::memory}};
 
 constexpr std::string_view yes[] = {"1", "true", "yes", "on"};
 constexpr std::string_view no[] = {"0", "false", "no", "off"};

@@ -125,6 +125,23 @@ class Stale(Degraded):
             self.wire.call("SELECT", db)
             self.assertEqual(self.wire.call("GET", f"brief:{db}"), bulk(f"of {db}"))
 
+    def test_d23_a_value_that_is_never_replaced_leaves_with_its_ttl_and_window(self):
+        """Whoever is told to load it does not: it is served until its end in Redis, and no longer."""
+        self.start(TIERS.replace("tiers:\n", "tiers:\n  ahead: {ttl: 1s, stale: 1s, refresh: 50%, "
+                                 "local: 30s, on_down: stale, coalesce: sidecar}\n")
+                   + '  - {match: "ahead:*", tier: ahead}\n')
+        self.await_state("up")
+        begun = time.monotonic()
+        self.keep("ahead:1", "old")
+        seen = []
+        while time.monotonic() - begun < 3:
+            with self.pannier.wire() as other:  # One that was told to load goes away without.
+                seen.append((time.monotonic() - begun, other.call("GET", "ahead:1")))
+            time.sleep(0.02)
+        old = [at for at, reply in seen if reply == bulk("old")]
+        self.assertGreater(max(old), 1.2)  # Into the window ...
+        self.assertLess(max(old), 2.3)     # ... but not past it.
+
     def test_a_frozen_sidecar_asks_before_it_serves(self):
         """D6 with stale_if_error: silence alone is no reason to serve what may be old."""
         self.start(TIERS)

@@ -36,7 +36,9 @@ TEST_CASE("the switches that applications have for their caches are understood")
     }
   }
   CHECK((*wish({{"CACHE_ENABLED", "false"}}))->mode == Mode::bypass);
-  CHECK_FALSE(wish({{"CACHE_ENABLED", "true"}})->has_value());
+  CHECK((*wish({{"ENABLE_CACHE", "0"}}))->mode == Mode::bypass);
+  CHECK((*wish({{"REDIS_ENABLED", "no"}}))->mode == Mode::memory);
+  CHECK_FALSE(wish({{"CACHE_ENABLED", "true"}, {"REDIS_ENABLED", "1"}})->has_value());
   CHECK_FALSE(wish({})->has_value());
 }
 
