@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/outdated_copies.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -80,11 +81,17 @@ void CheckedRead::keep(std::string_view reply, Core& core) {
   if (reply.starts_with('-') || reply.starts_with('!')) return;
   const auto until = copy_deadline(check, view_, core);
   core.copies.replace(check.subject().db, check.subject().key, view_, *asked_.question, reply,
-                      until, core.now);
+                      until, core.now, check.subject().rule->kept_past_end());
 }
 
 void CheckedRead::fail(std::string_view error, Core& core) {
   if (concluded_) return;  // Only the reply of what was sent behind the read is missing.
+  const auto& subject = parts_.front().check.subject();
+  if (const auto copy =
+          asked_.question ? outdated_copy(core, subject, *asked_.question) : std::nullopt) {
+    count_outdated(subject.counters(), 1);
+    return core.reply_from(link_, ticket_, std::string(*copy));
+  }
   for (const auto& part : parts_) ++part.check.subject().counters().errors;
   core.reply(ticket_, error);
 }

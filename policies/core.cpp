@@ -127,6 +127,14 @@ bool Core::lane_current(std::uint32_t db) const {
   return upstream == UpstreamState::absent || mode == Mode::memory;
 }
 
+void Core::lose_copies(std::optional<std::uint32_t> db) {
+  if (!rules->serve_outdated()) return db ? copies.lose_lane(*db) : copies.lose_all();
+  const auto acked = copies.acked(db.value_or(0));
+  const auto silent_from = acked + rules->settings().upstream.max_lag;
+  const auto current_until = acked == TimePoint{} ? now : std::min(now, silent_from);
+  db ? copies.set_lane_aside(*db, current_until) : copies.set_all_aside(current_until);
+}
+
 Core::Newest Core::newest(const Subject& subject) const {
   Newest newest;
   for (const auto& tag : subject.tags) {

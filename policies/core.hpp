@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "policies/client.hpp"
 #include "policies/counters.hpp"
 #include "policies/exchange.hpp"
+#include "policies/journal.hpp"
 #include "policies/key_versions.hpp"
 #include "policies/lease_learning.hpp"
 #include "policies/lease_table.hpp"
@@ -18,6 +20,7 @@
 #include "policies/open_misses.hpp"
 #include "policies/retry_budget.hpp"
 #include "policies/rule_set.hpp"
+#include "policies/self_check.hpp"
 #include "policies/subject.hpp"
 #include "policies/tag_generations.hpp"
 #include "policies/throttle.hpp"
@@ -65,6 +68,8 @@ class Core {
   bool from_memory(const Rule* rule) const;
   /// Nothing that the lane of `db` tracks can have changed unseen.
   bool lane_current(std::uint32_t db) const;
+  /// That lane was lost, or with nothing all of them: copies go, or wait for find_outdated().
+  void lose_copies(std::optional<std::uint32_t> db);
 
   // Tags.
   /// The newest generation or ban a key falls under. `complete` is false when some tag's
@@ -143,6 +148,8 @@ class Core {
   Mode mode = Mode::normal;
   UpstreamState upstream = UpstreamState::connecting;
   bool reconnecting = false;  ///< It was lost just now, and the first attempt to reconnect goes on.
+  bool probing = false;       ///< An attempt to connect the lane is under way.
+  std::string mode_from;      ///< Who said so: the configuration, the environment, an operator.
   std::string down_error;     ///< The whole error reply for commands while upstream is away.
   std::uint32_t databases = 16;  ///< How many upstream has.
   bool tracks = true;            ///< Whether upstream pushes invalidations.
@@ -160,6 +167,16 @@ class Core {
   TimePoint server_seen_at{};
 
   LocalCopies copies;
+  SelfCheck self_check;
+  Journal journal;
+  /// The journal on its way upstream.
+  struct Replay {
+    bool running = false;   ///< A batch is.
+    bool sweeping = false;  ///< The keys of a pattern are being removed; more wait:
+    std::deque<Journal::Entry> sweeps;
+    std::string refusal;  ///< What upstream last said against it; empty when nothing.
+    TimePoint refused_since{}, retry_at{};
+  } replay;
   std::unordered_map<std::string, ReadFlight*> flights;  ///< Reads that others may still join.
   std::unordered_map<ClientId, Client*> clients;
 
@@ -187,6 +204,10 @@ class Core {
 
 /// The reply to HELLO.
 std::string hello_reply(const Client& client, const Core& core);
+
+/// The circuit breaker: closed while upstream is used, open while it is down and commands fail at
+/// once, half_open while one attempt to reach it is under way.
+std::string_view breaker_name(const Core& core);
 
 /// The state's name, as reports and logs show it.
 std::string_view state_name(Core::UpstreamState state);

@@ -22,6 +22,8 @@ struct CounterBook {
 #define PANNIER_COUNTER(name, text) std::uint64_t name = 0;
 #include "policies/counters.def"
 
+  std::uint64_t inconsistent[3] = {};  ///< Copies that were wrong, by stage of the self-check.
+
   /// The counters of that tier; created at zero. The reference stays valid.
   TierCounters& tier(std::string_view name) {
     const auto at = tiers.find(name);

@@ -81,6 +81,13 @@ std::size_t LocalCache::capacity() const {
                                   static_cast<double>(max_bytes_) / static_cast<double>(bytes()));
 }
 
+bool LocalCache::holds(std::uint32_t db, std::string_view key, std::uint32_t smallest_stamp,
+                       TimePoint now) const {
+  const Id id = index_.find(LocalIndex::hash(db, key), db, key);
+  return id != LocalIndex::none && index_[id].stamp() >= smallest_stamp &&
+         !is_over(index_[id], now);
+}
+
 void LocalCache::note(std::uint32_t db) {
   const auto number = static_cast<std::uint16_t>(db);
   if (std::find(databases_.begin(), databases_.end(), number) == databases_.end()) {

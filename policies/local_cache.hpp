@@ -47,6 +47,10 @@ class LocalCache {
   bool store(std::uint32_t db, std::string_view key, std::string_view question,
              std::string_view reply, std::uint32_t stamp, TimePoint deadline, TimePoint now);
 
+  /// Whether there is something under the key that is neither over nor older than that stamp.
+  bool holds(std::uint32_t db, std::string_view key, std::uint32_t smallest_stamp,
+             TimePoint now) const;
+
   /// Drops everything under the key. \returns whether there was something.
   bool erase(std::uint32_t db, std::string_view key);
   /// The same in all databases.

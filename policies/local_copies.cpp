@@ -24,6 +24,7 @@ void LocalCopies::answered(std::uint32_t db, TimePoint sent, std::uint64_t excha
   auto& lane = lanes_[db];
   lane.acked = std::max(lane.acked, sent);
   lane.acked_exchange = std::max(lane.acked_exchange, exchange);
+  if (lane.aside) drop_aside();
 }
 
 void LocalCopies::lose_lane(std::uint32_t db) {
@@ -36,9 +37,32 @@ void LocalCopies::lose_all() {
   if (!has(Bug::no_lane_drop)) outdate_all();
 }
 
+void LocalCopies::set_lane_aside(std::uint32_t db, TimePoint current_until) {
+  if (db >= lanes_.size()) lanes_.resize(db + 1);
+  lanes_[db] = {};
+  lanes_[db].aside = true;
+  set_aside(current_until);
+}
+
+void LocalCopies::set_all_aside(TimePoint current_until) {
+  lanes_.clear();
+  set_aside(current_until);
+}
+
+void LocalCopies::set_aside(TimePoint current_until) {
+  since_ = advance();
+  aside_since_ = std::min(aside_since_.value_or(current_until), current_until);
+}
+
+void LocalCopies::drop_aside() {
+  for (auto& lane : lanes_) lane.aside = false;
+  aside_since_.reset();
+  cache_.outdate(static_cast<std::uint32_t>(since_ - base_));
+}
+
 void LocalCopies::outdate_all() {
   since_ = advance();
-  cache_.outdate(static_cast<std::uint32_t>(since_ - base_));
+  drop_aside();
 }
 
 LocalCopies::Stamp LocalCopies::advance() {
@@ -57,7 +81,7 @@ LocalCopies::View LocalCopies::look(std::string_view key, TimePoint now, bool tr
 
 bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& view,
                           std::string_view question, std::string_view reply, TimePoint deadline,
-                          TimePoint now) {
+                          TimePoint now, milliseconds past_end) {
   if (has(Bug::leak_db)) db = 0;
   auto& at = slot(key);
   const bool unwritten = view.quiet && at.pending == 0 && at.epoch == view.epoch;
@@ -68,9 +92,14 @@ bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& vi
     ++at.epoch;
     cache_.erase(db, key);
   }
-  if (undisturbed && deadline > now && !reply.starts_with('|')) {
-    if (cache_.store(db, key, question, reply, static_cast<std::uint32_t>(stamp_ - base_), deadline,
-                     now)) {
+  const bool is_kept = deadline != TimePoint{} && deadline + past_end > now;
+  if (undisturbed && is_kept && !reply.starts_with('|')) {
+    // What is under the key then has the earlier end of both, so nothing that is over may stay.
+    const bool may_be_over = past_end.count() > 0 || aside_since_;
+    const auto oldest = static_cast<std::uint32_t>(since_ - base_);
+    if (may_be_over && !cache_.holds(db, key, oldest, now + past_end)) cache_.erase(db, key);
+    if (cache_.store(db, key, question, reply, static_cast<std::uint32_t>(stamp_ - base_),
+                     deadline + past_end, now)) {
       return true;
     }
   }
@@ -79,8 +108,21 @@ bool LocalCopies::replace(std::uint32_t db, std::string_view key, const View& vi
 }
 
 std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string_view key,
-                                                   std::string_view question, TimePoint now) {
-  const auto copy = cache_.find(has(Bug::leak_db) ? 0 : db, key, question, now);
+                                                   std::string_view question, TimePoint now,
+                                                   milliseconds past_end) {
+  const auto copy = cache_.find(has(Bug::leak_db) ? 0 : db, key, question, now + past_end);
+  if (!copy) return std::nullopt;
+  if (aside_since_ && copy->stamp + base_ < since_) return std::nullopt;
+  return Copy{copy->reply, copy->stamp + base_};
+}
+
+std::optional<LocalCopies::Copy> LocalCopies::find_outdated(std::uint32_t db, std::string_view key,
+                                                            std::string_view question,
+                                                            TimePoint now, milliseconds past_end) {
+  if (!aside_since_ || now >= *aside_since_ + past_end || slot(key).pending != 0) {
+    return std::nullopt;
+  }
+  const auto copy = cache_.find(db, key, question, now);
   if (!copy) return std::nullopt;
   return Copy{copy->reply, copy->stamp + base_};
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,10 @@ namespace pannier::policies {
 /// A lane tells of changes by pushes, in order with its replies. So a copy is current if its lane
 /// has answered something lately that was asked after every change one could know of; nothing that
 /// a connection without tracking says may become a copy.
+///
+/// A copy may be kept past its end, and past the loss of its lane: set aside, for a tier that would
+/// rather serve an old value than none (`stale-if-error`, RFC 5861). It is never taken for a
+/// current one, goes with everything that is heard to change its key, and with the lane's return.
 class LocalCopies {
  public:
   /// Orders everything that can make copies wrong at once; later is larger.
@@ -49,6 +54,10 @@ class LocalCopies {
   /// It is gone, with everything it tracked; what other lanes brought goes as well.
   void lose_lane(std::uint32_t db);
   void lose_all();
+  /// The same, but what there is stays for find_outdated(): until that lane answers again, or until
+  /// lose_all() when all were lost. It was current until `current_until`.
+  void set_lane_aside(std::uint32_t db, TimePoint current_until);
+  void set_all_aside(TimePoint current_until);
   /// When the newest command that it has answered was sent; the epoch of the clock when there was
   /// none since it came.
   TimePoint acked(std::uint32_t db) const { return lane(db).acked; }
@@ -63,13 +72,20 @@ class LocalCopies {
   /// Before one is sent on a lane.
   View look(std::string_view key, TimePoint now, bool tracked) const;
   /// Its reply came: it replaces what is kept for the key, if nothing speaks against it, or else
-  /// removes it. `deadline` in the past: it is not to be kept.
+  /// removes it. It is current until `deadline` (the epoch of the clock: it is not to be kept at
+  /// all), and stays that much `past_end` for find_outdated(). For one key that is always the same.
   /// \returns whether it was kept.
   bool replace(std::uint32_t db, std::string_view key, const View& view, std::string_view question,
-               std::string_view reply, TimePoint deadline, TimePoint now);
+               std::string_view reply, TimePoint deadline, TimePoint now,
+               milliseconds past_end = {});
   /// What is kept; the caller has seen to it that its lane is current, and sees to its tags.
   std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
-                           TimePoint now);
+                           TimePoint now, milliseconds past_end = {});
+  /// What was kept when a lane was lost, at most `past_end` after it was current, unless a write of
+  /// the key is under way. The caller sees to its tags.
+  std::optional<Copy> find_outdated(std::uint32_t db, std::string_view key,
+                                    std::string_view question, TimePoint now,
+                                    milliseconds past_end);
 
   /// Whether nothing was heard of the key since then: no push, no write, no other value.
   bool unchanged(std::string_view key, const View& since) const;
@@ -88,6 +104,11 @@ class LocalCopies {
 
   /// Something happened that older copies must be held against. \returns its stamp.
   Stamp advance();
+
+  /// Changes with every reply, write and push of the key, and of a few others.
+  std::uint32_t epoch(std::string_view key) const { return slot(key).epoch; }
+  /// What is older may not be served.
+  Stamp since() const { return since_; }
 
   /// Removes some of what is over, and changes the bound.
   void sweep(TimePoint now) { cache_.sweep(now, cache_.size() / sweep_share + sweep_least); }
@@ -108,7 +129,10 @@ class LocalCopies {
   struct Lane {
     TimePoint acked{};
     std::uint64_t acked_exchange = 0;
+    bool aside = false;  ///< It was lost, and has not answered since.
   };
+  void set_aside(TimePoint current_until);
+  void drop_aside();
   Slot& slot(std::string_view key) const;
   const Lane& lane(std::uint32_t db) const { return db < lanes_.size() ? lanes_[db] : no_lane_; }
 
@@ -118,6 +142,8 @@ class LocalCopies {
   Lane no_lane_;
   Stamp stamp_ = 1, since_ = 1;  ///< Now, and of the oldest that may be served.
   Stamp base_ = 0;               ///< The cache's own stamps begin there.
+  /// While copies older than since_ are set aside: until when the first of them was current.
+  std::optional<TimePoint> aside_since_;
 };
 
 /// A write of a key from when it is sent until it is answered, or until whoever holds this is gone.

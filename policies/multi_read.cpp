@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "policies/fleet_lease.hpp"
+#include "policies/outdated_copies.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -31,6 +32,7 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
     ++total;
   }
   exchange->total_ = total;
+  exchange->keys_ = asked.keys;
   exchange->known_ = std::move(asked.known);
   exchange->whole_ = asked.whole;
   all += asked.wire;
@@ -90,7 +92,8 @@ void MultiRead::keep(const Part& part, std::string_view value, bool null, Core& 
   } else if (part.check.absent()) {  // Else it has another type, and GET would say so.
     until = negative_deadline(subject, *part.view, core);
   }
-  core.copies.replace(subject.db, subject.key, *part.view, {}, value, until, core.now);
+  core.copies.replace(subject.db, subject.key, *part.view, {}, value, until, core.now,
+                      subject.rule->kept_past_end());
 }
 
 void MultiRead::give(const Known& known, std::string& out, const Client& client, Core& core) const {
@@ -113,7 +116,7 @@ bool MultiRead::ask_all(Client& client, Core& core) {
   // One before it may be open as well: it reads a second time for the fleet.
   const bool is_last = client.next == ticket_.number + 1;
   if (client.open > 1 && !is_last) return false;
-  Asked asked{whole_, {}, {}, {}};
+  Asked asked{whole_, {}, {}, {}, keys_};
   for (const auto& part : parts_) asked.ruled.emplace_back(part.place, part.check.subject_ref());
   for (const auto& known : known_) asked.ruled.emplace_back(known.place, known.subject);
   std::sort(asked.ruled.begin(), asked.ruled.end());
@@ -156,6 +159,12 @@ void MultiRead::conclude(std::string_view reply, Core& core) {
 }
 
 void MultiRead::fail(std::string_view error, Core& core) {
+  std::vector<const Subject*> subjects(keys_);
+  for (const auto& part : parts_) subjects[part.place] = &part.check.subject();
+  for (const auto& known : known_) subjects[known.place] = known.subject.get();
+  if (parts_.size() + known_.size() == keys_) {
+    if (const auto all = outdated_values(core, subjects)) return core.reply(ticket_, *all);
+  }
   for (const auto& part : parts_) ++part.check.subject().counters().errors;
   core.reply(ticket_, error);
 }

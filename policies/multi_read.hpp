@@ -33,6 +33,7 @@ class MultiRead final : public Exchange {
     std::string_view whole;    ///< MGET of all keys; only if some have a copy.
     std::vector<Ruled> ruled;  ///< Of the keys that are asked.
     std::vector<Known> known;
+    std::size_t keys = 0;  ///< All of them, with those that have no rule.
   };
 
   static void start(Link link, Ticket ticket, Asked asked, TimePoint since, Core& core);
@@ -64,6 +65,7 @@ class MultiRead final : public Exchange {
   Ticket ticket_;
   ExchangeId id_ = 0;
   TimePoint since_;
+  std::size_t keys_ = 0;
   std::vector<Part> parts_;
   std::vector<Known> known_;
   std::string whole_;

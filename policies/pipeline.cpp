@@ -30,7 +30,10 @@ class Flush final : public Exchange {
     core.misses.all_removed(core.next_exchange);
     core.reply_from(link_, ticket_, reply);
   }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+  void fail(std::string_view error, Core& core) override {
+    core.copies.outdate_all();  // It was meant to be empty: nothing is served from before.
+    core.reply(ticket_, error);
+  }
 
  private:
   Ticket ticket_;
@@ -63,6 +66,7 @@ Pipeline::Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTim
   core_.server_seen_at = now;
   core_.down_error = "-ERR pannier: upstream unavailable (not connected yet); not executed\r\n";
   core_.mode = settings.mode;
+  core_.mode_from = settings.mode_from;
   reload(std::move(settings));
   if (core_.mode == Mode::memory) core_.versions.settle_without_upstream();
 }
@@ -73,9 +77,15 @@ void Pipeline::reload(Settings settings) {
   core_.memory.resize(settings.memory.max_bytes.value);
   core_.copies.resize(settings.local.max_bytes.value);
   core_.versions.configure(settings);
-  if (core_.rules && core_.rules->settings().mode != settings.mode) core_.mode = settings.mode;
+  core_.self_check.configure(settings.self_check.sample, settings.upstream.max_lag);
+  if (core_.rules && core_.rules->settings().mode != settings.mode) {
+    core_.mode = settings.mode;
+    core_.mode_from = settings.mode_from;
+  }
   policy_ = CommandPolicy(settings.deny);
+  const auto before = core_.rules ? core_.rules->kept_past_end() : std::string();
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
+  if (core_.rules->kept_past_end() != before) core_.copies.outdate_all();
   if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
   // What they have sent under other rules may change keys that have copies under these.
   for (const auto& [id, client] : core_.clients) client->fence_due |= client->open > 0;

@@ -70,6 +70,9 @@ class Pipeline {
   /// wrong password): the memory store must not stand in for it.
   void lose_upstream(std::string_view error, TimePoint now, bool answered = false);
 
+  /// An attempt to connect the lane begins.
+  void probe_upstream() { core_.probing = true; }
+
   /// Commands go over a new lane from now on; what the old one still brings is not waited for.
   void replace_lane(TimePoint now);
 
@@ -99,7 +102,7 @@ class Pipeline {
   protocol::Value versions() const;
   protocol::Value leases(std::size_t most, TimePoint now) const;
   protocol::Value stats(TimePoint now) const;
-  void set_mode(Mode mode);
+  void set_mode(Mode mode, std::string from, TimePoint now);
 
   const Core& core() const { return core_; }
   CounterBook& counters() { return core_.book; }
@@ -170,8 +173,23 @@ class Pipeline {
   std::optional<std::string_view> find_copy(const Request& request, const KeyUse& use,
                                             std::string_view question);
   bool keeps_reply(const Request& request) const;
+  /// Appends what a string's copy says about a question that is not GET. \returns whether it says
+  /// anything; else it must be asked.
+  static bool derive(const Request& request, std::string_view copy, std::string& out);
   std::string question_of(const Request& request) const;
+  void check_later(const Request& request, const KeyUse& use, std::string_view reply);
   static Verdict count_copy(const KeyUse& use, std::string_view reply);
+
+  // pipeline_degraded.cpp: while upstream is away.
+  std::optional<Verdict> answer_outdated(Request& request);
+  /// Until upstream has taken what was invalidated without it, nothing it says is believed.
+  std::optional<Verdict> await_replay();
+  std::optional<std::string> outdated_reply(const Request& request, const Subject& subject);
+  /// Gives each key the name that upstream had for it when it was last heard of.
+  /// \returns whether all of them may be read under it.
+  bool name_by_known_versions(Request& request) const;
+  protocol::Value::Map explain_away(const Subject& subject);
+
   /// Before a command under a rule: what was sent before it had effects nobody knows.
   void raise_fence(Client& client);
 

@@ -1,6 +1,7 @@
 // What operators do to the cache: invalidate, list, bump.
 
 #include "policies/guard.hpp"
+#include "policies/journal_replay.hpp"
 #include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
@@ -13,18 +14,22 @@ namespace {
 /// `UNLINK key`.
 class KeyInvalidation final : public Exchange {
  public:
-  KeyInvalidation(Ticket ticket, std::string key, WriteUnderWay write)
+  KeyInvalidation(Ticket ticket, Journal::Entry key, WriteUnderWay write)
       : ticket_(ticket), key_(std::move(key)), write_(std::move(write)) {}
   void settle(std::size_t, std::string_view reply, Core& core) override {
     write_.end();
-    core.touched(key_);
+    core.touched(table_key(key_.db, key_.name));
     core.reply(ticket_, reply);
   }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+  void fail(std::string_view, Core& core) override {
+    write_.end();
+    journal_invalidation(core, std::move(key_));
+    core.reply(ticket_, journaled_reply);
+  }
 
  private:
   Ticket ticket_;
-  std::string key_;
+  Journal::Entry key_;
   WriteUnderWay write_;
 };
 
@@ -47,7 +52,10 @@ class TagInvalidation final : public Exchange {
     core.learn_generation(lane_.db, tag_, generation, TagGenerations::Source::other);
     TagPurge::start(lane_, tag_, generation, core);
   }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+  void fail(std::string_view, Core& core) override {
+    journal_invalidation(core, {Journal::Kind::tag, lane_.db, std::move(tag_)});
+    core.reply(ticket_, journaled_reply);
+  }
 
  private:
   Ticket ticket_;
@@ -67,19 +75,26 @@ class PatternInvalidation final : public Exchange {
     ++core.book.invalidations_pattern;
     core.bans.add(pattern_, *now, *now + core.longest_life());
     core.copies.outdate_all();
+    const Journal::Entry entry{Journal::Kind::pattern, lane_.db, pattern_};
     const auto ticket = ticket_;
     KeySweep::start(
         lane_, pattern_, [](std::string_view) { return true; },
-        [ticket](std::uint64_t removed, std::string_view error, Core& at_end) {
+        [ticket, entry](std::uint64_t removed, std::string_view error, Core& at_end) {
           std::string out(error);
           if (error.empty()) {
             protocol::append_integer(out, static_cast<std::int64_t>(removed));
+          } else if (at_end.upstream != Core::UpstreamState::up) {
+            journal_invalidation(at_end, entry);
+            out = journaled_reply;
           }
           at_end.reply(ticket, out);
         },
         core);
   }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
+  void fail(std::string_view, Core& core) override {
+    journal_invalidation(core, {Journal::Kind::pattern, lane_.db, std::move(pattern_)});
+    core.reply(ticket_, journaled_reply);
+  }
 
  private:
   Ticket ticket_;
@@ -158,11 +173,12 @@ void Pipeline::invalidate_key(Client& client, std::string_view key, TimePoint no
   }
   if (guarded) core_.misses.removed(table_key(client.db, upstream), core_.next_exchange);
   ++core_.book.invalidations_key;
-  const auto table = table_key(client.db, upstream);
-  core_.close_flight(table);
+  const Journal::Entry entry{Journal::Kind::key, client.db, upstream};
+  if (lane.kind == Link::Kind::memory) journal_for_later(core_, entry);
+  core_.close_flight(table_key(client.db, upstream));
   core_.begin(client, lane);
   core_.send(lane, wire, 1,
-             std::make_unique<KeyInvalidation>(Ticket{client.id, client.next}, table,
+             std::make_unique<KeyInvalidation>(Ticket{client.id, client.next}, entry,
                                                WriteUnderWay(core_.copies, upstream)));
 }
 
@@ -175,6 +191,9 @@ void Pipeline::invalidate_tag(Client& client, std::string_view tag, TimePoint no
   protocol::append_command(
       wire, {"ZCOUNT", "pn:t:" + std::string(tag),
              std::to_string(core_.server_floor().time_since_epoch().count()), "+inf"});
+  if (lane.kind == Link::Kind::memory) {
+    journal_for_later(core_, {Journal::Kind::tag, client.db, std::string(tag)});
+  }
   core_.begin(client, lane);
   core_.send(
       lane, wire, 2,
@@ -186,6 +205,9 @@ void Pipeline::invalidate_pattern(Client& client, std::string_view pattern, Time
   const auto lane = core_.lane(client.db, nullptr);
   std::string wire;
   protocol::append_command(wire, {"TIME"});
+  if (lane.kind == Link::Kind::memory) {
+    journal_for_later(core_, {Journal::Kind::pattern, client.db, std::string(pattern)});
+  }
   core_.begin(client, lane);
   core_.send(lane, wire, 1,
              std::make_unique<PatternInvalidation>(Ticket{client.id, client.next}, lane,
@@ -256,9 +278,12 @@ std::string Pipeline::upstream_key(std::string_view key) const {
   return std::string(key) + (version ? ":v" + std::to_string(version->current) : "");
 }
 
-void Pipeline::set_mode(Mode mode) {
+void Pipeline::set_mode(Mode mode, std::string from, TimePoint now) {
+  const Call call(*this, now);
   core_.mode = mode;
+  core_.mode_from = std::move(from);
   if (mode == Mode::memory) core_.versions.settle_without_upstream();
+  if (!core_.journal.empty()) replay_journal(core_);
 }
 
 }  // namespace pannier::policies

@@ -46,9 +46,9 @@ std::string_view range_of(std::string_view text, std::int64_t first, std::int64_
   return text.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from + 1));
 }
 
-/// Appends what a string's copy says about a question that is not GET. \returns whether it says
-/// anything; else it must be asked.
-bool derive(const Request& request, std::string_view copy, std::string& out) {
+}  // namespace
+
+bool Pipeline::derive(const Request& request, std::string_view copy, std::string& out) {
   ReplyReader reader(copy);
   const auto value = reader.next();
   const auto name = request.spec.name;
@@ -67,8 +67,6 @@ bool derive(const Request& request, std::string_view copy, std::string& out) {
   protocol::append_bulk(out, range_of(value.text, *first, *last));
   return true;
 }
-
-}  // namespace
 
 bool Pipeline::may_use_copies(Client& client, const Rule& rule) {
   if (!rule.copies() || core_.upstream != Core::UpstreamState::up || core_.mode != Mode::normal ||
@@ -99,7 +97,8 @@ std::optional<std::string_view> Pipeline::find_copy(const Request& request, cons
   // R9: not while a command of this client on the same key is under way.
   const bool busy = client.open > 0 && (client.busy & LocalCopies::bit(key)) != 0;
   if (busy && !has(Bug::no_busy)) return std::nullopt;
-  const auto copy = core_.copies.find(client.db, key, question, core_.now);
+  const auto copy =
+      core_.copies.find(client.db, key, question, core_.now, use.match.rule->kept_past_end());
   if (!copy) return std::nullopt;
   if (!use.match.rule->tagged() || copy->reply.starts_with('_')) return copy->reply;
   for (const auto& tag : core_.rules->tags(use.match)) {
@@ -146,12 +145,21 @@ std::optional<Verdict> Pipeline::answer_copy(Request& request) {
   found = find_copy(request, use, is_get ? std::string() : question_of(request));
   if (!found) return std::nullopt;
   if (is_get && found->starts_with('_')) return answer_absent(request);
+  if (core_.self_check.take()) check_later(request, use, *found);
   const bool is_2 = client.resp == protocol::Resp::v2;
   if (!is_2 || found->starts_with('$')) return count_copy(use, *found);
   if (!protocol::converts(request.spec, request.args())) return std::nullopt;
   answer_.clear();
   protocol::append_as_resp2(answer_, *found);
   return count_copy(use, answer_);
+}
+
+void Pipeline::check_later(const Request& request, const KeyUse& use, std::string_view reply) {
+  const std::string key(request.upstream_key(use));
+  const auto epoch = core_.copies.epoch(key);
+  core_.self_check.add({request.client.db, key, std::string(request.wire(wire_)),
+                        std::string(reply), use.match.rule->settings->name, epoch,
+                        core_.copies.since(), core_.now});
 }
 
 Verdict Pipeline::count_copy(const KeyUse& use, std::string_view reply) {

@@ -20,7 +20,9 @@ std::string info_section(const Core& core) {
     text += "pannier_" + std::string(name) + ":" + value + "\r\n";
   };
   line("upstream", std::string(state_name(core.upstream)));
+  line("breaker", std::string(breaker_name(core)));
   line("mode", setting_text(core.mode));
+  line("journal", std::to_string(core.journal.size()));
   line("clients", std::to_string(core.clients.size()));
   line("leases", std::to_string(core.leases.size()));
   line("memory_bytes", std::to_string(core.memory.bytes()));

@@ -37,6 +37,7 @@ class Beginning final : public Exchange {
 Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
                                 const protocol::Command& command) {
   const Link own{Link::Kind::own, client.db, client.id};
+  if (auto verdict = await_replay()) return std::move(*verdict);
   if (protocol::subscribes(spec.verb) && !client.in_multi) {
     if (client.open > 0) return Hold{};
     return Tunnel{own, command.wire};

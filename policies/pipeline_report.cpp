@@ -1,6 +1,7 @@
 // What the pipeline tells about itself: EXPLAIN, STATS, LEASES, versions and tags.
 
 #include <algorithm>
+#include <cstdio>
 
 #include "policies/pipeline.hpp"
 #include "policies/validity.hpp"
@@ -105,6 +106,26 @@ Value::Map Explanation::describe(const Core& core) {
   return fields;
 }
 
+/// What the self-check found, by how long after it was served, and the last of it; keys as hashes.
+Value::Map inconsistent(const Core& core) {
+  Value::Map fields;
+  for (std::size_t i = 0; i < SelfCheck::stages.size(); ++i) {
+    fields.push_back({std::string(SelfCheck::stages[i]),
+                      {static_cast<std::int64_t>(core.book.inconsistent[i])}});
+  }
+  Value::List last;
+  for (const auto& finding : core.self_check.findings()) {
+    char hash[17];
+    std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(finding.key_hash));
+    last.push_back({Value::Map{{"key_hash", {std::string(hash)}},
+                               {"rule", {finding.rule}},
+                               {"after", {std::string(SelfCheck::stages[finding.stage])}},
+                               {"served_ms_ago", {ms(core.now - finding.at)}}}});
+  }
+  fields.push_back({"last", {std::move(last)}});
+  return fields;
+}
+
 Value::Map tier_stats(const TierCounters& counters) {
   Value::Map fields;
 #define PANNIER_TIER_COUNTER(name, text) \
@@ -158,6 +179,11 @@ void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
   const protocol::Command command{args, {}};
   static constexpr protocol::CommandSpec no_command{};
   const Request request{client, ticket, command, no_command, {}};
+  if (core_.upstream == Core::UpstreamState::down && lane.kind == Link::Kind::lane) {
+    std::string out;
+    Value{explain_away(*request.subject(use, core_))}.append_to(out, client.resp);
+    return core_.reply(ticket, out);
+  }
   auto exchange = std::make_unique<Explanation>(ticket, request.subject(use, core_), lane);
   std::string wire;
   const auto replies = exchange->ask(wire, core_);
@@ -216,9 +242,14 @@ Value Pipeline::stats(TimePoint now) const {
   for (const auto& [name, counters] : core_.book.tiers) {
     tiers.push_back({name, {tier_stats(counters)}});
   }
+  const auto& refusal = core_.replay.refusal;
   const bool acked = core_.copies.acked(0) != TimePoint{};  // Else there was no Redis yet.
   Value::Map state{{"upstream", {std::string(state_name(core_.upstream))}},
+                   {"breaker", {std::string(breaker_name(core_))}},
                    {"mode", {setting_text(core_.mode)}},
+                   {"mode_from", {core_.mode_from}},
+                   {"journal", number(core_.journal.size())},
+                   {"journal_refused", refusal.empty() ? Value{} : Value{refusal}},
                    {"clients", number(core_.clients.size())},
                    {"conversations", number(core_.running.size())},
                    {"leases", number(core_.leases.size())},
@@ -235,7 +266,8 @@ Value Pipeline::stats(TimePoint now) const {
                    {"lane_silent_ms", acked ? Value{ms(now - core_.copies.acked(0))} : Value{}}};
   return {Value::Map{{"state", {std::move(state)}},
                      {"sidecar", {std::move(sidecar)}},
-                     {"tiers", {std::move(tiers)}}}};
+                     {"tiers", {std::move(tiers)}},
+                     {"inconsistent", {inconsistent(core_)}}}};
 }
 
 }  // namespace pannier::policies

@@ -1,7 +1,6 @@
 // Commands with keys under a rule: which rule, which version, and the reads.
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "policies/checked_read.hpp"
@@ -15,20 +14,6 @@ namespace pannier::policies {
 
 using protocol::Access;
 using protocol::Verb;
-
-namespace {
-
-/// The number at the end of a key that carries its version, from the pattern's last capture.
-std::optional<std::uint64_t> version_in(const Match& match) {
-  if (match.captures.empty()) return std::nullopt;
-  const auto text = match.captures.back();
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-}  // namespace
 
 bool Pipeline::find_rules(Request& request) {
   // The room for captures outlives the command, as that for keys does.
@@ -72,7 +57,7 @@ std::optional<Verdict> Pipeline::apply_versions(Request& request) {
       use.upstream += ":v" + std::to_string(version->current);
       continue;
     }
-    const auto asked = version_in(use.match);
+    const auto asked = use.match.version();
     if (!asked || KeyVersions::standing(*version, *asked, core_.server_floor()) !=
                       KeyVersions::Standing::retired) {
       continue;
@@ -110,6 +95,12 @@ Verdict Pipeline::begin(Request& request, Link link, std::string_view wire, std:
 }
 
 Verdict Pipeline::decide_ruled(Request& request) {
+  if (core_.upstream == Core::UpstreamState::down) {
+    if (auto verdict = answer_outdated(request)) return std::move(*verdict);
+  }
+  if (!core_.from_memory(request.ruled_key().match.rule)) {
+    if (auto verdict = await_replay()) return std::move(*verdict);
+  }
   if (auto verdict = apply_versions(request)) return std::move(*verdict);
   if (request.spec.access == Access::read) {
     if (auto verdict = answer_copy(request)) return std::move(*verdict);
@@ -198,7 +189,7 @@ Verdict Pipeline::read(Request& request) {
 }
 
 Verdict Pipeline::read_many(Request& request, Link link) {
-  MultiRead::Asked asked{request.wire(wire_), {}, {}, {}};
+  MultiRead::Asked asked{request.wire(wire_), {}, {}, {}, request.keys.size()};
   std::string rest;
   if (copied_.found > 0) {
     asked.whole = std::exchange(asked.wire, {});

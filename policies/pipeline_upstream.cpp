@@ -1,6 +1,7 @@
 // What happens to the pipeline without a client asking: upstream comes and goes, pushes, time.
 
 #include "policies/fleet_lease.hpp"
+#include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
@@ -152,6 +153,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   // What was settled without it was a guess.
   if (core_.upstream != Core::UpstreamState::down) core_.versions.forget_all();
   core_.upstream = Core::UpstreamState::up;
+  core_.probing = false;
   core_.server_version = server.version;
   core_.databases = server.databases;
   // What was asked while it was away and is sent now becomes copies, unless it counted on pushes
@@ -167,9 +169,12 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   last_role_check_ = core_.now;
+  core_.replay.running = false;
+  core_.replay.refusal.clear();
+  replay_journal(core_);
   heartbeat();
   read_versions();
-  look_again();
+  if (core_.journal.empty()) look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 
@@ -185,9 +190,10 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   core_.down_error = error;
   core_.generations.outdate_all();
   core_.versions.forget_all();
-  core_.copies.lose_all();
+  core_.lose_copies(std::nullopt);
   core_.misses.all_removed(core_.next_exchange);
   core_.flights.clear();
+  core_.probing = false;
   core_.reconnecting = core_.upstream == State::up;
   if (core_.upstream == State::up) ++core_.book.lane_losses;
   const bool never_there =
@@ -200,7 +206,7 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
 
 void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
-  core_.copies.lose_lane(db);
+  core_.lose_copies(db);
   core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
   look_again();
@@ -283,6 +289,8 @@ void Pipeline::tick(TimePoint now) {
   core_.copies.sweep(now);
   heartbeat();
   check_role();
+  core_.self_check.tick(core_);
+  if (!core_.journal.empty() && now >= core_.replay.retry_at) replay_journal(core_);
   // Without pushes what is known grows old by itself.
   if (!core_.tracks && now - last_distrust_ > core_.rules->settings().upstream.max_lag / 4) {
     last_distrust_ = now;

@@ -5,6 +5,7 @@
 #include "policies/checked_read.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/guard.hpp"
+#include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
 #include "policies/test_bugs.hpp"
@@ -149,6 +150,14 @@ Verdict Pipeline::write(Request& request, Link link) {
     for (const auto& subject : guarded) guard::append_move(moves, subject->key);
     before = static_cast<std::uint32_t>(guarded.size());
     wire.insert(0, moves);
+  }
+  const bool may_be_late = removal && before == 0 && request.spec.verb != Verb::getdel &&
+                           subjects.size() == request.keys.size();
+  if (may_be_late && Removal::keeps(subjects)) {
+    auto exchange =
+        std::make_unique<Removal>(link, request.ticket, std::move(subjects), std::move(writes));
+    exchange->sent(core_);
+    return begin(request, link, wire, replies, std::move(exchange));
   }
   auto exchange =
       std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/outdated_copies.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -124,7 +125,8 @@ void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core)
   } else if (!error) {
     until = copy_deadline(check_, view_, core);
   }
-  core.copies.replace(subject.db, subject.key, view_, {}, value, until, core.now);
+  core.copies.replace(subject.db, subject.key, view_, {}, value, until, core.now,
+                      subject.rule->kept_past_end());
 }
 
 void ReadFlight::adopt(Core& core) {
@@ -139,7 +141,9 @@ void ReadFlight::adopt(Core& core) {
 bool ReadFlight::ask_again(std::string_view error, Core& core) {
   const auto& subject = check_.subject();
   const bool lost = error.ends_with(lost_error_ending);
-  const bool waits = subject.rule->tier->on_down == OnDown::error && link_.kind == Link::Kind::lane;
+  const auto on_down = subject.rule->tier->on_down;
+  const bool waits =
+      (on_down == OnDown::error || on_down == OnDown::stale) && link_.kind == Link::Kind::lane;
   if (!lost || !waits || retried_ || closed_ || !core.retries.spend()) return false;
   // Whoever has sent something since that may have changed the key would read a later value.
   const auto late = std::stable_partition(readers_.begin(), readers_.end(), [&](const Reader& one) {
@@ -160,6 +164,12 @@ void ReadFlight::fail(std::string_view error, Core& core) {
   const auto open = core.flights.find(subject.table_key);
   if (open != core.flights.end() && open->second == this) core.flights.erase(open);
   if (ask_again(error, core)) return;
+  if (const auto copy = outdated_copy(core, subject, {})) {
+    const std::string value(*copy);
+    count_outdated(subject.counters(), readers_.size());
+    for (const auto& reader : readers_) give(reader, value, core);
+    return;
+  }
   if (subject.rule->tier->on_down == OnDown::miss) {
     for (const auto& reader : readers_) {
       core.count_miss(subject, core.server_floor(), reader.since);

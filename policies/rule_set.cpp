@@ -1,6 +1,7 @@
 #include "policies/rule_set.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <span>
 
@@ -34,6 +35,15 @@ std::string_view Match::capture(std::string_view name) const {
   return {};
 }
 
+std::optional<std::uint64_t> Match::version() const {
+  if (captures.empty()) return std::nullopt;
+  const auto text = captures.back();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 struct RuleSet::Sown {
   std::map<char, std::unique_ptr<Sown>> children;
   std::vector<Candidate> candidates;
@@ -47,6 +57,7 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     const auto& tier = settings_.tiers[rule.tier];
     rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
     guards_ = guards_ || tier.guard != Guard::off;
+    serve_outdated_ |= rules_.back().serves_outdated();
     if (!rule.tags.empty()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
       Sown* at = &root;
@@ -82,6 +93,16 @@ std::uint32_t RuleSet::child(const Node& node, char byte) const {
     if (edge->byte == byte) return edge->node;
   }
   return none;
+}
+
+std::string RuleSet::kept_past_end() const {
+  std::string text;
+  if (!serve_outdated_) return text;
+  for (const auto& rule : rules_) {
+    for (const auto& pattern : rule.settings->match) (text += pattern.text()) += '\0';
+    text += setting_text(rule.kept_past_end()) + '\0';
+  }
+  return text;
 }
 
 void RuleSet::find(std::string_view key, Match& match) const {

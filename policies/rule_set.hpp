@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,9 @@ struct Rule {
   bool never() const { return tier->cache == CacheMode::never; }
   bool tagged() const { return !settings->tags.empty(); }
   bool copies() const { return tier->local.ttl.count() > 0; }
+  /// Whether copies may be served past their end while upstream is away.
+  bool serves_outdated() const { return copies() && tier->stale_if_error.count() > 0; }
+  milliseconds kept_past_end() const { return copies() ? tier->stale_if_error : milliseconds(0); }
   bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
   bool guards() const { return tier->guard != Guard::off; }
   bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet; }
@@ -37,6 +41,8 @@ struct Match {
   explicit operator bool() const { return rule != nullptr; }
   /// The capture of that name; empty when the pattern has none.
   std::string_view capture(std::string_view name) const;
+  /// The number at the end of a key that carries its version, from the pattern's last capture.
+  std::optional<std::uint64_t> version() const;
 };
 
 /// The rules of one configuration: which one a key falls under. Immutable.
@@ -64,6 +70,11 @@ class RuleSet {
   const Settings& settings() const { return settings_; }
   /// The longest life of any entry under a rule with tags: bounds how long a generation matters.
   milliseconds longest_life() const { return longest_life_; }
+  /// Whether any rule serves copies past their end while upstream is away.
+  bool serve_outdated() const { return serve_outdated_; }
+  /// How long copies of which keys are kept past their end. Where that differs between two
+  /// configurations, the ends of copies made under one mean nothing under the other.
+  std::string kept_past_end() const;
 
  private:
   struct Candidate {
@@ -90,6 +101,7 @@ class RuleSet {
   std::vector<Candidate> candidates_;  ///< Of each node in the order of the configuration.
   bool guards_ = false;
   milliseconds longest_life_{0};
+  bool serve_outdated_ = false;
   mutable std::vector<std::string_view> scratch_;
 };
 

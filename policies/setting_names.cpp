@@ -21,8 +21,10 @@ constexpr std::array<Named<TtlMode>, 3> ttl_modes{
     {{TtlMode::tier, "tier"}, {TtlMode::cap, "cap"}, {TtlMode::by_default, "default"}}};
 constexpr std::array<Named<Foreign>, 3> foreign_modes{
     {{Foreign::adopt, "adopt"}, {Foreign::trust, "trust"}, {Foreign::miss, "miss"}}};
-constexpr std::array<Named<OnDown>, 3> down_modes{
-    {{OnDown::error, "error"}, {OnDown::miss, "miss"}, {OnDown::memory, "memory"}}};
+constexpr std::array<Named<OnDown>, 4> down_modes{{{OnDown::error, "error"},
+                                                   {OnDown::miss, "miss"},
+                                                   {OnDown::memory, "memory"},
+                                                   {OnDown::stale, "stale"}}};
 constexpr std::array<Named<AuthMode>, 2> auth_modes{
     {{AuthMode::shared, "shared"}, {AuthMode::pass_through, "pass_through"}}};
 constexpr std::array<Named<CoalesceScope>, 3> coalesce_scopes{

@@ -164,6 +164,28 @@ std::string parse_setting(std::string_view raw, Refresh& out) {
   return {};
 }
 
+std::string parse_setting(std::string_view raw, Share& out) {
+  constexpr std::string_view example = "percent, such as 1% or 0.1%";
+  const Number number = read_number(raw, "a share", example);
+  if (!number.complaint.empty()) return number.complaint;
+  std::string_view rest = number.rest;
+  std::uint32_t thousandths = 0, unit = 1'000;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    for (; !rest.empty() && is_digit(rest[0]) && unit > 1; rest.remove_prefix(1)) {
+      unit /= 10;
+      thousandths += unit * static_cast<std::uint32_t>(rest[0] - '0');
+    }
+    if (unit == 1'000) rest = "none";  // A point without digits.
+  }
+  if (rest != "%") return quoted(raw) + " is not a share; write " + std::string(example);
+  if (number.value > 100 || (number.value == 100 && thousandths > 0)) {
+    return quoted(raw) + " is more than 100%";
+  }
+  out.parts = static_cast<std::uint32_t>(number.value) * 1'000 + thousandths;
+  return {};
+}
+
 std::string parse_setting(std::string_view raw, Count& out) {
   const Number number = read_number(raw, "a number", "digits only");
   if (!number.complaint.empty()) return number.complaint;
@@ -197,6 +219,14 @@ std::string setting_text(Ratio value) {
 std::string setting_text(Refresh value) {
   if (value.how == Refresh::How::off) return "off";
   return value.how == Refresh::How::xfetch ? "xfetch" : setting_text(value.share);
+}
+std::string setting_text(Share value) {
+  std::string text = std::to_string(value.parts / 1'000);
+  if (value.parts % 1'000 != 0) {
+    text += '.' + std::to_string(1'000 + value.parts % 1'000).substr(1);
+    while (text.back() == '0') text.pop_back();
+  }
+  return text + '%';
 }
 std::string setting_text(Count value) { return std::to_string(value.value); }
 std::string setting_text(bool value) { return value ? "true" : "false"; }

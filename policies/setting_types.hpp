@@ -15,6 +15,7 @@ namespace pannier::policies {
 ///   fraction, no leading zero.
 /// - Bytes: digits and a unit, `512B 64KiB 1MiB 2GiB` (binary units only).
 /// - Ratio: `0%` to `100%`, whole percent.
+/// - Share: as a Ratio, with up to three digits after a point, `0.1%`.
 /// - Count: digits.
 /// - bool: `true` or `false`, nothing else (`yes`, `on` are refused: YAML readers disagree on
 /// them).
@@ -25,6 +26,10 @@ struct Bytes {
 };
 struct Ratio {
   double value = 0;  ///< 0 to 1.
+};
+struct Share {
+  static constexpr std::uint32_t whole = 100'000;
+  std::uint32_t parts = 0;  ///< Of `whole`.
 };
 struct Count {
   std::uint64_t value = 0;
@@ -44,7 +49,7 @@ enum class TtlMode : std::uint8_t { tier, cap, by_default };
 /// A value whose expiry the sidecar did not set: give it the tier's life; believe it; ignore it.
 enum class Foreign : std::uint8_t { adopt, trust, miss };
 /// What a rule's keys get while upstream is away.
-enum class OnDown : std::uint8_t { error, miss, memory };
+enum class OnDown : std::uint8_t { error, miss, memory, stale };
 /// Who shares a lease: nobody (no leases), the clients of this sidecar, those of all sidecars.
 enum class CoalesceScope : std::uint8_t { off, sidecar, fleet };
 /// Who keeps a SET from storing what was computed before the key was removed: nobody, this sidecar
@@ -61,6 +66,7 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 std::string parse_setting(std::string_view raw, milliseconds& out);
 std::string parse_setting(std::string_view raw, Bytes& out);
 std::string parse_setting(std::string_view raw, Ratio& out);
+std::string parse_setting(std::string_view raw, Share& out);
 std::string parse_setting(std::string_view raw, Count& out);
 std::string parse_setting(std::string_view raw, bool& out);
 std::string parse_setting(std::string_view raw, std::string& out);
@@ -79,6 +85,7 @@ std::string parse_setting(std::string_view raw, LogLevel& out);
 std::string setting_text(milliseconds value);  ///< The largest unit that divides it.
 std::string setting_text(Bytes value);
 std::string setting_text(Ratio value);
+std::string setting_text(Share value);
 std::string setting_text(Count value);
 std::string setting_text(bool value);
 std::string setting_text(const std::string& value);

@@ -52,6 +52,17 @@ struct LocalSettings {
 #include "policies/settings.def"
 };
 
+/// Of invalidations that wait for upstream.
+struct JournalSettings {
+#define PANNIER_JOURNAL PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
+struct SelfCheckSettings {
+#define PANNIER_SELF_CHECK PANNIER_MEMBER
+#include "policies/settings.def"
+};
+
 struct LimitSettings {
 #define PANNIER_LIMIT PANNIER_MEMBER
 #include "policies/settings.def"
@@ -112,6 +123,7 @@ struct Settings {
 #include "policies/settings.def"
   std::vector<std::string> deny = denied_by_default();  ///< `monitor`, `config|set`; lower case.
   UpstreamSettings upstream;
+  std::string mode_from = "configuration";  ///< Or the environment variable that said so.
   // What upstream.url says beside the address; the owner of the connections sets it.
   Credentials upstream_login;
   std::uint32_t upstream_db = 0;  ///< Where clients begin.
@@ -119,6 +131,8 @@ struct Settings {
   TlsSettings tls;
   MemorySettings memory;
   LocalSettings local;
+  JournalSettings journal;
+  SelfCheckSettings self_check;
   LimitSettings limits;
   AdminSettings admin;
   LogSettings log;

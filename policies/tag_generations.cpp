@@ -21,10 +21,15 @@ bool TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime ge
   const bool is_newer = known == nullptr || known->generation < generation;
   if (known == nullptr) {
     if (size() >= capacity) known_.clear();
-    known = &known_[db].emplace(std::string(tag), Known{generation, false, now, 0}).first->second;
+    known = &known_[db]
+                 .emplace(std::string(tag), Known{generation, false, false, now, 0})
+                 .first->second;
   }
   known->generation = std::max(known->generation, generation);
-  if (source == Source::tracked_read) known->current = true;
+  if (source == Source::tracked_read) {
+    known->current = true;
+    known->pushed = false;
+  }
   return is_newer;
 }
 
@@ -34,7 +39,10 @@ void TagGenerations::moved(std::uint32_t db, std::string_view tag, std::uint64_t
 
 void TagGenerations::outdate(std::string_view tag) {
   for (auto& [db, tags] : known_) {
-    if (const auto at = tags.find(tag); at != tags.end()) at->second.current = false;
+    if (const auto at = tags.find(tag); at != tags.end()) {
+      at->second.current = false;
+      at->second.pushed = true;
+    }
   }
 }
 

@@ -25,6 +25,7 @@ class TagGenerations {
   struct Known {
     ServerTime generation;
     bool current = false;     ///< Nothing newer can have reached us unseen.
+    bool pushed = false;      ///< Upstream said that it changed, and it was not read since.
     TimePoint renewed;        ///< When its life upstream was last prolonged.
     std::uint64_t moved = 0;  ///< When it became what it is: a stamp of the local copies.
   };

@@ -173,13 +173,13 @@ TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sen
   const auto from = has(Bug::ttl_from_reply) ? core.now : sent.sent;
   switch (standing.state) {
     case Standing::State::fresh:
+    case Standing::State::stale:
       return from +
              std::min({time, standing.remaining - window, until_due(core, subject, standing)});
     case Standing::State::foreign:
       // What is adopted changes at once, and one with another expiry is not to be told from that.
       if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};
       return from + std::min(time, subject.life.fresh);
-    case Standing::State::stale:
     case Standing::State::invalid:
       break;
   }

@@ -57,7 +57,7 @@ class ValidityCheck {
   std::uint32_t parts_ = 0;
   bool asks_generations_ = false, tracked_ = false, asks_removals_ = false;
   std::optional<std::string> removals_;  ///< What their record said.
-  std::vector<std::string> missing_;  ///< Tags without a generation upstream.
+  std::vector<std::string> missing_;     ///< Tags without a generation upstream.
   bool had_generation_ = false, knew_generation_ = false;
   std::int64_t expiretime_ = -2;
   ServerTime asked_at_{};
@@ -66,7 +66,7 @@ class ValidityCheck {
 
 /// Until when a copy of what `check` was about may be served: while it is fresh by upstream's
 /// clock, counted from before the question was sent, and no longer than tier and `local.max_ttl`
-/// allow; in the past when it may not be kept at all.
+/// allow; for a stale value, when it was; and long ago when it may not be kept at all.
 TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
                         const Core& core);
 

@@ -127,7 +127,7 @@ AdminActions::Reply AdminActions::mode(const Call& call) {
   if (call.words.size() > 1 || !policies::parse_setting(word, mode).empty()) {
     return usage("mode", "[normal | bypass | memory]");
   }
-  pipeline_.set_mode(mode);
+  pipeline_.set_mode(mode, "PANNIER MODE", call.now);
   return ok();
 }
 

@@ -104,7 +104,9 @@ Response response_of(std::string_view reply) {
   ReplyReader reader(reply);
   const auto first = ReplyReader(reply).next();
   if (first.error()) return error_response({status_of(first.text), std::string(first.text)});
-  return json_response(200, value_of(reader, 0));
+  // It will be carried out when upstream is back.
+  const bool is_journaled = first.kind == '+' && first.text.starts_with("journaled:");
+  return json_response(is_journaled ? 202 : 200, value_of(reader, 0));
 }
 
 Response error_response(const Refusal& refusal) {

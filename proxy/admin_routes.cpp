@@ -35,6 +35,8 @@ std::string AdminRoutes::metrics() const {
   const auto& core = server.pipeline().core();
   Gauges gauges;
   gauges.upstream = core.upstream;
+  gauges.breaker = policies::breaker_name(core);
+  gauges.journal = core.journal.size();
   gauges.clients = server.connected();
   gauges.links = server.links();
   gauges.leases = core.leases.size();

@@ -41,10 +41,10 @@ void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream),   PANNIER_SECTION(auth),   PANNIER_SECTION(tls),
-    PANNIER_SECTION(memory),     PANNIER_SECTION(local),  PANNIER_SECTION(limits),
-    PANNIER_SECTION(admin),      PANNIER_SECTION(log),    PANNIER_SECTION(tiers),
-    {"deny", read_deny},
+    PANNIER_SECTION(upstream),   PANNIER_SECTION(auth),       PANNIER_SECTION(tls),
+    PANNIER_SECTION(memory),     PANNIER_SECTION(local),      PANNIER_SECTION(limits),
+    PANNIER_SECTION(admin),      PANNIER_SECTION(log),        PANNIER_SECTION(tiers),
+    PANNIER_SECTION(journal),    PANNIER_SECTION(self_check), {"deny", read_deny},
     {"rules", read_nothing_yet},
 };
 #undef PANNIER_SECTION

@@ -19,6 +19,9 @@ void read_tls(const ConfigNode& node, policies::TlsSettings& tls, Findings& find
 void read_auth(const ConfigNode& node, policies::AuthSettings& auth, Findings& findings);
 void read_memory(const ConfigNode& node, policies::MemorySettings& memory, Findings& findings);
 void read_local(const ConfigNode& node, policies::LocalSettings& local, Findings& findings);
+void read_journal(const ConfigNode& node, policies::JournalSettings& journal, Findings& findings);
+void read_self_check(const ConfigNode& node, policies::SelfCheckSettings& self_check,
+                     Findings& findings);
 void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
 void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);
 void read_log(const ConfigNode& node, policies::LogSettings& log, Findings& findings);

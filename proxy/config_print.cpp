@@ -89,6 +89,16 @@ void print(const policies::LocalSettings& section, Lines& lines) {
 #include "policies/settings.def"
 }
 
+void print(const policies::JournalSettings& section, Lines& lines) {
+#define PANNIER_JOURNAL PANNIER_PRINT
+#include "policies/settings.def"
+}
+
+void print(const policies::SelfCheckSettings& section, Lines& lines) {
+#define PANNIER_SELF_CHECK PANNIER_PRINT
+#include "policies/settings.def"
+}
+
 void print(const policies::LimitSettings& section, Lines& lines) {
 #define PANNIER_LIMIT PANNIER_PRINT
 #include "policies/settings.def"
@@ -170,6 +180,8 @@ std::string print_config(const Settings& settings) {
   print_section("auth", settings.auth, lines);
   print_section("memory", settings.memory, lines);
   print_section("local", settings.local, lines);
+  print_section("journal", settings.journal, lines);
+  print_section("self_check", settings.self_check, lines);
   print_section("limits", settings.limits, lines);
   print_section("admin", settings.admin, lines);
   print_section("log", settings.log, lines);

@@ -19,6 +19,14 @@ constexpr Field<policies::LocalSettings> local_fields[] = {
 #define PANNIER_LOCAL PANNIER_FIELD
 #include "policies/settings.def"
 };
+constexpr Field<policies::JournalSettings> journal_fields[] = {
+#define PANNIER_JOURNAL PANNIER_FIELD
+#include "policies/settings.def"
+};
+constexpr Field<policies::SelfCheckSettings> self_check_fields[] = {
+#define PANNIER_SELF_CHECK PANNIER_FIELD
+#include "policies/settings.def"
+};
 constexpr Field<policies::LimitSettings> limit_fields[] = {
 #define PANNIER_LIMIT PANNIER_FIELD
 #include "policies/settings.def"
@@ -115,6 +123,17 @@ void read_memory(const ConfigNode& node, policies::MemorySettings& section, Find
   read_map<policies::MemorySettings>(node, "memory", "in memory", memory_fields, section, findings);
 #define PANNIER_MEMORY PANNIER_REFUSE_ZERO
 #include "policies/settings.def"
+}
+
+void read_journal(const ConfigNode& node, policies::JournalSettings& section, Findings& findings) {
+  read_map<policies::JournalSettings>(node, "journal", "in journal", journal_fields, section,
+                                      findings);
+}
+
+void read_self_check(const ConfigNode& node, policies::SelfCheckSettings& section,
+                     Findings& findings) {
+  read_map<policies::SelfCheckSettings>(node, "self_check", "in self_check", self_check_fields,
+                                        section, findings);
 }
 
 void read_limits(const ConfigNode& node, policies::LimitSettings& section, Findings& findings) {

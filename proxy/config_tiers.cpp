@@ -7,6 +7,7 @@ using policies::quoted;
 using policies::TierSettings;
 
 constexpr policies::milliseconds longest_life = std::chrono::hours(24) * 3650;
+constexpr policies::milliseconds usual_stale_if_error = std::chrono::minutes(1);
 constexpr double most_jitter = 0.9;  // With 100% keys would live no time at all.
 
 constexpr Field<policies::CoalesceSettings> coalesce_fields[] = {
@@ -56,6 +57,27 @@ void check_never(const ConfigNode& node, Findings& findings) {
   }
 }
 
+/// `on_down: stale` and stale_if_error: each needs the copies, and the one the other.
+void check_stale_if_error(const ConfigNode& node, const TierSettings& tier, Findings& findings) {
+  const bool has_copies = tier.local.ttl.count() > 0;
+  const bool serves = tier.stale_if_error.count() > 0;
+  if (tier.on_down == policies::OnDown::stale && !has_copies) {
+    findings.error(mark_of(node, "on_down"), "on_down: stale serves local copies; set local");
+  } else if (tier.on_down == policies::OnDown::stale && !serves) {
+    findings.error(mark_of(node, "stale_if_error"),
+                   "stale_if_error: 0 leaves on_down: stale nothing to serve");
+  } else if (serves && !has_copies) {
+    findings.error(mark_of(node, "stale_if_error"),
+                   "stale_if_error has no effect without local; set local");
+  } else if (serves && tier.on_down == policies::OnDown::memory) {
+    findings.error(mark_of(node, "stale_if_error"),
+                   "stale_if_error: with on_down: memory values come from there; leave it out");
+  }
+  if (tier.stale_if_error > longest_life) {
+    findings.error(mark_of(node, "stale_if_error"), "stale_if_error is more than 3650d");
+  }
+}
+
 void check_life(const ConfigNode& node, const TierSettings& tier, Findings& findings) {
   if (tier.ttl.count() == 0) {
     findings.error(mark_of(node, "ttl"),
@@ -68,6 +90,7 @@ void check_life(const ConfigNode& node, const TierSettings& tier, Findings& find
   if (tier.negative.count() > 0 && tier.local.ttl.count() == 0) {
     findings.error(mark_of(node, "negative"), "negative has no effect without local; set local");
   }
+  check_stale_if_error(node, tier, findings);
   if (tier.ttl + tier.stale > longest_life) {
     const std::string_view longer = tier.ttl > tier.stale ? "ttl" : "stale";
     findings.error(mark_of(node, longer), "ttl and stale together are more than 3650d");
@@ -87,6 +110,10 @@ void read_tiers(const ConfigNode& node, std::vector<TierSettings>& tiers, Findin
     }
     read_map<TierSettings>(value, "tier " + quoted(name), "in tier " + quoted(name), tier_fields,
                            tier, findings);
+    const bool says_how_long = value.find("stale_if_error") != nullptr;
+    if (tier.on_down == policies::OnDown::stale && !says_how_long) {
+      tier.stale_if_error = usual_stale_if_error;
+    }
     if (tier.cache == policies::CacheMode::never) {
       check_never(value, findings);
     } else {

@@ -127,6 +127,16 @@ void add_tiers(Families& families, const std::vector<LabelledTiers>& groups) {
   }
 }
 
+void add_inconsistent(Families& families, const CounterBook& book) {
+  auto& family = add_family(families, "pannier_inconsistent_total",
+                            "Served copies that upstream did not have, by when it was asked.",
+                            MetricType::Counter);
+  for (std::size_t i = 0; i < policies::SelfCheck::stages.size(); ++i) {
+    add_value(family, {{"after", std::string(policies::SelfCheck::stages[i])}},
+              as_double(book.inconsistent[i]));
+  }
+}
+
 void add_proxy(Families& families, const ProxyCounters& counters) {
   add_counter(families, "pannier_connections_accepted_total", "Client connections accepted.",
               counters.accepted);
@@ -186,6 +196,14 @@ void add_gauges(Families& families, const Gauges& gauges) {
   for (const char* by : {"push", "ttl", "off"}) {
     add_value(coherence, {{"by", by}}, gauges.coherence == by);
   }
+  add_gauge(families, "pannier_journal_entries", "Invalidations that wait for upstream.",
+            gauges.journal);
+  auto& breaker =
+      add_family(families, "pannier_breaker", "1 for the state of the circuit breaker to upstream.",
+                 MetricType::Gauge);
+  for (const std::string_view state : {"closed", "open", "half_open"}) {
+    add_value(breaker, {{"state", std::string(state)}}, gauges.breaker == state);
+  }
   add_gauge(families, "process_resident_memory_bytes", "Resident memory of the process.",
             gauges.resident_bytes);
   add_gauge(families, "process_open_fds", "Open file descriptors of the process.", gauges.open_fds);
@@ -219,6 +237,7 @@ std::string metrics_text(const CounterBook& book, const ProxyCounters& counters,
 #define PANNIER_COUNTER(name, text) \
   add_counter(families, "pannier_" #name "_total", text, book.name);
 #include "policies/counters.def"
+  add_inconsistent(families, book);
   add_tiers(families, labelled(book));
   add_proxy(families, counters);
   add_upstream(families, gauges.upstream);

@@ -17,6 +17,8 @@ struct Gauges {
   std::uint64_t memory_bytes = 0, memory_keys = 0;
   std::uint64_t local_bytes = 0, local_keys = 0, local_evictions = 0;
   std::string_view coherence = "push";  ///< As in policies::Core.
+  std::string_view breaker = "closed";
+  std::uint64_t journal = 0;
   std::uint64_t resident_bytes = 0, open_fds = 0;    ///< Of the process; 0 where /proc is missing.
   std::map<unsigned, std::uint64_t> admin_requests;  ///< By HTTP status.
   std::uint64_t admin_refused = 0;

@@ -118,6 +118,10 @@ int Program::run() {
                           {"admin", admin_ ? admin_->text() : "off"},
                           {"upstream", server_.upstream_name()},
                           {"max_clients", std::to_string(most_clients())}});
+  const auto& settings = server_.settings();
+  if (settings.mode != policies::Mode::normal || settings.mode_from != "configuration") {
+    log::warning("mode", {{"mode", setting_text(settings.mode)}, {"from", settings.mode_from}});
+  }
   loop_.run();
   log::info("stopped");
   return 0;
@@ -172,7 +176,10 @@ Admin::Readiness Program::readiness() const {
   if (draining_) return {false, "draining"};
   const auto state = server_.pipeline_state();
   const bool ready = state != policies::Core::UpstreamState::connecting;
-  return {ready, "upstream " + std::string(policies::state_name(state))};
+  auto reason = "upstream " + std::string(policies::state_name(state));
+  const auto breaker = policies::breaker_name(server_.pipeline().core());
+  if (breaker != "closed") reason += ", breaker " + std::string(breaker);
+  return {ready, std::move(reason)};
 }
 
 void Program::await_signal() {

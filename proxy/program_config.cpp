@@ -1,7 +1,10 @@
 #include "proxy/program_config.hpp"
 
+#include <cstdlib>
 #include <string_view>
 #include <tuple>
+
+#include "proxy/environment.hpp"
 
 namespace pannier::proxy {
 
@@ -34,6 +37,12 @@ Loaded load(const Options& options) {
   apply(options.listen, "--listen", settings.listen, settings);
   apply(options.upstream, "--upstream", settings.upstream.url, settings);
   apply(options.admin, "--admin", settings.admin.listen, settings);
+  const auto wish = mode_wish([](const char* name) { return std::getenv(name); });
+  if (!wish) throw BadConfig("environment: " + wish.error());
+  if (*wish) {
+    settings.mode = (*wish)->mode;
+    settings.mode_from = (*wish)->variable;
+  }
   return std::move(*loaded);
 }
 

@@ -14,8 +14,9 @@ struct BadConfig : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The file's settings with the command line's over them, checked again as a whole.
-/// \throws BadConfig, which names the line of the file, or the option.
+/// The file's settings with the command line's over them, checked again as a whole, and the mode of
+/// the environment over both.
+/// \throws BadConfig, which names the line of the file, the option or the variable.
 Loaded load(const Options& options);
 
 /// The files that the configuration reads beside its own: certificates and keys.

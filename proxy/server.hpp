@@ -130,6 +130,12 @@ class Server final : public policies::Effects {
   void begin_read();
   void end_read();
   policies::Pipeline& pipeline() { return pipeline_; }
+  const policies::Pipeline& pipeline() const { return pipeline_; }
+  /// Whether what is asked of upstream fails at once; an attempt to reach it is the lane's alone.
+  bool is_breaker_open() const {
+    const auto& core = pipeline_.core();
+    return core.upstream == policies::Core::UpstreamState::down && !core.reconnecting;
+  }
   const policies::Settings& settings() const { return settings_; }
   const protocol::Limits& parser_limits() const { return parser_limits_; }
   /// Before a client has said who it is.

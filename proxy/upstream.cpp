@@ -37,8 +37,15 @@ Upstream::Slot& Upstream::push_slot(policies::ClientId client, std::uint64_t num
   return slots_.back();
 }
 
+bool Upstream::fails_fast() const {
+  return state_ != State::ready && slots_.empty() && server_.is_breaker_open();
+}
+
 void Upstream::forward(policies::ClientId client, std::uint64_t number,
                        const policies::Forward& way, bool alone) {
+  if (fails_fast()) {
+    return server_.answer_run(client, number, 1, server_.pipeline().core().down_error);
+  }
   const auto limit = server_.settings().limits.max_inflight.value;
   if (state_ == State::failed || inflight_ >= limit) {
     const auto error = state_ == State::failed ? last_error_ : errors::busy(std::to_string(limit));
@@ -56,6 +63,9 @@ void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::s
   if (state_ == State::failed) {
     if (exchange != our_own) server_.fail_later(exchange, last_error_);
     return;
+  }
+  if (exchange != our_own && fails_fast()) {
+    return server_.fail_later(exchange, server_.pipeline().core().down_error);
   }
   push_slot(0, exchange, replies, false);
   pending() += wire;

@@ -112,6 +112,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     bool is_nobodys() const { return client == 0 && (number == our_own || number == nobody); }
   };
 
+  /// Fails at once instead of connecting: nothing is waiting that must come before it.
+  bool fails_fast() const;
   /// Where commands are appended: behind the handshake while it lasts.
   std::string& pending() { return state_ == State::handshaking ? waiting_ : out_.bytes(); }
   void connect_next(boost::system::error_code error);

@@ -29,6 +29,7 @@ std::string_view error_text(std::string_view reply) {
 
 void Upstream::connect() {
   state_ = State::connecting;
+  if (link_ == server_.first_lane()) server_.pipeline().probe_upstream();
   answered_ = false;
   deadline_ = server_.turn().now + server_.settings().upstream.connect_timeout;
   const auto& address = server_.upstream_url().address;

@@ -61,7 +61,7 @@ class LookTest(PortCase):
     def test_stats_are_those_of_redis_cli(self):
         self.call("GET", "page:stats:1")
         stats = self.get("/stats").json
-        self.assertEqual(list(stats), ["state", "sidecar", "tiers"])
+        self.assertEqual(list(stats), ["state", "sidecar", "tiers", "inconsistent"])
         self.assertGreaterEqual(stats["tiers"]["short"]["reads"], 1)
         self.assertEqual(stats["state"]["mode"], "normal")
         self.assertIsInstance(stats["tiers"]["short"]["hit_rate"], float)
@@ -230,10 +230,13 @@ class UpstreamTest(unittest.TestCase):
             redis.process.send_signal(signal.SIGSTOP)
             try:
                 began = time.monotonic()
-                answer = post(pannier.admin_port, "/invalidate/key/a")
+                answer = get(pannier.admin_port, "/keys/a")
                 self.assertEqual(answer.status, 503)
                 self.assertRegex(answer.error, "^ERR pannier: upstream .*outcome unknown$")
                 self.assertLess(time.monotonic() - began, 5)
+                answer = post(pannier.admin_port, "/invalidate/key/a")
+                self.assertEqual(answer.status, 202)
+                self.assertTrue(answer.json.startswith("journaled: "), answer.json)
                 for _ in range(30):
                     began = time.monotonic()
                     self.assertEqual(get(pannier.admin_port, "/livez").status, 200)

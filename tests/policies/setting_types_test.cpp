@@ -117,6 +117,24 @@ TEST_CASE("A share is whole percent") {
       Ratio{0.5});
 }
 
+TEST_CASE("A share to be sampled may have three digits after a point") {
+  check_rows<Share>(
+      {
+          {"0%", "0%"},
+          {"0.1%", "0.1%"},
+          {"12.345%", "12.345%"},
+          {"1.500%", "1.5%"},
+          {"0.001%", "0.001%"},
+          {"100%", "100%"},
+          {"0.1", "'0.1' is not a share; write percent, such as 1% or 0.1%"},
+          {"1.%", "'1.%' is not a share; write percent, such as 1% or 0.1%"},
+          {"0.0001%", "'0.0001%' is not a share; write percent, such as 1% or 0.1%"},
+          {"100.001%", "'100.001%' is more than 100%"},
+          {".5%", "'.5%' is not a share; write percent, such as 1% or 0.1%"},
+      },
+      Share{50'000});
+}
+
 TEST_CASE("A number is digits") {
   check_rows<Count>(
       {
@@ -180,6 +198,8 @@ TEST_CASE("Every default is written in a form that reads back to it"){
 #define PANNIER_UPSTREAM_TLS PANNIER_ROUND_TRIP
 #define PANNIER_TLS PANNIER_ROUND_TRIP
 #define PANNIER_MEMORY PANNIER_ROUND_TRIP
+#define PANNIER_JOURNAL PANNIER_ROUND_TRIP
+#define PANNIER_SELF_CHECK PANNIER_ROUND_TRIP
 #define PANNIER_LIMIT PANNIER_ROUND_TRIP
 #define PANNIER_ADMIN PANNIER_ROUND_TRIP
 #define PANNIER_LOG PANNIER_ROUND_TRIP

@@ -28,6 +28,7 @@ std::string shown(const Value& value) {
 
 TEST_CASE("Every kind of reply has its JSON") {
   CHECK(shown("+OK\r\n") == R"(200 "OK")");
+  CHECK(shown("+journaled: later\r\n") == R"(202 "journaled: later")");
   CHECK(shown(":-12\r\n") == "200 -12");
   CHECK(shown(":9223372036854775807\r\n") == "200 9223372036854775807");
   CHECK(shown("$3\r\na\"b\r\n") == R"(200 "a\"b")");

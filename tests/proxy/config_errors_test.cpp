@@ -19,7 +19,8 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {"limts: {}", "1:1: unknown key 'limts' (did you mean 'limits'?)"},
       {"cache: {}",
        "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, drain, upstream, "
-       "auth, tls, memory, local, limits, admin, log, tiers, deny, rules)"},
+       "auth, tls, memory, local, limits, admin, log, tiers, journal, self_check, deny, "
+       "rules)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
@@ -32,8 +33,17 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {tier("jiter: 5%"), "2:2: unknown key 'jiter' in tier 't' (did you mean 'jitter'?)"},
       {tier("warm: 50%"),
        "2:2: unknown key 'warm' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, refresh, "
-       "throttle, foreign, on_down, guard, negative, local, coalesce)"},
+       "throttle, foreign, on_down, stale_if_error, guard, negative, local, coalesce)"},
       {tier("negative: 1s"), "2:12: negative has no effect without local; set local"},
+      {tier("stale_if_error: 1m"), "2:18: stale_if_error has no effect without local; set local"},
+      {tier("on_down: stale"), "2:11: on_down: stale serves local copies; set local"},
+      {tier("local: 1m, on_down: stale, stale_if_error: 0ms"),
+       "2:45: stale_if_error: 0 leaves on_down: stale nothing to serve"},
+      {tier("local: 1m, on_down: memory, stale_if_error: 1m"),
+       "2:46: stale_if_error: with on_down: memory values come from there; leave it out"},
+      {"journal: {entries: 5}", "1:11: unknown key 'entries' in journal (known: max_entries)"},
+      {"self_check: {sample: often}",
+       "1:22: sample: 'often' is not a share; write percent, such as 1% or 0.1%"},
       {tier("local: {tll: 1s}"), "2:10: unknown key 'tll' in local (did you mean 'ttl'?)"},
       {"local: {max_bytes: 0B}", "1:20: max_bytes: 0 would let nothing through"},
       {tier("coalesce: {wiat: 1s}"), "2:13: unknown key 'wiat' in coalesce (did you mean 'wait'?)"},

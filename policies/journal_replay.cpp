@@ -1,0 +1,262 @@
+#include "policies/journal_replay.hpp"
+
+#include <algorithm>
+
+#include "policies/guard.hpp"
+#include "policies/key_sweep.hpp"
+#include "policies/scripts.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+namespace {
+
+/// What is done in the memory store beside: nobody waits for it.
+class Unanswered final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view, Core&) override {}
+  void fail(std::string_view, Core&) override {}
+};
+
+/// Everything the rules take into the cache, as globs: what upstream calls it, or clients do.
+enum class Names { upstreams, clients };
+std::vector<std::string> all_ruled(const RuleSet& rules, Names names) {
+  std::vector<std::string> globs;
+  for (const auto& rule : rules.rules()) {
+    if (rule.never()) continue;
+    const bool is_renamed = rule.settings->version.mode == VersionMode::transparent;
+    const char* version = is_renamed && names == Names::upstreams ? ":v*" : "";
+    for (const auto& pattern : rule.settings->match) globs.push_back(pattern.as_glob() + version);
+  }
+  return globs;
+}
+
+/// What is served from here must not be older than this moment.
+void take_effect(Core& core, const Journal::Entry& entry) {
+  switch (entry.kind) {
+    case Journal::Kind::key: {
+      std::string wire;
+      protocol::append_command(wire, {"UNLINK", entry.name});
+      core.send({Link::Kind::memory, entry.db, 0}, wire, 1, std::make_unique<Unanswered>());
+      core.misses.removed(table_key(entry.db, entry.name), core.next_exchange);
+      return core.touched(table_key(entry.db, entry.name));
+    }
+    case Journal::Kind::tag: {
+      const auto* known = core.generations.find(entry.db, entry.name);
+      auto at = core.server_floor();
+      if (known != nullptr) at = std::max(at, known->generation + milliseconds(1));
+      return core.learn_generation(entry.db, entry.name, at, TagGenerations::Source::other);
+    }
+    case Journal::Kind::pattern: {
+      const auto at = core.server_floor();
+      core.bans.add(entry.name, at, at + core.longest_life());
+      return core.copies.outdate_all();
+    }
+  }
+}
+
+/// Whether a removal must keep the whole fleet from storing what was computed before it.
+bool is_guarded(std::string_view key, const RuleSet& rules) {
+  Match match;
+  rules.find(key, match);
+  if (!match) rules.find(key.substr(0, key.rfind(":v")), match);
+  return match && match.rule->tier->guard == Guard::fleet;
+}
+
+/// Carries out the sweeps of patterns that were replayed, one after the other.
+void sweep_next(Core& core) {
+  auto& sweeps = core.replay.sweeps;
+  if (core.replay.sweeping || sweeps.empty()) return;
+  const auto entry = std::move(sweeps.front());
+  sweeps.pop_front();
+  core.replay.sweeping = true;
+  KeySweep::start(
+      {Link::Kind::lane, entry.db, 0}, entry.name, [](std::string_view) { return true; },
+      [entry](std::uint64_t removed, std::string_view error, Core& at_end) {
+        at_end.book.keys_purged += removed;
+        at_end.replay.sweeping = false;
+        const bool is_lost = !error.empty() && at_end.upstream != Core::UpstreamState::up;
+        if (is_lost) journal_for_later(at_end, entry);
+        sweep_next(at_end);
+      },
+      core);
+}
+
+/// Everybody who waits for the replay goes on.
+void resume_all(Core& core) {
+  for (const auto& [id, client] : core.clients) core.effects.resume(id);
+}
+
+/// The first entries of the journal on their way, all of one database.
+class Batch final : public Exchange {
+ public:
+  Batch(Link lane, std::vector<Journal::Entry> entries)
+      : lane_(lane), entries_(std::move(entries)) {}
+
+  std::string wire(const Core& core) const;
+  void settle(std::size_t part, std::string_view reply, Core& core) override;
+  void fail(std::string_view error, Core& core) override {
+    protocol::ReplyReader reader(error);
+    core.replay.running = false;
+    // The database's lane alone could not be made; else all of it is sent anew with the next one.
+    if (core.upstream == Core::UpstreamState::up) refused(std::string(reader.next().text), core);
+  }
+
+ private:
+  static void refused(std::string why, Core& core);
+  void carried_out(const Journal::Entry& entry, std::string_view reply, Core& core);
+
+  Link lane_;
+  std::vector<Journal::Entry> entries_;
+  std::size_t done_ = 0;  ///< Before the first that was refused.
+  std::string refusal_;
+};
+
+std::string Batch::wire(const Core& core) const {
+  std::string wire;
+  const auto life = std::to_string(core.generation_life().count());
+  for (const auto& [kind, db, name] : entries_) {
+    if (kind == Journal::Kind::key && is_guarded(name, *core.rules)) {
+      guard::append_removal(wire, "UNLINK", name);
+    } else if (kind == Journal::Kind::key) {
+      protocol::append_command(wire, {"UNLINK", name});
+    }
+    if (kind == Journal::Kind::pattern) protocol::append_command(wire, {"TIME"});
+    if (kind != Journal::Kind::tag) continue;
+    protocol::append_command(
+        wire, {"EVAL", scripts::raise_generation, "1", TagGenerations::key(name), life});
+  }
+  return wire;
+}
+
+void Batch::carried_out(const Journal::Entry& entry, std::string_view reply, Core& core) {
+  ++core.book.invalidations_replayed;
+  protocol::ReplyReader reader(reply);
+  switch (entry.kind) {
+    case Journal::Kind::key:
+      return core.touched(table_key(entry.db, entry.name));
+    case Journal::Kind::tag: {
+      const ServerTime generation{milliseconds(reader.next().number)};
+      core.learn_generation(entry.db, entry.name, generation, TagGenerations::Source::other);
+      return TagPurge::start(lane_, entry.name, generation, core);
+    }
+    case Journal::Kind::pattern: {
+      const auto now = core.learn_time(reply).value_or(core.server_floor());
+      core.bans.add(entry.name, now, now + core.longest_life());
+      core.copies.outdate_all();
+      core.replay.sweeps.push_back(entry);
+      return sweep_next(core);
+    }
+  }
+}
+
+void Batch::settle(std::size_t part, std::string_view reply, Core& core) {
+  protocol::ReplyReader reader(reply);
+  const auto answer = reader.next();
+  if (answer.error() && refusal_.empty()) refusal_ = answer.text;
+  if (!answer.error()) carried_out(entries_[part], reply, core);
+  if (refusal_.empty()) ++done_;
+  if (part + 1 < entries_.size()) return;
+  auto& replay = core.replay;
+  core.journal.pop(done_);
+  replay.running = false;
+  if (refusal_.empty()) {
+    replay.refusal.clear();
+    return replay_journal(core);
+  }
+  refused(std::move(refusal_), core);
+}
+
+void Batch::refused(std::string why, Core& core) {
+  auto& replay = core.replay;
+  if (replay.refusal.empty()) replay.refused_since = core.now;
+  replay.refusal = std::move(why);
+  replay.retry_at = core.now + replay_pause;
+  resume_all(core);
+}
+
+}  // namespace
+
+void journal_for_later(Core& core, Journal::Entry entry) {
+  const auto most = core.rules->settings().journal.max_entries.value;
+  ++core.book.invalidations_journaled;
+  const auto db = entry.db;
+  if (core.journal.add(std::move(entry), most)) return;
+  ++core.book.journal_overflows;
+  auto databases = core.journal.databases();
+  databases.insert(db);
+  const auto globs = all_ruled(*core.rules, Names::upstreams);
+  for (const auto wide : databases) core.journal.widen(wide, globs);
+  // Those who are served from here must not see what nobody remembers to be invalid.
+  const auto now = core.server_floor();
+  for (const auto& glob : all_ruled(*core.rules, Names::clients)) {
+    core.bans.add(glob, now, now + core.longest_life());
+  }
+  core.copies.outdate_all();
+}
+
+void journal_invalidation(Core& core, Journal::Entry entry) {
+  take_effect(core, entry);
+  journal_for_later(core, std::move(entry));
+}
+
+void replay_journal(Core& core) {
+  auto& replay = core.replay;
+  const bool is_there = core.upstream == Core::UpstreamState::up && core.mode != Mode::memory;
+  if (replay.running || !is_there) return;
+  // What was done in the memory store may be about databases that upstream does not have.
+  while (!core.journal.empty() && core.journal[0].db >= core.databases) core.journal.pop(1);
+  if (core.journal.empty()) {
+    if (core.leases.any_elsewhere()) {
+      for (const auto& key : core.leases.keys_elsewhere()) core.look_again(key, true);
+    }
+    return resume_all(core);
+  }
+  std::vector<Journal::Entry> entries;
+  const auto db = core.journal[0].db;
+  const auto most = std::min(core.journal.size(), replay_batch);
+  while (entries.size() < most && core.journal[entries.size()].db == db) {
+    entries.push_back(core.journal[entries.size()]);
+  }
+  const Link lane{Link::Kind::lane, db, 0};
+  const auto replies = static_cast<std::uint32_t>(entries.size());
+  auto batch = std::make_unique<Batch>(lane, std::move(entries));
+  const auto wire = batch->wire(core);
+  replay.running = true;
+  core.send(lane, wire, replies, std::move(batch));
+}
+
+bool Removal::keeps(const std::vector<SubjectRef>& subjects) {
+  return std::ranges::all_of(subjects, [](const SubjectRef& subject) {
+    const auto on_down = subject->rule->tier->on_down;
+    return on_down == OnDown::memory || on_down == OnDown::stale;
+  });
+}
+
+void Removal::sent(Core& core) const {
+  if (link_.kind != Link::Kind::memory) return;
+  for (const auto& subject : subjects_) {
+    journal_for_later(core, {Journal::Kind::key, subject->db, subject->key});
+  }
+}
+
+void Removal::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part > 0) return;
+  answered_ = true;
+  writes_.clear();
+  for (const auto& subject : subjects_) core.touched(subject->table_key);
+  core.reply_from(link_, ticket_, reply);
+}
+
+void Removal::fail(std::string_view, Core& core) {
+  if (answered_) return;
+  writes_.clear();
+  for (const auto& subject : subjects_) {
+    journal_invalidation(core, {Journal::Kind::key, subject->db, subject->key});
+  }
+  std::string reply;
+  protocol::append_integer(reply, static_cast<std::int64_t>(subjects_.size()));
+  core.reply(ticket_, reply);
+}
+
+}  // namespace pannier::policies
