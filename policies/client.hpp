@@ -29,7 +29,7 @@ struct Client {
   std::uint64_t joins_from = 0;  ///< Nor these: it has read the key by another command since.
   std::uint32_t waits = 0;       ///< Its reads that wait for somebody's load.
   std::uint64_t busy = 0;        ///< Since nothing was open: keys of its commands, a bit each.
-  bool settles = false;          ///< Its link was replaced: nothing goes before all is answered.
+  bool settles = false;          ///< Nothing goes before all is answered: a new link, an operator.
   bool fence_due = false;        ///< Something with unknown effects was sent: raise `fence` next.
 
   // Why it needs an upstream connection of its own:

@@ -155,8 +155,10 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
       return refuse(client,
                     "ERR pannier: command 'pannier' is refused by policy 'auth'; not executed");
     }
-    // What an operator does comes after what the same connection did before.
+    // What an operator does comes after what the same connection did before, and before what it
+    // does next: no copy, read in flight or version from before may answer that.
     if (client.open > 0) return Hold{};
+    client.settles = true;
     return Act{};
   }
   if (spec->verb == Verb::script && starts_debugger(command.args)) {

@@ -58,6 +58,22 @@ class RelayTest(unittest.TestCase):
         self.assertTrue(0.2 <= time.monotonic() - begun)
         self.assertEqual(self.relay.to_server.passed, 10)
 
+    def test_one_connection_alone_is_held_or_late(self):
+        held, other = self.wire(), self.wire()
+        pairs = wait_until(lambda: len(self.relay.pairs) == 2 and self.relay.pairs, "both are there")
+        way = pairs[0].alone("to_client")
+        way.flowing.clear()
+        for wire in (held, other):
+            wire.send(b"hello")
+        self.assertEqual((other.exactly(5), held.rest(0.1)), (b"hello", (b"", False)))
+        way.flowing.set()
+        held.socket.settimeout(5)
+        self.assertEqual(held.exactly(5), b"hello")
+        way.delay, begun = 0.2, time.monotonic()
+        held.send(b"late")
+        self.assertEqual(held.exactly(4), b"late")
+        self.assertTrue(0.2 <= time.monotonic() - begun)
+
     def test_what_is_held_comes_later_and_what_is_swallowed_never(self):
         wire = self.wire()
         self.relay.hold()

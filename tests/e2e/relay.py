@@ -40,11 +40,18 @@ class Direction:
 class Pair:
     """A client's connection and the one to the server that belongs to it."""
 
-    def __init__(self, client, server):
+    def __init__(self, client, server, relay):
         self.client, self.server, self.broken = client, server, False
         self.pumps, self.lock = 2, threading.Lock()
         self.answering = threading.Event()  # Cleared: what the server says waits here.
         self.answering.set()
+        self.to_server, self.to_client = relay.to_server, relay.to_client
+
+    def alone(self, way):
+        """From now on `to_server` or `to_client` of this one has faults of its own, and only those."""
+        own = Direction()
+        setattr(self, way, own)
+        return own
 
     def end(self, reset=False):
         self.broken = True
@@ -130,17 +137,18 @@ class Relay:
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.accepted += 1
-            pair = Pair(client, server)
+            pair = Pair(client, server, self)
             self.pairs.append(pair)
-            for way in ((client, server, self.to_server), (server, client, self.to_client)):
+            for way in ((client, server, "to_server"), (server, client, "to_client")):
                 threading.Thread(target=self._pump, args=(*way, pair, self.silent), daemon=True).start()
 
-    def _pump(self, source, sink, direction, pair, silent):
+    def _pump(self, source, sink, way, pair, silent):
         """Pieces leave `direction.delay` after they came, in their order; an empty one is the end."""
         waiting, poll, ended = collections.deque(), select.poll(), False
         poll.register(source, select.POLLIN)
         try:
             while waiting or not ended:
+                direction = getattr(pair, way)
                 due_in = waiting[0][0] - time.monotonic() if waiting else None
                 if due_in is not None and due_in <= 0:
                     self._deliver(waiting.popleft()[1], sink, direction, pair, silent)
@@ -148,7 +156,7 @@ class Relay:
                     time.sleep(due_in)
                 elif poll.poll(due_in and due_in * 1000):
                     data = source.recv(65536)
-                    waiting.append((time.monotonic() + direction.delay, data))
+                    waiting.append((time.monotonic() + getattr(pair, way).delay, data))
                     ended = not data
                 if pair.broken:
                     return
@@ -170,11 +178,10 @@ class Relay:
             return sink.shutdown(socket.SHUT_WR)
         data, breaks = direction.take_cut(data)
         direction.passed += len(data)
-        if direction.rate is None:
-            sink.sendall(data)
-        while direction.rate is not None and data and not pair.broken:
-            piece, data = data[:max(1, direction.rate // 50)], data[max(1, direction.rate // 50):]
+        while data and not pair.broken and (rate := direction.rate):
+            piece, data = data[:max(1, rate // 50)], data[max(1, rate // 50):]
             sink.sendall(piece)
-            time.sleep(len(piece) / direction.rate)
+            time.sleep(len(piece) / rate)
+        sink.sendall(data)
         if breaks is not None:
             pair.end(breaks)

@@ -1,0 +1,1 @@
+"""Real processes, a history of all that clients saw, and the truth that Redis wrote down."""
