@@ -94,8 +94,7 @@ void claim_behind(Core& core, const SubjectRef& subject) {
   const auto token = core.new_token();
   const auto time = core.learning.lease_time(subject->rule->settings->name);
   std::string wire;
-  protocol::append_command(
-      wire, {"SET", record(subject->key), token, "NX", "PX", in_ms(time)});
+  protocol::append_command(wire, {"SET", record(subject->key), token, "NX", "PX", in_ms(time)});
   core.send({Link::Kind::lane, subject->db, 0}, wire, 1,
             std::make_unique<ClaimBehind>(subject, token));
 }

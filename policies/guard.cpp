@@ -79,13 +79,13 @@ void append_removal(std::string& wire, std::span<const std::string_view> words,
 }
 
 void append_removal(std::string& wire, std::string_view command, std::string_view key) {
-  protocol::append_command(wire, {"EVAL", scripts::guarded_removal, "2", record(key), key,
-                                  record_life(), "1", command});
+  protocol::append_command(
+      wire, {"EVAL", scripts::guarded_removal, "2", record(key), key, record_life(), "1", command});
 }
 
 void append_check(std::string& wire, std::string_view key, std::string_view expected) {
-  protocol::append_command(wire, {"EVAL", scripts::guarded_check, "2", key, record(key), expected,
-                                  record_life()});
+  protocol::append_command(
+      wire, {"EVAL", scripts::guarded_check, "2", key, record(key), expected, record_life()});
 }
 
 }  // namespace pannier::policies::guard

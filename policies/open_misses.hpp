@@ -25,15 +25,15 @@ class OpenMisses {
   static constexpr std::size_t capacity = 65'536;
 
   struct Miss {
-    ServerTime at;          ///< Server time of the oldest miss that is still open.
-    TimePoint told;         ///< When its client was told.
-    bool outdated = false;  ///< The key was removed since.
+    ServerTime at;                          ///< Server time of the oldest miss that is still open.
+    TimePoint told;                         ///< When its client was told.
+    bool outdated = false;                  ///< The key was removed since.
     std::optional<std::string> generation;  ///< What the record of removals said, if known.
   };
   /// What was true when upstream was asked for the key.
   struct Look {
     std::uint64_t exchange = ~std::uint64_t{0};  ///< By which it was asked; all ones: only now.
-    std::optional<std::string> generation;  ///< As in Miss; not given: that of an older miss.
+    std::optional<std::string> generation;       ///< As in Miss; not given: that of an older miss.
   };
 
   /// A client is told now that `key` is missing, which was so at server time `at`.

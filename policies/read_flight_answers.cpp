@@ -43,12 +43,11 @@ void ReadFlight::give_all(std::string_view value, Core& core) {
 }
 
 std::uint32_t ReadFlight::Asking::ask(std::string& wire, const Subject& subject, bool for_lease,
-                                       Core& core) {
+                                      Core& core) {
   if (for_lease) {
     claim.emplace(core.new_token(), core.tracks);
     const auto time = core.learning.lease_time(subject.rule->settings->name);
-    claim_parts =
-        fleet_lease::append_claim(wire, subject.key, claim->token(), time, core.tracks);
+    claim_parts = fleet_lease::append_claim(wire, subject.key, claim->token(), time, core.tracks);
   }
   parts = claim_parts;
   if (guard::in_fleet(subject, core)) {
@@ -133,8 +132,8 @@ bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
   const auto& subject = check_.subject_ref();
   if (asking_ || link_.kind != Link::Kind::lane) return false;
   const auto& name = subject->rule->settings->name;
-  const bool leases = core.needs_fleet(*subject) &&
-                      core.learning.worth_waiting(name, subject->table_key, core.now);
+  const bool leases =
+      core.needs_fleet(*subject) && core.learning.worth_waiting(name, subject->table_key, core.now);
   if (!leases && !guard::in_fleet(*subject, core)) return false;
   start(subject, std::move(readers), core, leases ? Claims::lease : Claims::guard);
   return true;

@@ -27,10 +27,9 @@ constexpr std::array<Named<OnDown>, 4> down_modes{{{OnDown::error, "error"},
                                                    {OnDown::stale, "stale"}}};
 constexpr std::array<Named<AuthMode>, 2> auth_modes{
     {{AuthMode::shared, "shared"}, {AuthMode::pass_through, "pass_through"}}};
-constexpr std::array<Named<CoalesceScope>, 3> coalesce_scopes{
-    {{CoalesceScope::off, "off"},
-     {CoalesceScope::sidecar, "sidecar"},
-     {CoalesceScope::fleet, "fleet"}}};
+constexpr std::array<Named<CoalesceScope>, 3> coalesce_scopes{{{CoalesceScope::off, "off"},
+                                                               {CoalesceScope::sidecar, "sidecar"},
+                                                               {CoalesceScope::fleet, "fleet"}}};
 constexpr std::array<Named<Guard>, 3> guards{
     {{Guard::off, "off"}, {Guard::sidecar, "sidecar"}, {Guard::fleet, "fleet"}}};
 constexpr std::array<Named<VersionMode>, 3> version_modes{

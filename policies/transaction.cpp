@@ -41,8 +41,7 @@ class Execution final : public Exchange {
   static void finish(const WrittenKey& written, Core& core) {
     const auto& subject = *written.subject;
     const auto lane = core.lane(subject.db, subject.rule.get());
-    const auto miss =
-        written.fills ? core.misses.take(subject.table_key, core.now) : std::nullopt;
+    const auto miss = written.fills ? core.misses.take(subject.table_key, core.now) : std::nullopt;
     std::string wire;
     std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
     if (written.needs_expiry) {

@@ -67,7 +67,7 @@ class Scenario {
   std::deque<std::string> outside_replies_;
   std::deque<std::string> seen_;  ///< Commands that went upstream and were not asked about.
   std::size_t named_ = 0;         ///< By hand: commands named and not answered.
-  std::size_t started_ = 0;  ///< Sidecars so far.
+  std::size_t started_ = 0;       ///< Sidecars so far.
   bool reachable_ = true, holding_ = false, by_hand_ = false;
 };
 
