@@ -66,8 +66,6 @@ class Server final : public policies::Effects {
   void closed(Session& session, std::string_view why);
   /// Logs where somebody spoke another protocol from; seldom.
   void warn_of_attack(policies::ClientId client);
-  /// read_again() when all that is ready now has had its turn.
-  void read_again_later(Session& session);
   /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
   void write_later(Session& session, bool& dirty);
   void write_later(Upstream& upstream, bool& dirty);
@@ -179,7 +177,6 @@ class Server final : public policies::Effects {
   /// Reads certificates and keys anew, for connections to come.
   /// \returns what is wrong, and then leaves all as it was; empty if nothing.
   std::string load_tls();
-  void read_again();
   void end_turn();
   bool carry_out();
   void tick();
@@ -207,8 +204,6 @@ class Server final : public policies::Effects {
   std::map<policies::Link, std::shared_ptr<Upstream>> links_;
   std::vector<std::shared_ptr<Upstream>> pool_;       ///< Links that were some client's own; clean.
   std::pair<policies::Link, Upstream*> last_link_{};  ///< The one that was looked up last.
-
-  std::vector<std::shared_ptr<Session>> eager_, being_read_;  ///< For read_again().
 
   // To be done at the end of the turn.
   bool ending_ = false;

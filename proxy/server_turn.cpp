@@ -37,23 +37,6 @@ void Server::end_read() {
   asio::post(loop_, [this] { end_turn(); });
 }
 
-void Server::read_again_later(Session& session) {
-  if (eager_.empty()) asio::post(loop_, [this] { read_again(); });
-  eager_.push_back(session.shared_from_this());
-}
-
-/// Posted, so it stands behind a look at all sockets, and what is found there goes before the next.
-void Server::read_again() {
-  being_read_.swap(eager_);
-  reading_ = !std::exchange(ending_, true);
-  for (const auto& session : being_read_) {
-    turn_.now = monotonic_now();
-    session->read_again();
-  }
-  being_read_.clear();
-  end_read();
-}
-
 bool Server::carry_out() {
   // Mostly there is nothing of all this, and each turn asks at least twice.
   const bool none = failures_.empty() && dropped_.empty() && killed_.empty() && !demoted_ &&

@@ -43,8 +43,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Goes on with what was held back, if there is anything. Called at the end of a turn.
   void proceed();
-  /// Reads once more, as it asked for with Server::read_again_later().
-  void read_again();
   /// Sends what has been collected. Called at the end of a turn.
   void flush();
   /// Ends it; `why` is counted and logged.
@@ -72,7 +70,6 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   void arm();
   void on_readable();
-  void read_on();
   void on_end();
   /// Takes commands off `bytes` until they end or must wait. \returns what was not used.
   std::string_view take_commands(std::string_view bytes);
@@ -113,12 +110,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::set<std::uint64_t> muted_;     ///< Requests whose replies CLIENT REPLY takes away.
   policies::TimePoint rest_since_{};  ///< Since when an unfinished command has been waiting.
   bool armed_ = false, write_armed_ = false, held_ = false, closing_ = false, closed_ = false;
-  bool again_ = false;          ///< This read was not announced by the socket.
-  std::uint8_t hope_ = 1;       ///< That such reads find something; see read_on().
-  std::uint8_t announced_ = 0;  ///< Reads that were, since one that was not.
-  bool keeps_large_ = false;    ///< The request that is coming must be whole first.
-  bool stalled_ = false;        ///< The stream's link has not sent what it was given.
-  bool slow_reader_ = false;    ///< An upstream link waits until it has read.
+  bool keeps_large_ = false;  ///< The request that is coming must be whole first.
+  bool stalled_ = false;      ///< The stream's link has not sent what it was given.
+  bool slow_reader_ = false;  ///< An upstream link waits until it has read.
   policies::TimePoint slow_until_{};
   bool leaving_ = false;       ///< The tunnel ends with its next answer, subscriptions or not.
   bool tunnel_multi_ = false;  ///< A MULTI went into the tunnel, and no EXEC.

@@ -1,6 +1,5 @@
 // A session's socket: when it is read, and what is kept of what it brought.
 
-#include <algorithm>
 #include <cerrno>
 
 #include "proxy/server.hpp"
@@ -10,13 +9,6 @@
 namespace pannier::proxy {
 
 using boost::system::error_code;
-
-namespace {
-
-constexpr std::uint8_t most_hope = 16, lost_hope = 2;
-constexpr std::uint8_t reads_between_tries = 64;
-
-}  // namespace
 
 void Session::start() { arm(); }
 
@@ -32,26 +24,6 @@ void Session::arm() {
   });
 }
 
-/// To wait for the socket costs a system call. A client that is busy has mostly sent its next
-/// commands by the time all others have been served once, and is read without waiting while that
-/// is so: a read in vain costs as much as it may spare.
-void Session::read_on() {
-  if (tls_ || ended_) return arm();
-  if (hope_ == 0 && ++announced_ >= reads_between_tries) hope_ = 1;
-  if (hope_ == 0) return arm();
-  announced_ = 0;
-  armed_ = true;
-  server_.read_again_later(*this);
-}
-
-void Session::read_again() {
-  armed_ = false;
-  if (closed_) return;
-  again_ = true;
-  on_readable();
-  again_ = false;
-}
-
 void Session::on_readable() {
   auto& turn = server_.turn();
   if (held_ || stalled_ || too_much_open()) return;  // proceed() reads on.
@@ -59,16 +31,14 @@ void Session::on_readable() {
   if (received.got < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
       if (tls_ && tls_->unsent() && !write_armed_) arm_write();
-      if (again_) hope_ -= std::min(hope_, lost_hope);
       return arm();
     }
     return close("client_reset");
   }
   if (received.got == 0) return on_end();
-  if (again_ && hope_ < most_hope) ++hope_;
   keep(take_commands(received.bytes), received.large);
   if (tls_ && tls_->ended() && !closed_) return on_end();
-  if (!closed_ && !held_ && !stalled_ && !closing_ && !too_much_open()) read_on();
+  if (!closed_ && !held_ && !stalled_ && !closing_ && !too_much_open()) arm();
 }
 
 /// Half closed: what it asked for is still answered.
