@@ -130,7 +130,10 @@ void MultiRead::conclude(std::string_view reply, Core& core) {
   auto* client = core.find(ticket_.client);
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
-  if (client == nullptr || head.kind != '*') return core.reply_from(link_, ticket_, reply);
+  if (client == nullptr || head.kind != '*') {
+    for (const auto& part : parts_) ++part.check.subject().counters().errors;
+    return core.reply_from(link_, ticket_, reply);
+  }
   if (ask_all(*client, core)) return;
   std::string out;
   const auto keys = static_cast<std::size_t>(head.number) + known_.size();
