@@ -131,7 +131,9 @@ class Simulation {
   void check_moment(const std::vector<std::string>& values) const;
   void check_count(const Request& request, std::int64_t count);
   void acknowledge(Person& person, const Request& request);
-  void invalidated(Person& person, const Request& request, std::uint64_t version);
+  /// \param is_journaled it could not reach Redis: it holds here, and elsewhere once it has.
+  void invalidated(Person& person, const Request& request, std::uint64_t version,
+                   bool is_journaled = false);
 
   std::mt19937_64 random_;
   FakeRedis redis_;
@@ -164,6 +166,7 @@ class Simulation {
   policies::TimePoint frozen_until_{};                ///< Lanes stand still until then.
   bool freezing_ = false;
   bool is_focused_ = false, asks_who_ = false;
+  policies::TimePoint left_at_{};  ///< When a client closed last.
   bool may_fail_ = false, loses_generations_ = false, is_absent_ = false, flushed_ = false;
   std::deque<std::string> story_;
 };

@@ -111,7 +111,7 @@ void Simulation::check(Person& person, const Request& request, std::string_view 
   const bool removes = !request.invalidates.empty() && name != "PANNIER";
   if (removes && !is_absent_) invalidated(person, request, 0);
   if (name == "PANNIER") {
-    return invalidated(person, request, static_cast<std::uint64_t>(view.number));
+    return invalidated(person, request, static_cast<std::uint64_t>(view.number), view.kind == '+');
   }
   acknowledge(person, request);
 }
@@ -210,10 +210,12 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
 }
 
-void Simulation::invalidated(Person& person, const Request& request, std::uint64_t version) {
+void Simulation::invalidated(Person& person, const Request& request, std::uint64_t version,
+                             bool is_journaled) {
   const bool is_bump = request.words[1] == "BUMP";
   const auto bumped = is_bump ? version : 0;
-  const bool everywhere = request.words[0] != "PANNIER" || is_bump || request.words[1] == "TAG";
+  const bool is_shared = request.words[0] != "PANNIER" || is_bump || request.words[1] == "TAG";
+  const bool everywhere = is_shared && !is_journaled;
   for (std::size_t i = 0; i < sidecars_.size(); ++i) {
     // What happens without an upstream is nobody else's business.
     if (i != person.at && (!everywhere || is_absent_)) continue;

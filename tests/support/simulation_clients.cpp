@@ -41,6 +41,7 @@ void Simulation::reconnect(Person& person) {
   auto& sidecar = *sidecars_[person.at];
   if (person.id != 0) {
     log(person.name() + " closes");
+    left_at_ = now();
     sidecar.close(person.id);
   }
   const auto at = person.at;
@@ -179,7 +180,10 @@ void Simulation::describe(Person& person, Request& request) {
   auto& queued = person.queued_writes;
   if (request.queued) queued.insert(queued.end(), request.writes.begin(), request.writes.end());
   if (name == "EXEC") request.writes = std::exchange(queued, {});  // It answers for all of it.
-  request.is_alone = people_.size() == 1 && person.open.empty();
+  // A read of somebody who has gone may still be under way, and be joined for as long.
+  const bool was_left =
+      left_at_ != policies::TimePoint{} && now() - left_at_ <= milliseconds(1'000);
+  request.is_alone = people_.size() == 1 && person.open.empty() && !was_left;
   for (const auto& key : request.removes) {
     request.sizes[{person.db, key}] = history_.changes({person.db, key});
     if (is_guarded(key)) request.invalidates[{person.db, key}] = ++source_[{person.db, key}];
