@@ -37,13 +37,23 @@ class Beginning final : public Exchange {
 Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spec,
                                 const protocol::Command& command) {
   const Link own{Link::Kind::own, client.db, client.id};
-  if (auto verdict = await_replay()) return std::move(*verdict);
+  const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
+  if (auto verdict = await_replay()) {
+    if (std::holds_alternative<Hold>(*verdict)) return Hold{};
+    if (client.in_multi && client.own_error.empty()) {
+      // Upstream has its MULTI open still: EXEC ends it, and runs nothing.
+      client.multi_failed = true;
+      if (!ends) return std::move(*verdict);
+    } else if (!client.in_multi) {
+      if (spec.verb != Verb::multi) return std::move(*verdict);
+      client.own_error = std::get<Answer>(*verdict).reply;
+    }
+  }
   if (protocol::subscribes(spec.verb) && !client.in_multi) {
     if (client.open > 0) return Hold{};
     return Tunnel{own, command.wire};
   }
   if (client.open > 0 && client.link != own) return Hold{};
-  const bool ends = spec.verb == Verb::exec || spec.verb == Verb::discard;
   const bool forgets = ends || spec.verb == Verb::unwatch;
   if (!client.own_error.empty()) {
     // A transaction that would be unguarded begins all the same: nothing of it may run, and who
