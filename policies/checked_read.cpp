@@ -33,11 +33,9 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
   std::size_t total = 0;
   for (const auto& subject : subjects) {
     auto& part = exchange->parts_.emplace_back(Part{total, ValidityCheck(subject, link)});
-    total += part.check.ask(all, core);
+    total += part.check.ask(all, core, {false, read.question.has_value()});
   }
   if (read.question) {
-    protocol::append_command(all, {"CLIENT", "CACHING", "YES"});
-    ++total;
     exchange->view_ = core.copies.look(subjects.front()->key, core.now, core.tracks);
   }
   exchange->total_ = total;
@@ -50,7 +48,6 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part == total_) return conclude(reply, core);
   if (part > total_) return;
-  if (asked_.question && part + 1 == total_) return;
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
 }

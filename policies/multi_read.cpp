@@ -14,22 +14,16 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
   auto exchange = std::make_unique<MultiRead>(link, ticket, since);
   std::string all;
   std::size_t total = 0;
-  bool keeps = false;
   std::unordered_set<std::string_view> seen;
   for (auto& [place, subject] : asked.ruled) {
     std::optional<LocalCopies::View> view;
     // Of a key that is there twice the first value is kept.
     if (core.keeps_copies(*subject->rule, link) && seen.insert(subject->key).second) {
       view = core.copies.look(subject->key, core.now, core.tracks);
-      keeps = true;
     }
     auto& part =
         exchange->parts_.emplace_back(Part{place, total, ValidityCheck(subject, link), view});
-    total += part.check.ask(all, core, true);
-  }
-  if (keeps && core.tracks) {
-    protocol::append_command(all, {"CLIENT", "CACHING", "YES"});
-    ++total;
+    total += part.check.ask(all, core, {true, view && core.tracks});
   }
   exchange->total_ = total;
   exchange->keys_ = asked.keys;
@@ -42,8 +36,7 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part == total_) return conclude(reply, core);
-  while (at_ < parts_.size() && part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
-  if (at_ == parts_.size()) return;  // That the values will be tracked.
+  while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
 }
 

@@ -33,17 +33,15 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
     self->asking_ = std::make_unique<Asking>(core);
     asked = self->asking_->ask(wire, *subject, claims == Claims::lease, core);
   }
-  asked += self->check_.ask(wire, core);
   self->keeps_ = core.keeps_copies(*subject->rule, link);
   const bool guards = subject->rule->guards() && link.kind == Link::Kind::lane;
   const bool needs = self->keeps_ || self->asking_ || guards;
-  self->asks_tracking_ = needs && core.tracks && !has(Bug::fill_untracked);
+  const bool tracks = needs && core.tracks && !has(Bug::fill_untracked);
+  asked += self->check_.ask(wire, core, {false, tracks});
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
-  if (self->asks_tracking_) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, {"GET", subject->key});
   self->sent_ = core.now;
-  const auto replies = asked + (self->asks_tracking_ ? 2 : 1);
-  self->id_ = core.send(link, wire, replies, std::move(flight));
+  self->id_ = core.send(link, wire, asked + 1, std::move(flight));
   core.flights[subject->table_key] = self;
 }
 
@@ -73,8 +71,7 @@ void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
   if (part < check_.parts()) return check_.settle(part, reply, core);
-  const bool answers_tracking = asks_tracking_ && part == check_.parts();
-  if (!answers_tracking) conclude(reply, core);
+  conclude(reply, core);
 }
 
 void ReadFlight::conclude(std::string_view value, Core& core) {

@@ -107,7 +107,7 @@ class ReadFlight final : public Exchange {
   Link link_;
   std::vector<Reader> readers_;
   ExchangeId id_ = 0;
-  bool keeps_ = false, asks_tracking_ = false;
+  bool keeps_ = false;
   LocalCopies::View view_;
   bool retried_ = false;
   bool closed_ = false;

@@ -83,7 +83,7 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
   core.learn_generation(link.db, tag, at, TagGenerations::Source::other);
 }
 
-std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, bool asks_removals) {
+std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, Ask what) {
   tracked_ = link_.kind == Link::Kind::lane || link_.kind == Link::Kind::memory;
   asks_generations_ =
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
@@ -91,7 +91,7 @@ std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, bool asks_
   newest_before_ = core.newest(*subject_).at;
   knew_generation_ = newest_before_.has_value();  // Upstream may have lost it since.
   const bool is_lane = link_.kind == Link::Kind::lane;
-  asks_removals_ = asks_removals && is_lane && guard::in_fleet(*subject_, core);
+  asks_removals_ = what.removals && is_lane && guard::in_fleet(*subject_, core);
   if (asks_removals_) {
     guard::append_question(wire, subject_->key);
     ++parts_;
@@ -104,6 +104,11 @@ std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, bool asks_
     parts_ += 2;
   }
   protocol::append_command(wire, {"TIME"});
+  tracks_key_ = what.tracks;
+  if (tracks_key_) {
+    protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+    ++parts_;
+  }
   protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
   return parts_;
 }
@@ -116,7 +121,7 @@ void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core)
   const std::size_t step = part + (asks_generations_ ? 0 : 2);
   if (step == 1) learn_generations(reply, core);
   if (step == 2) asked_at_ = core.learn_time(reply).value_or(core.server_floor());
-  if (step == 3) {
+  if (step == (tracks_key_ ? 4u : 3u)) {
     protocol::ReplyReader reader(reply);
     const auto expiry = reader.next();
     // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.

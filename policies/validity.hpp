@@ -12,19 +12,26 @@ namespace pannier::policies {
 
 /// The part of a conversation that finds out whether what upstream holds under a key is valid:
 ///
-///     [GET pn:d:<key>]  [CLIENT CACHING YES, MGET pn:g:<tag>...]  TIME  PEXPIRETIME key
+///     [GET pn:d:<key>]  [CLIENT CACHING YES, MGET pn:g:<tag>...]
+///     TIME  [CLIENT CACHING YES]  PEXPIRETIME key
 ///
 /// followed by whatever looks at the value. The generations are asked for only when they are not
 /// known for sure; over the lane they are tracked from then on. The expiry comes before the value:
 /// where a writer gets in between, the new value looks older than it is, never the other way
-/// round. The first is the record of the key's removals, where the fleet guards it.
+/// round. The first is the record of the key's removals, where the fleet guards it. Where the value
+/// is to become a copy the key is tracked from its expiry on: a writer in between is then heard of,
+/// whose value may end before the expiry that was read.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
 
-  /// Appends its commands to `wire`, with the first if the reply may be a miss under a guard.
-  /// \returns how many they are.
-  std::uint32_t ask(std::string& wire, const Core& core, bool asks_removals = false);
+  struct Ask {
+    bool removals = false;  ///< The reply may be a miss under a guard.
+    bool tracks = false;    ///< Changes of the key are to be pushed from then on.
+  };
+  /// Appends its commands to `wire`. \returns how many they are.
+  std::uint32_t ask(std::string& wire, const Core& core, Ask what);
+  std::uint32_t ask(std::string& wire, const Core& core) { return ask(wire, core, {}); }
 
   /// Takes reply number `part`, which must be one of its own.
   void settle(std::size_t part, std::string_view reply, Core& core);
@@ -56,6 +63,7 @@ class ValidityCheck {
   Link link_;
   std::uint32_t parts_ = 0;
   bool asks_generations_ = false, tracked_ = false, asks_removals_ = false;
+  bool tracks_key_ = false;
   std::optional<std::string> removals_;  ///< What their record said.
   std::vector<std::string> missing_;     ///< Tags without a generation upstream.
   bool had_generation_ = false, knew_generation_ = false;
