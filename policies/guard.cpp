@@ -59,6 +59,28 @@ void append_store(std::string& wire, const Subject& subject, const StoreRequest&
   append_value_and_options(wire, request, expiry);
 }
 
+void append_mset(std::string& wire, const std::vector<Pair>& pairs) {
+  std::vector<std::string> records;
+  for (const auto& pair : pairs) {
+    if (pair.expected) records.push_back(record(pair.key));
+  }
+  const auto keys = pairs.size() + records.size();
+  protocol::append_command(wire, 5 + keys + 3 * pairs.size());
+  protocol::append_bulk(wire, "EVAL");
+  protocol::append_bulk(wire, scripts::guarded_mset);
+  protocol::append_bulk(wire, std::to_string(keys));
+  for (const auto& pair : pairs) protocol::append_bulk(wire, pair.key);
+  for (const auto& one : records) protocol::append_bulk(wire, one);
+  protocol::append_bulk(wire, std::to_string(pairs.size()));
+  protocol::append_bulk(wire, record_life());
+  std::size_t place = pairs.size();
+  for (const auto& pair : pairs) {
+    protocol::append_bulk(wire, pair.value);
+    protocol::append_bulk(wire, pair.expected ? std::to_string(++place) : "0");
+    protocol::append_bulk(wire, pair.expected.value_or(std::string()));
+  }
+}
+
 void append_move(std::string& wire, std::string_view key) {
   protocol::append_command(
       wire, {"EVAL", scripts::guarded_removal, "1", record(key), record_life(), "1"});

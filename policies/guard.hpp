@@ -47,6 +47,13 @@ std::optional<std::string> expected(const Subject& subject,
 void append_store(std::string& wire, const Subject& subject, const StoreRequest& request,
                   ServerTime expiry, std::string_view expected, bool plainly);
 
+/// Appends an MSET in which some keys are stored only if their records say so. One reply, MSET's.
+struct Pair {
+  std::string_view key, value;
+  std::optional<std::string> expected;
+};
+void append_mset(std::string& wire, const std::vector<Pair>& pairs);
+
 /// Appends: what is computed from misses before this is not to be stored. One reply.
 void append_move(std::string& wire, std::string_view key);
 /// Appends a command that removes keys, in one step with that. One reply, the command's.

@@ -89,10 +89,34 @@ bool guarded_check(MemoryCall& call, const Script& script) {
   return true;
 }
 
+bool guarded_mset(MemoryCall& call, const Script& script) {
+  const auto& args = script.args;
+  const auto count = args.size() < 2 ? std::nullopt : protocol::to_integer(args[0]);
+  const auto life = args.size() < 2 ? std::nullopt : protocol::to_integer(args[1]);
+  if (!count || !life || *count < 0) return false;
+  const auto keys = static_cast<std::size_t>(*count);
+  if (keys > script.keys.size() || args.size() != 2 + 3 * keys) return false;
+  for (std::size_t i = 0; i < keys; ++i) {
+    const auto value = args[2 + 3 * i], expected = args[4 + 3 * i];
+    const auto place = static_cast<std::size_t>(protocol::to_integer(args[3 + 3 * i]).value_or(0));
+    if (place > script.keys.size()) return false;
+    if (place == 0 || record_in(call, script.keys[place - 1]) == expected) {
+      MemoryCall::Entry* const there = call.find(script.keys[i]);
+      call.store(there, script.keys[i], std::string(value), MemoryTable::never);
+      continue;
+    }
+    if (MemoryCall::Entry* const there = call.find(script.keys[i])) call.remove(*there);
+    move(call, script.keys[place - 1], *life);
+  }
+  call.ok();
+  return true;
+}
+
 }  // namespace
 
 bool run_guard(MemoryCall& call, const Script& script) {
   if (call.arg(1) == scripts::guarded_store) return guarded_store(call, script);
+  if (call.arg(1) == scripts::guarded_mset) return guarded_mset(call, script);
   if (call.arg(1) == scripts::guarded_removal) return guarded_removal(call, script);
   return call.arg(1) == scripts::guarded_check && guarded_check(call, script);
 }

@@ -59,6 +59,19 @@ bool removes(Verb verb) {
   return verb == Verb::del || verb == Verb::unlink || verb == Verb::getdel;
 }
 
+/// What an MSET stores, and on which condition.
+std::vector<guard::Pair> pairs_of(const Request& request,
+                                  std::vector<std::pair<std::uint32_t, std::string>> fills) {
+  std::vector<guard::Pair> pairs;
+  auto fill = fills.begin();
+  for (const auto& use : request.keys) {
+    auto& pair = pairs.emplace_back(
+        guard::Pair{request.upstream_key(use), request.args()[use.position + 1], std::nullopt});
+    if (fill != fills.end() && fill->first == use.position) pair.expected = (fill++)->second;
+  }
+  return pairs;
+}
+
 }  // namespace
 
 Verdict Pipeline::store(Request& request, Link link) {
@@ -112,13 +125,15 @@ Verdict Pipeline::store(Request& request, Link link) {
 Verdict Pipeline::write(Request& request, Link link) {
   std::vector<SubjectRef> subjects;
   std::vector<WriteUnderWay> writes;
-  std::string wire(request.wire(wire_));
+  const auto plain = request.wire(wire_);
+  std::string wire;
   std::uint32_t replies = 1;
   const bool removal = removes(request.spec.verb);
   // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
   const bool expires = request.spec.access == Access::write && !removal &&
                        request.spec.verb != Verb::persist && !request.spec.movable_keys;
   std::vector<SubjectRef> guarded;
+  std::vector<std::pair<std::uint32_t, std::string>> fills;  ///< Keys by place, as guard::Pair.
   std::uint32_t before = 0;
   for (const auto& use : request.keys) {
     if (!use.match) continue;
@@ -130,15 +145,21 @@ Verdict Pipeline::write(Request& request, Link link) {
                           ? core_.misses.take(subject->table_key, core_.now)
                           : std::nullopt;
     if (!miss) core_.removed(*subject, link, false);
-    if (const auto expected = guard::expected(*subject, miss, core_)) {
-      guard::append_check(wire, subject->key, *expected);
-      ++replies;
+    if (auto expected = guard::expected(*subject, miss, core_)) {
+      fills.emplace_back(use.position, std::move(*expected));
     }
     if (expires) {
       append_expiry(wire, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
       replies += 1 + append_index(wire, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
+  }
+  if (fills.empty()) {
+    wire.insert(0, plain);
+  } else {
+    std::string whole;
+    guard::append_mset(whole, pairs_of(request, std::move(fills)));
+    wire.insert(0, whole);
   }
   if (!guarded.empty() && removal && request.keys.size() == request.args().size() - 1) {
     wire.clear();

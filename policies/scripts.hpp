@@ -88,6 +88,22 @@ inline constexpr std::string_view guarded_store =
     "for i = 5, #ARGV do if ARGV[i] == 'GET' then return old end end "
     "return redis.status_reply('OK')";
 
+/// MSET of keys of which some have such records. KEYS[1...n] the keys, then the records, ARGV[1] n,
+/// ARGV[2] how long records live, then for each key its value, the place of its record among KEYS
+/// (0: it has none) and what that must say. Returns OK, whichever were stored.
+inline constexpr std::string_view guarded_mset =
+    "local t = redis.call('TIME') "
+    "for i = 1, tonumber(ARGV[1]) do "
+    "  local value, place, expected = ARGV[i * 3], tonumber(ARGV[i * 3 + 1]), ARGV[i * 3 + 2] "
+    "  local record = place > 0 and (redis.call('GET', KEYS[place]) or '') or expected "
+    "  if record == expected then redis.call('SET', KEYS[i], value) else "
+    "    local new = math.max(t[1] * 1000000 + t[2], (tonumber(record) or 0) + 1) "
+    "    redis.call('SET', KEYS[place], string.format('%.0f', new), 'PX', ARGV[2]) "
+    "    redis.call('DEL', KEYS[i]) "
+    "  end "
+    "end "
+    "return redis.status_reply('OK')";
+
 /// Changes records, and runs a command in the same step. KEYS[1...] the records, then the command's
 /// keys, ARGV[1] how long records live, ARGV[2] how many they are, ARGV[3] the command, if any.
 /// Returns what it returns, or 1.

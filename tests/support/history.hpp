@@ -32,6 +32,7 @@ class History {
     if (const auto place = value ? places_.find(*value) : places_.end(); place != places_.end()) {
       place->second.expires = std::max(place->second.expires, expires);
     }
+    key.expires = expires;
     if (key.now == value) return;
     if (!key.now) key.last_absent = at;
     key.now = value;
@@ -67,13 +68,13 @@ class History {
   bool was_absent(const Name& name, policies::TimePoint since, policies::TimePoint now) const {
     const auto at = keys_.find(name);
     if (at == keys_.end() || !at->second.now || at->second.last_absent >= since) return true;
-    const auto place = places_.find(*at->second.now);
-    return place != places_.end() && place->second.expires <= now + policies::milliseconds(5);
+    return at->second.expires <= now + policies::milliseconds(5);
   }
 
  private:
   struct Key {
     std::optional<std::string> now;
+    policies::TimePoint expires{};      ///< What it holds now, as far as is known.
     policies::TimePoint last_absent{};  ///< Until then it held nothing.
     std::vector<policies::TimePoint> changed;
     std::vector<std::uint64_t> order;
