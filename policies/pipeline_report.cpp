@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "policies/pipeline.hpp"
+#include "policies/refresh.hpp"
 #include "policies/validity.hpp"
 #include "protocol/reply.hpp"
 
@@ -52,6 +53,8 @@ class Explanation final : public Exchange {
  private:
   Value::Map describe(const Core& core);
   void describe_value(Value::Map& fields, const Standing& standing);
+  /// What the next GET of a fresh value would do.
+  std::string refresh_of(const Standing& standing, const Core& core) const;
 
   Ticket ticket_;
   ValidityCheck check_;
@@ -65,6 +68,16 @@ void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
   fields.push_back(
       {"fresh_left_ms", {std::max(std::int64_t{0}, (standing.remaining - window).count())}});
   fields.push_back({"stale_left_ms", {std::min(standing.remaining, window).count()}});
+}
+
+std::string Explanation::refresh_of(const Standing& standing, const Core& core) const {
+  const auto& subject = check_.subject();
+  const auto& tier = *subject.rule->tier;
+  if (tier.refresh.how == Refresh::How::xfetch) return "hit, or nil with the lease (xfetch draws)";
+  const auto load = core.learning.usual_load(subject.rule->settings->name);
+  const bool is_due = tier.refresh.how == Refresh::How::at_share &&
+                      until_refresh(tier, subject.life, standing, load, 1) <= microseconds(0);
+  return is_due ? "nil with the lease (refresh); others get the value" : "hit";
 }
 
 Value::Map Explanation::describe(const Core& core) {
@@ -95,12 +108,15 @@ Value::Map Explanation::describe(const Core& core) {
   if (there) describe_value(fields, standing);
   using State = Standing::State;
   const bool foreign_miss = standing.state == State::foreign && rule.tier->foreign == Foreign::miss;
+  const bool throttled = core.throttle.holds(subject.table_key, core.now);
   std::string next = "hit";
   if (!there || standing.state == State::invalid || foreign_miss) {
     next = "nil";
     if (rule.leases()) next = leased ? "wait for the holder's SET" : "nil with the lease";
   } else if (standing.state == State::stale) {
-    next = leased ? "stale value" : "nil with the lease; others get the stale value";
+    next = leased || throttled ? "stale value" : "nil with the lease; others get the stale value";
+  } else if (standing.state == State::fresh && !leased && !throttled) {
+    next = refresh_of(standing, core);
   }
   fields.push_back({"next_get", {next}});
   return fields;
@@ -224,8 +240,11 @@ Value Pipeline::versions() const {
 Value Pipeline::leases(std::size_t most, TimePoint now) const {
   Value::List lines;
   for (const auto& lease : core_.leases.list(most)) {
+    const bool is_ours = lease.holder != LeaseTable::elsewhere;
+    Value holder{static_cast<std::int64_t>(lease.holder)};
+    if (!is_ours) holder = Value{"another sidecar's client"};
     lines.push_back({Value::Map{{"key", {std::string(lease.key.substr(4))}},
-                                {"holder", {static_cast<std::int64_t>(lease.holder)}},
+                                {"holder", std::move(holder)},
                                 {"age_ms", {ms(now - lease.granted)}},
                                 {"ends_in_ms", {ms(lease.deadline - now)}},
                                 {"waiting", {static_cast<std::int64_t>(lease.waiting)}}}});
