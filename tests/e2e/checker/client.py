@@ -193,6 +193,8 @@ class Client:
             reply = next((one for one in reply if isinstance(one, Exception)), reply)
         if isinstance(reply, Exception):
             op.status, op.error = status_of(reply), str(reply)
+        elif op.op.startswith("invalidate_") and str(reply).startswith("journaled: "):
+            op.status, op.error = "err_unknown", reply  # It is carried out when Redis is back.
         else:
             op.status, op.value = "ok", value_of(op, reply)
         self.write(op.line())
