@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
@@ -186,9 +187,10 @@ void Upstream::take_whole(std::string_view reply) {
     }
     return server_.settle(exchange, reply);
   }
-  streaming_ = false;
-  const bool plain =
-      (kind == '$' || kind == ':' || kind == '+' || kind == '-') && reply.front() != '|';
+  // The rest of a value that was passed on while it came begins with any byte.
+  const bool is_rest = std::exchange(streaming_, false);
+  const bool scalar = kind == '$' || kind == ':' || kind == '+' || kind == '-';
+  const bool plain = is_rest || (scalar && reply.front() != '|');
   if (!plain && link_.kind == policies::Link::Kind::lane && server_.speaks_resp2(slot.client)) {
     flush_run();
     std::string converted;

@@ -151,6 +151,14 @@ class LargeValues(unittest.TestCase):
                          (b"-ERR Protocol error: expected CRLF after bulk\r\n", True))
         self.assertEqual(self.direct.call("EXISTS", "big"), b":0\r\n")
 
+    def test_the_bytes_of_a_large_value_mean_nothing(self):
+        # A reply that begins with | would have attributes; a piece of a value may begin with any.
+        for byte in b"|", b"-", b">", b"$":
+            value = byte * (4 * MIB)
+            self.assertEqual(self.direct.call("SET", "big", value), b"+OK\r\n")
+            for _ in range(3):
+                self.assertEqual(self.wire.call("GET", "big"), b"$%d\r\n%s\r\n" % (4 * MIB, value))
+
     def test_a_slow_reader_of_a_large_value_gets_it_and_costs_little(self):
         size = 200 * MIB
         self.direct.send(b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$%d\r\n" % size)
