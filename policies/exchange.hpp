@@ -21,4 +21,11 @@ class Exchange {
   virtual void fail(std::string_view error, Core& core) = 0;
 };
 
+/// Something that is only to be done: nothing depends on what upstream says to it.
+class Unheeded final : public Exchange {
+ public:
+  void settle(std::size_t, std::string_view, Core&) override {}
+  void fail(std::string_view, Core&) override {}
+};
+
 }  // namespace pannier::policies

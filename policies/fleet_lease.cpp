@@ -16,12 +16,6 @@ std::string in_ms(microseconds time) {
   return std::to_string(std::max<std::int64_t>(ms, 1));
 }
 
-class Aside final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
 class ClaimBehind final : public Exchange {
  public:
   ClaimBehind(SubjectRef subject, std::string token)
@@ -40,29 +34,30 @@ class ClaimBehind final : public Exchange {
   std::string token_;
 };
 
-void append_ours(std::string& wire, std::string_view key, std::string_view token,
-                 std::string_view time) {
-  protocol::append_command(wire, {"EVAL", scripts::hold_lease, "1", record(key), token, time});
+void append_take(std::string& wire, std::string_view key, std::string_view token,
+                 microseconds time) {
+  protocol::append_command(wire, {"SET", record(key), token, "NX", "PX", in_ms(time)});
+}
+
+/// \param time 0: not at all.
+void append_hold(std::string& wire, std::string_view key, std::string_view token,
+                 microseconds time) {
+  const auto ms = time.count() == 0 ? "0" : in_ms(time);
+  protocol::append_command(wire, {"EVAL", scripts::hold_lease, "1", record(key), token, ms});
 }
 
 }  // namespace
 
 std::uint32_t append_claim(std::string& wire, std::string_view key, std::string_view token,
                            microseconds time, bool tracks) {
-  const auto name = record(key);
-  protocol::append_command(wire, {"SET", name, token, "NX", "PX", in_ms(time)});
+  append_take(wire, key, token, time);
   if (tracks) protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
-  protocol::append_command(wire, {"PTTL", name});
+  protocol::append_command(wire, {"PTTL", record(key)});
   return tracks ? 3 : 2;
 }
 
 void append_release(std::string& wire, std::string_view key, std::string_view token) {
-  append_ours(wire, key, token, "0");
-}
-
-void append_extension(std::string& wire, std::string_view key, std::string_view token,
-                      microseconds time) {
-  append_ours(wire, key, token, in_ms(time));
+  append_hold(wire, key, token, microseconds(0));
 }
 
 void Claim::settle(std::size_t part, std::string_view reply) {
@@ -76,25 +71,22 @@ void Claim::settle(std::size_t part, std::string_view reply) {
   }
 }
 
-void release(Core& core, const Subject& subject, std::string_view token) {
+void hold(Core& core, const Subject& subject, std::string_view token, microseconds time) {
   if (token.empty() || core.upstream != Core::UpstreamState::up) return;
   std::string wire;
-  append_release(wire, subject.key, token);
-  core.send({Link::Kind::lane, subject.db, 0}, wire, 1, std::make_unique<Aside>());
+  append_hold(wire, subject.key, token, time);
+  core.send({Link::Kind::lane, subject.db, 0}, wire, 1, std::make_unique<Unheeded>());
 }
 
-void extend(Core& core, const Subject& subject, std::string_view token, microseconds time) {
-  if (token.empty() || core.upstream != Core::UpstreamState::up) return;
-  std::string wire;
-  append_extension(wire, subject.key, token, time);
-  core.send({Link::Kind::lane, subject.db, 0}, wire, 1, std::make_unique<Aside>());
+void release(Core& core, const Subject& subject, std::string_view token) {
+  hold(core, subject, token, microseconds(0));
 }
 
 void claim_behind(Core& core, const SubjectRef& subject) {
   const auto token = core.new_token();
   const auto time = core.learning.lease_time(subject->rule->settings->name);
   std::string wire;
-  protocol::append_command(wire, {"SET", record(subject->key), token, "NX", "PX", in_ms(time)});
+  append_take(wire, subject->key, token, time);
   core.send({Link::Kind::lane, subject->db, 0}, wire, 1,
             std::make_unique<ClaimBehind>(subject, token));
 }

@@ -23,10 +23,8 @@ inline constexpr std::string_view key_prefix = "pn:l:";
 std::uint32_t append_claim(std::string& wire, std::string_view key, std::string_view token,
                            microseconds time, bool tracks);
 
-/// Appends: if it is still ours, give it back, or keep it for another `time` (not 0). One reply.
+/// Appends: if it is still ours, give it back. One reply.
 void append_release(std::string& wire, std::string_view key, std::string_view token);
-void append_extension(std::string& wire, std::string_view key, std::string_view token,
-                      microseconds time);
 
 /// What the replies to a claim say, one after the other.
 class Claim {
@@ -47,9 +45,9 @@ class Claim {
   microseconds taken_for_{0};
 };
 
-/// Sends a release or an extension by itself.
+/// If it is still ours: keep it for another `time`; 0 gives it back.
+void hold(Core& core, const Subject& subject, std::string_view token, microseconds time);
 void release(Core& core, const Subject& subject, std::string_view token);
-void extend(Core& core, const Subject& subject, std::string_view token, microseconds time);
 
 /// Tries to get it for a lease that this sidecar has granted already, without waiting.
 void claim_behind(Core& core, const SubjectRef& subject);

@@ -86,18 +86,18 @@ void append_move(std::string& wire, std::string_view key) {
       wire, {"EVAL", scripts::guarded_removal, "1", record(key), record_life(), "1"});
 }
 
-void append_removal(std::string& wire, std::span<const std::string_view> words,
+void append_removal(std::string& wire, const Request& request,
                     const std::vector<SubjectRef>& guarded) {
-  const auto keys = words.size() - 1;
-  protocol::append_command(wire, 5 + guarded.size() + words.size());
+  const auto keys = guarded.size() + request.keys.size();
+  protocol::append_command(wire, 6 + keys);
   protocol::append_bulk(wire, "EVAL");
   protocol::append_bulk(wire, scripts::guarded_removal);
-  protocol::append_bulk(wire, std::to_string(guarded.size() + keys));
+  protocol::append_bulk(wire, std::to_string(keys));
   for (const auto& subject : guarded) protocol::append_bulk(wire, record(subject->key));
-  for (std::size_t i = 1; i < words.size(); ++i) protocol::append_bulk(wire, words[i]);
+  for (const auto& use : request.keys) protocol::append_bulk(wire, request.upstream_key(use));
   protocol::append_bulk(wire, record_life());
   protocol::append_bulk(wire, std::to_string(guarded.size()));
-  protocol::append_bulk(wire, words[0]);
+  protocol::append_bulk(wire, request.args()[0]);
 }
 
 void append_removal(std::string& wire, std::string_view command, std::string_view key) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/request.hpp"
 #include "policies/store.hpp"
 
 namespace pannier::policies {
@@ -57,7 +58,7 @@ void append_mset(std::string& wire, const std::vector<Pair>& pairs);
 /// Appends: what is computed from misses before this is not to be stored. One reply.
 void append_move(std::string& wire, std::string_view key);
 /// Appends a command that removes keys, in one step with that. One reply, the command's.
-void append_removal(std::string& wire, std::span<const std::string_view> words,
+void append_removal(std::string& wire, const Request& request,
                     const std::vector<SubjectRef>& guarded);
 void append_removal(std::string& wire, std::string_view command, std::string_view key);
 /// Appends the removal of a key that was just stored, if it should not have been. One reply.

@@ -11,13 +11,6 @@ namespace pannier::policies {
 
 namespace {
 
-/// What is done in the memory store beside: nobody waits for it.
-class Unanswered final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
 /// Everything the rules take into the cache, as globs: what upstream calls it, or clients do.
 enum class Names { upstreams, clients };
 std::vector<std::string> all_ruled(const RuleSet& rules, Names names) {
@@ -37,7 +30,7 @@ void take_effect(Core& core, const Journal::Entry& entry) {
     case Journal::Kind::key: {
       std::string wire;
       protocol::append_command(wire, {"UNLINK", entry.name});
-      core.send({Link::Kind::memory, entry.db, 0}, wire, 1, std::make_unique<Unanswered>());
+      core.send({Link::Kind::memory, entry.db, 0}, wire, 1, std::make_unique<Unheeded>());
       core.misses.removed(table_key(entry.db, entry.name), core.next_exchange);
       return core.touched(table_key(entry.db, entry.name));
     }

@@ -1,12 +1,11 @@
 #include "policies/open_misses.hpp"
 
 #include <algorithm>
-#include <functional>
 
 namespace pannier::policies {
 
 void OpenMisses::removed(std::string_view key, std::uint64_t exchange) {
-  auto& last = removed_[std::hash<std::string_view>{}(key) % removals];
+  auto& last = last_removal(key);
   last = std::max(last, exchange);
   const auto found = index_.find(key);
   if (found == index_.end()) return;
@@ -35,8 +34,7 @@ void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look lo
   auto& entry = entries_.back();
   forget_slots(entry, now);
   ++entry.open;
-  const auto removed = removed_[std::hash<std::string_view>{}(key) % removals];
-  const bool outdated = std::max(removed, all_removed_) > look.exchange;
+  const bool outdated = std::max(last_removal(key), all_removed_) > look.exchange;
   const auto* last = entry.slots.empty() ? nullptr : &entry.slots.back();
   if (last != nullptr && !look.generation) look.generation = last->oldest.generation;
   if (last == nullptr || last->oldest.told + width <= now || last->oldest.outdated != outdated) {

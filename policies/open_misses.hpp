@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -77,6 +78,9 @@ class OpenMisses {
   static constexpr std::size_t removals = 4'096;
   std::uint64_t all_removed_ = 0;
   std::vector<std::uint64_t> removed_ = std::vector<std::uint64_t>(removals);
+  std::uint64_t& last_removal(std::string_view key) {
+    return removed_[std::hash<std::string_view>{}(key) % removals];
+  }
   static void forget_slots(Entry& entry, TimePoint now);
   void drop_front();
 };

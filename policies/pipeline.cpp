@@ -278,10 +278,9 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
     if (!expired.over_value) return fleet_lease::release(core_, subject, expired.token);
     const auto pause = subject.rule->tier->throttle;
     core_.throttle.hold(subject.table_key, core_.now, core_.now + pause);
-    if (pause.count() > 0) return fleet_lease::extend(core_, subject, expired.token, pause);
-    return fleet_lease::release(core_, subject, expired.token);
+    return fleet_lease::hold(core_, subject, expired.token, pause);
   }
-  fleet_lease::extend(core_, subject, expired.token, lease_extension);
+  fleet_lease::hold(core_, subject, expired.token, lease_extension);
   ++counters.leases_granted;
   core_.count_miss(subject, core_.server_floor(), expired.new_holder->since);
   core_.deliver_null(expired.new_holder->ticket);

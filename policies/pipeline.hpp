@@ -222,8 +222,8 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void look_again();
-  /// Upstream pushed a key: was it removed?
-  void look_for_removal(std::string_view key);
+  /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?
+  void heard_of(std::string_view key);
   void check_role();
   void sweep_old_versions();
   std::string upstream_key(std::string_view key) const;

@@ -135,10 +135,8 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
     if (guarded.empty() || !removes) {
       return enqueue(client, own, request.wire(wire_), std::move(written));
     }
-    std::vector<std::string_view> words{command.args[0]};
-    for (const auto& use : request.keys) words.push_back(request.upstream_key(use));
     wire_.clear();
-    guard::append_removal(wire_, words, guarded);
+    guard::append_removal(wire_, request, guarded);
     return enqueue(client, own, wire_, std::move(written));
   }
   const auto subject = request.subject(request.ruled_key(), core_);

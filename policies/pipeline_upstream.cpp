@@ -157,16 +157,22 @@ void Pipeline::lose_own(Client& client, std::string_view error) {
   transactions_.erase(client.id);
 }
 
-void Pipeline::look_for_removal(std::string_view key) {
-  if (!core_.rules->guards() || core_.misses.size() == 0) return;
+void Pipeline::heard_of(std::string_view key) {
+  const bool guards = core_.rules->guards() && core_.misses.size() > 0;
+  const bool waits = !core_.leases.empty() || core_.claims > 0;
+  if (!guards && !waits) return;
+  const bool is_lease = key.starts_with(fleet_lease::key_prefix);
+  const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;
   for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
-    const auto table = table_key(db, key);
-    if (!core_.misses.any(table)) continue;
-    std::string wire;
-    protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
-    protocol::append_command(wire, {"EXISTS", key});
-    core_.send({Link::Kind::lane, db, 0}, wire, 2,
-               std::make_unique<RemovalLook>(table, core_.next_exchange));
+    const auto table = table_key(db, of);
+    if (guards && !is_lease && core_.misses.any(table)) {
+      std::string wire;
+      protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+      protocol::append_command(wire, {"EXISTS", key});
+      core_.send({Link::Kind::lane, db, 0}, wire, 2,
+                 std::make_unique<RemovalLook>(table, core_.next_exchange));
+    }
+    if (waits) core_.look_again(table, is_lease);
   }
 }
 
@@ -192,13 +198,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else {
       core_.book.local_dropped += core_.copies.pushed(key);
-      look_for_removal(key);
-      if (core_.leases.empty() && core_.claims == 0) continue;
-      const auto is_lease = key.starts_with(fleet_lease::key_prefix);
-      const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;
-      for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
-        core_.look_again(table_key(db, of), is_lease);
-      }
+      heard_of(key);
     }
   }
   read_versions();

@@ -125,8 +125,7 @@ Verdict Pipeline::store(Request& request, Link link) {
 Verdict Pipeline::write(Request& request, Link link) {
   std::vector<SubjectRef> subjects;
   std::vector<WriteUnderWay> writes;
-  const auto plain = request.wire(wire_);
-  std::string wire;
+  std::string behind;
   std::uint32_t replies = 1;
   const bool removal = removes(request.spec.verb);
   // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
@@ -134,7 +133,6 @@ Verdict Pipeline::write(Request& request, Link link) {
                        request.spec.verb != Verb::persist && !request.spec.movable_keys;
   std::vector<SubjectRef> guarded;
   std::vector<std::pair<std::uint32_t, std::string>> fills;  ///< Keys by place, as guard::Pair.
-  std::uint32_t before = 0;
   for (const auto& use : request.keys) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
@@ -149,29 +147,25 @@ Verdict Pipeline::write(Request& request, Link link) {
       fills.emplace_back(use.position, std::move(*expected));
     }
     if (expires) {
-      append_expiry(wire, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
-      replies += 1 + append_index(wire, *subject, core_.server_floor() + subject->life.total);
+      append_expiry(behind, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
+      replies += 1 + append_index(behind, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
   }
-  if (fills.empty()) {
-    wire.insert(0, plain);
+  std::string wire;
+  std::uint32_t before = 0;
+  const bool only_keys = request.keys.size() == request.args().size() - 1;
+  if (!fills.empty()) {
+    guard::append_mset(wire, pairs_of(request, std::move(fills)));
+  } else if (!guarded.empty() && removal && only_keys) {
+    guard::append_removal(wire, request, guarded);
   } else {
-    std::string whole;
-    guard::append_mset(whole, pairs_of(request, std::move(fills)));
-    wire.insert(0, whole);
-  }
-  if (!guarded.empty() && removal && request.keys.size() == request.args().size() - 1) {
-    wire.clear();
-    std::vector<std::string_view> words{request.args()[0]};
-    for (const auto& use : request.keys) words.push_back(request.upstream_key(use));
-    guard::append_removal(wire, words, guarded);
-  } else if (!guarded.empty() && request.spec.verb != Verb::mset) {
-    std::string moves;
-    for (const auto& subject : guarded) guard::append_move(moves, subject->key);
+    if (request.spec.verb == Verb::mset) guarded.clear();
+    for (const auto& subject : guarded) guard::append_move(wire, subject->key);
     before = static_cast<std::uint32_t>(guarded.size());
-    wire.insert(0, moves);
+    wire += request.wire(wire_);
   }
+  wire += behind;
   const bool may_be_late = removal && before == 0 && request.spec.verb != Verb::getdel &&
                            subjects.size() == request.keys.size();
   if (may_be_late && Removal::keeps(subjects)) {

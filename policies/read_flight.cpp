@@ -13,13 +13,6 @@ namespace {
 /// Of the sidecar's errors the one that a broken connection gives to what it carried.
 constexpr std::string_view lost_error_ending = " connection lost; outcome unknown\r\n";
 
-/// Gives a value from outside the life of its tier.
-class Adoption final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
 }  // namespace
 
 void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
@@ -132,7 +125,7 @@ void ReadFlight::adopt(Core& core) {
   std::string wire;
   protocol::append_command(
       wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count())});
-  core.send(link_, wire, 1, std::make_unique<Adoption>());
+  core.send(link_, wire, 1, std::make_unique<Unheeded>());
 }
 
 bool ReadFlight::ask_again(std::string_view error, Core& core) {

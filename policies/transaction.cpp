@@ -9,12 +9,6 @@ namespace pannier::policies {
 
 namespace {
 
-class Late final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
 /// EXEC: when it has run, keys under rules get what they could not get inside.
 class Execution final : public Exchange {
  public:
@@ -58,7 +52,7 @@ class Execution final : public Exchange {
       guard::append_move(wire, subject.key);
       ++replies;
     }
-    if (replies > 0) core.send(lane, wire, replies, std::make_unique<Late>());
+    if (replies > 0) core.send(lane, wire, replies, std::make_unique<Unheeded>());
     core.touched(subject.table_key);
   }
 

@@ -32,13 +32,6 @@ class GenerationCreation final : public Exchange {
   std::string tag_;
 };
 
-/// Prolongs the life of a generation that is in use.
-class Renewal final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view, Core&) override {}
-  void fail(std::string_view, Core&) override {}
-};
-
 /// How long a copy lives of which its tier says `asked`.
 milliseconds longest_time(milliseconds asked, const LocalCopies::View& sent, const Core& core) {
   const auto& settings = core.rules->settings();
@@ -47,6 +40,7 @@ milliseconds longest_time(milliseconds asked, const LocalCopies::View& sent, con
   return sent.tracked ? most : std::min(most, settings.upstream.max_lag);
 }
 
+/// Prolongs the life of a generation that is in use.
 void renew_if_due(Core& core, Link link, const std::string& tag) {
   const auto* known = core.generations.find(link.db, tag);
   if (known == nullptr || core.now - known->renewed < core.generation_life() / 4) return;
@@ -54,7 +48,7 @@ void renew_if_due(Core& core, Link link, const std::string& tag) {
   std::string wire;
   protocol::append_command(
       wire, {"PEXPIRE", TagGenerations::key(tag), std::to_string(core.generation_life().count())});
-  core.send(link, wire, 1, std::make_unique<Renewal>());
+  core.send(link, wire, 1, std::make_unique<Unheeded>());
 }
 
 /// A copy would keep readers from being told to refresh: it ends when the next one is due.
