@@ -41,6 +41,8 @@ std::string date_text(Date date) {
   return text;
 }
 
-Date date_of(ServerTime time) { return std::chrono::floor<std::chrono::days>(time); }
+Date date_of(ServerTime time) {
+  return Date(std::chrono::floor<std::chrono::days>(time.time_since_epoch()));
+}
 
 }  // namespace pannier::policies

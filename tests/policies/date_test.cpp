@@ -22,7 +22,7 @@ TEST_CASE("what no calendar has is no date") {
 
 TEST_CASE("a day begins at midnight UTC and ends before the next") {
   const auto day = *parse_date("2026-11-21");
-  const ServerTime midnight{std::chrono::duration_cast<milliseconds>(day.time_since_epoch())};
+  const ServerTime midnight{milliseconds(day.time_since_epoch())};
   CHECK(date_of(midnight) == day);
   CHECK(date_of(midnight - milliseconds(1)) == *parse_date("2026-11-20"));
   CHECK(date_of(midnight + std::chrono::hours(24) - milliseconds(1)) == day);
