@@ -9,6 +9,14 @@
 
 namespace pannier::policies {
 
+namespace {
+
+void raise(std::optional<ServerTime>& newest, ServerTime at) {
+  newest = std::max(newest.value_or(at), at);
+}
+
+}  // namespace
+
 std::string table_key(std::uint32_t db, std::string_view key) {
   std::string name(table_key_prefix, '\0');
   for (std::size_t i = 0; i < table_key_prefix; ++i) name[i] = static_cast<char>(db >> (8 * i));
@@ -141,21 +149,26 @@ Core::Newest Core::newest(const Subject& subject) const {
     const auto* known = generations.find(subject.db, tag);
     if (known == nullptr) {
       newest.complete = false;
-    } else {
-      newest.at = std::max(newest.at.value_or(known->generation), known->generation);
+      continue;
     }
+    raise(newest.at, known->generation.hard);
+    if (known->generation.soft != ServerTime{}) raise(newest.soft, known->generation.soft);
   }
-  if (!bans.empty()) {
-    if (const auto ban = bans.newest(subject.client_key))
-      newest.at = std::max(newest.at.value_or(*ban), *ban);
-  }
+  if (bans.empty(subject.db)) return newest;
+  const auto banned = bans.newest(subject.db, subject.bannable());
+  if (banned.hard) raise(newest.at, *banned.hard);
+  if (banned.soft) raise(newest.soft, *banned.soft);
   return newest;
 }
 
+ServerTime Core::Newest::after(ServerTime now) const {
+  if (at) now = std::max(now, *at + milliseconds(1));
+  if (soft) now = std::max(now, *soft + milliseconds(1));
+  return now;
+}
+
 ServerTime Core::born_now(const Subject& subject) const {
-  const auto floor = server_floor();
-  const auto after = newest(subject).at;
-  return after ? std::max(floor, *after + milliseconds(1)) : floor;
+  return newest(subject).after(server_floor());
 }
 
 bool Core::generations_current(const Subject& subject) const {
@@ -167,7 +180,7 @@ bool Core::generations_current(const Subject& subject) const {
   });
 }
 
-void Core::learn_generation(std::uint32_t db, std::string_view tag, ServerTime generation,
+void Core::learn_generation(std::uint32_t db, std::string_view tag, Generation generation,
                             TagGenerations::Source source) {
   if (generations.learn(db, tag, generation, now, source)) {
     generations.moved(db, tag, copies.advance());
@@ -183,6 +196,18 @@ bool Core::lacks_generation(const Subject& subject) const {
 
 milliseconds Core::generation_life() const {
   return std::max<milliseconds>(rules->longest_life() * 2, std::chrono::hours(24));
+}
+
+std::string Core::upstream_key(std::string_view key, const Match& match) const {
+  std::string full(key);
+  if (!match || match.rule->settings->version.mode != VersionMode::transparent) return full;
+  const auto* version = versions.find(version_name(*match.rule->settings));
+  return version == nullptr ? full : full + ":v" + std::to_string(version->current);
+}
+
+void Core::remember(const Journal::Entry& entry) {
+  while (!recent.empty() && recent.front().first + recent_time < now) recent.pop_front();
+  if (upstream == UpstreamState::up) recent.emplace_back(now, entry);
 }
 
 milliseconds Core::longest_life() const {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "policies/audit.hpp"
 #include "policies/bans.hpp"
 #include "policies/client.hpp"
 #include "policies/counters.hpp"
@@ -28,6 +29,7 @@
 
 namespace pannier::policies {
 
+class InvalidationRun;
 class ReadFlight;
 
 /// What the parts of the pipeline share: the state of the cache, and the way out.
@@ -76,7 +78,11 @@ class Core {
   /// generation is not known here at all.
   struct Newest {
     std::optional<ServerTime> at;
+    std::optional<ServerTime> soft;  ///< What is older than this is stale at best.
     bool complete = true;
+
+    /// When something written or loaded now begins: after all of that.
+    ServerTime after(ServerTime now) const;
   };
   Newest newest(const Subject& subject) const;
   /// When a value begins that a client writes now without having missed it: after every
@@ -84,13 +90,15 @@ class Core {
   ServerTime born_now(const Subject& subject) const;
   bool generations_current(const Subject& subject) const;
   /// A tag has this generation, or a newer one.
-  void learn_generation(std::uint32_t db, std::string_view tag, ServerTime generation,
+  void learn_generation(std::uint32_t db, std::string_view tag, Generation generation,
                         TagGenerations::Source source);
   /// Whether upstream may lack a generation of its tags, or have a newer one than is known here.
   bool lacks_generation(const Subject& subject) const;
   milliseconds generation_life() const;
   /// How long any value of any rule may live: after that a ban has nothing left to do.
   milliseconds longest_life() const;
+  /// What upstream calls a key that clients call `key`.
+  std::string upstream_key(std::string_view key, const Match& match) const;
 
   // Leases and flights.
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
@@ -177,6 +185,14 @@ class Core {
     std::string refusal;  ///< What upstream last said against it; empty when nothing.
     TimePoint refused_since{}, retry_at{};
   } replay;
+  /// Invalidations that were sent upstream a moment ago: with a failover it may lose them.
+  std::deque<std::pair<TimePoint, Journal::Entry>> recent;
+  static constexpr milliseconds recent_time{10'000};
+  void remember(const Journal::Entry& entry);
+  Audit audit;
+  std::vector<std::shared_ptr<InvalidationRun>> invalidations;  ///< That go on.
+  std::deque<std::shared_ptr<InvalidationRun>> jobs;            ///< Newest first; some are over.
+  std::uint64_t last_job = 0;
   std::unordered_map<std::string, ReadFlight*> flights;  ///< Reads that others may still join.
   std::unordered_map<ClientId, Client*> clients;
 

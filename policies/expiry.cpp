@@ -30,25 +30,29 @@ Life life_of(const TierSettings& tier, std::string_view key) {
 }
 
 Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
-               std::optional<ServerTime> newest) {
+               std::optional<ServerTime> newest, std::optional<ServerTime> soft) {
   using State = Standing::State;
   if (expiretime == -2) return {State::invalid, {}, {}};
-  if (expiretime < 0) return {newest ? State::invalid : State::foreign, {}, {}};
+  const auto of_unknown_age = newest || soft ? State::invalid : State::foreign;
+  if (expiretime < 0) return {of_unknown_age, {}, {}};
   const ServerTime expiry{milliseconds(expiretime)};
   const auto remaining = expiry - now;
   if (remaining <= milliseconds(0)) return {State::invalid, {}, {}};
   const auto born = expiry - life.total;
   // What is loaded in the very millisecond of an invalidation counts as loaded in the next one.
-  const bool just_after = newest && born == *newest + milliseconds(1);
-  if (born > now && !just_after) {
-    return {newest ? State::invalid : State::foreign, remaining, {}};
-  }
+  const bool just_after =
+      (newest && born == *newest + milliseconds(1)) || (soft && born == *soft + milliseconds(1));
+  if (born > now && !just_after) return {of_unknown_age, remaining, {}};
   Standing standing{State::fresh, remaining, std::max(now - born, milliseconds(0))};
   if (newest && born <= *newest && !has(Bug::refuse_nothing)) {
     standing.state = State::invalid;
   } else if (remaining <= life.total - life.fresh) {
     standing.state = State::stale;
   }
+  if (!soft || born > *soft || standing.state == State::invalid) return standing;
+  const auto left = *soft + (life.total - life.fresh) - now;
+  standing.state = left > milliseconds(0) ? State::stale : State::invalid;
+  standing.remaining = std::min(standing.remaining, left);
   return standing;
 }
 

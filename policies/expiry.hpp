@@ -31,8 +31,10 @@ struct Standing {
 /// \param expiretime what PEXPIRETIME answered: milliseconds, -1 no expiry, -2 no key.
 /// \param newest the newest generation of its tags or bans, if there is any; then a foreign value
 /// is invalid, as nobody knows when its load began.
+/// \param soft the newest soft one: what is older is stale, and no longer than its window from
+/// then.
 Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,
-               std::optional<ServerTime> newest);
+               std::optional<ServerTime> newest, std::optional<ServerTime> soft = {});
 
 /// The expiry a new value gets. `born` is when its load began; `asked` the TTL the client gave.
 ServerTime expiry_for(const TierSettings& tier, const Life& life, ServerTime born,

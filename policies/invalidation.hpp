@@ -20,12 +20,14 @@ struct Invalidation {
   std::vector<std::vector<std::string>> all_of;  ///< Keys with all tags of one of these lists.
   std::vector<std::string> patterns;
   std::vector<Range> ranges;
+  std::vector<std::string> rules;  ///< All keys under a rule, by its name.
   /// Values become stale instead: who may be served stale values still is, while one reader loads.
   bool soft = false;
   std::string by;  ///< Who asked, as the audit shows it: `client 7`, `event stock`, `schedule eod`.
 
   std::size_t size() const {
-    return keys.size() + tags.size() + all_of.size() + patterns.size() + ranges.size();
+    return keys.size() + tags.size() + all_of.size() + patterns.size() + ranges.size() +
+           rules.size();
   }
 };
 

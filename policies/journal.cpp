@@ -5,11 +5,12 @@
 namespace pannier::policies {
 
 std::string Journal::id(const Entry& entry) {
-  return std::to_string(static_cast<int>(entry.kind)) + std::to_string(entry.db) + ' ' + entry.name;
+  return std::to_string(static_cast<int>(entry.kind)) + (entry.soft ? "s" : "h") +
+         (entry.again ? "a" : "") + std::to_string(entry.db) + ' ' + entry.name;
 }
 
 bool Journal::add(Entry entry, std::size_t most) {
-  if (entry.kind != Kind::pattern && wide_.contains(entry.db)) return true;
+  if (entry.kind != Kind::ban && wide_.contains(entry.db)) return true;
   auto name = id(entry);
   if (known_.contains(name)) return true;
   const auto bytes = bytes_ + entry.name.size();
@@ -20,10 +21,10 @@ bool Journal::add(Entry entry, std::size_t most) {
   return true;
 }
 
-void Journal::widen(std::uint32_t db, const std::vector<std::string>& patterns) {
+void Journal::widen(std::uint32_t db, const std::vector<std::string>& bans) {
   std::deque<Entry> kept;
   for (auto& entry : entries_) {
-    if (entry.db == db && entry.kind != Kind::pattern) {
+    if (entry.db == db && entry.kind != Kind::ban) {
       bytes_ -= entry.name.size();
       known_.erase(id(entry));
     } else {
@@ -32,10 +33,10 @@ void Journal::widen(std::uint32_t db, const std::vector<std::string>& patterns) 
   }
   entries_ = std::move(kept);
   if (!wide_.insert(db).second) return;
-  for (const auto& pattern : patterns) {
-    Entry entry{Kind::pattern, db, pattern};
+  for (const auto& ban : bans) {
+    Entry entry{Kind::ban, db, ban};
     if (!known_.insert(id(entry)).second) continue;
-    bytes_ += pattern.size();
+    bytes_ += ban.size();
     entries_.push_back(std::move(entry));
   }
   if (entries_.empty()) wide_.clear();

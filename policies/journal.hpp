@@ -15,15 +15,19 @@ namespace pannier::policies {
 ///
 /// Each can be carried out any number of times, so none is kept twice, and what is not known to
 /// have been carried out is carried out again. The journal is bounded; where there is no room the
-/// invalidations of a database are widened to patterns that cover whatever they were about. It is
+/// invalidations of a database are widened to bans that cover whatever they were about. It is
 /// lost with the process.
 class Journal {
  public:
-  enum class Kind : std::uint8_t { key, tag, pattern };
+  enum class Kind : std::uint8_t { key, tag, ban };
   struct Entry {
     Kind kind = Kind::key;
     std::uint32_t db = 0;
-    std::string name;  ///< Upstream's name of the key, the tag, or the glob.
+    std::string name;   ///< Upstream's name of the key, the tag, or the ban's text.
+    bool soft = false;  ///< Of a tag: its values become stale. (Of keys it cannot be; bans say so.)
+    /// It was carried out shortly before upstream was lost, which may have lost it as well. Keys
+    /// that are not under rules are left alone then.
+    bool again = false;
     bool operator==(const Entry&) const = default;
   };
   /// What the names may take together, for each entry that may be kept.
@@ -32,9 +36,9 @@ class Journal {
   /// Takes an invalidation, unless what is there covers it.
   /// \returns false where there is no room: more than `most` entries, or their names are too long.
   bool add(Entry entry, std::size_t most);
-  /// Of that database everything from now on is what `patterns` cover: they take the place of its
-  /// keys and tags. Patterns that were asked for stay.
-  void widen(std::uint32_t db, const std::vector<std::string>& patterns);
+  /// Of that database everything from now on is what `bans` cover: they take the place of its keys
+  /// and tags. Bans that were asked for stay.
+  void widen(std::uint32_t db, const std::vector<std::string>& bans);
   /// The databases that entries are about.
   std::set<std::uint32_t> databases() const;
 

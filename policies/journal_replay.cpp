@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policies/ban_record.hpp"
+#include "policies/ban_sweep.hpp"
 #include "policies/guard.hpp"
 #include "policies/key_sweep.hpp"
 #include "policies/scripts.hpp"
@@ -11,17 +13,16 @@ namespace pannier::policies {
 
 namespace {
 
-/// Everything the rules take into the cache, as globs: what upstream calls it, or clients do.
-enum class Names { upstreams, clients };
-std::vector<std::string> all_ruled(const RuleSet& rules, Names names) {
-  std::vector<std::string> globs;
+/// Bans that cover everything the rules take into the cache.
+std::vector<Ban> all_ruled(const RuleSet& rules) {
+  std::vector<Ban> bans;
   for (const auto& rule : rules.rules()) {
     if (rule.never()) continue;
-    const bool is_renamed = rule.settings->version.mode == VersionMode::transparent;
-    const char* version = is_renamed && names == Names::upstreams ? ":v*" : "";
-    for (const auto& pattern : rule.settings->match) globs.push_back(pattern.as_glob() + version);
+    for (const auto& pattern : rule.settings->match) {
+      bans.push_back({Ban::Kind::pattern, false, pattern.as_glob(), {}, {}});
+    }
   }
-  return globs;
+  return bans;
 }
 
 /// What is served from here must not be older than this moment.
@@ -37,23 +38,34 @@ void take_effect(Core& core, const Journal::Entry& entry) {
     case Journal::Kind::tag: {
       const auto* known = core.generations.find(entry.db, entry.name);
       auto at = core.server_floor();
-      if (known != nullptr) at = std::max(at, known->generation + milliseconds(1));
-      return core.learn_generation(entry.db, entry.name, at, TagGenerations::Source::other);
+      if (known != nullptr) at = std::max(at, known->generation.last() + milliseconds(1));
+      Generation generation(at);
+      if (entry.soft && known != nullptr) {
+        generation = known->generation;
+        generation.soft = at;
+      }
+      return core.learn_generation(entry.db, entry.name, generation, TagGenerations::Source::other);
     }
-    case Journal::Kind::pattern: {
-      const auto at = core.server_floor();
-      core.bans.add(entry.name, at, at + core.longest_life());
-      return core.copies.outdate_all();
-    }
+    case Journal::Kind::ban:
+      return learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})},
+                        core.server_floor());
   }
 }
 
-/// Whether a removal must keep the whole fleet from storing what was computed before it.
-bool is_guarded(std::string_view key, const RuleSet& rules) {
+/// The rule of a key as upstream calls it; null where it has none.
+const Rule* rule_of(std::string_view key, const RuleSet& rules) {
   Match match;
   rules.find(key, match);
   if (!match) rules.find(key.substr(0, key.rfind(":v")), match);
-  return match && match.rule->tier->guard == Guard::fleet;
+  return match && !match.rule->never() ? match.rule : nullptr;
+}
+
+bool is_ruled(std::string_view key, const RuleSet& rules) { return rule_of(key, rules) != nullptr; }
+
+/// Whether a removal must keep the whole fleet from storing what was computed before it.
+bool is_guarded(std::string_view key, const RuleSet& rules) {
+  const auto* rule = rule_of(key, rules);
+  return rule != nullptr && rule->tier->guard == Guard::fleet;
 }
 
 /// Carries out the sweeps of patterns that were replayed, one after the other.
@@ -63,8 +75,9 @@ void sweep_next(Core& core) {
   const auto entry = std::move(sweeps.front());
   sweeps.pop_front();
   core.replay.sweeping = true;
-  KeySweep::start(
-      {Link::Kind::lane, entry.db, 0}, entry.name, [](std::string_view) { return true; },
+  sweep_bans(
+      {Link::Kind::lane, entry.db, 0}, {Ban::parse(entry.name).value_or(Ban{})},
+      std::make_shared<std::uint64_t>(0),
       [entry](std::uint64_t removed, std::string_view error, Core& at_end) {
         at_end.book.keys_purged += removed;
         at_end.replay.sweeping = false;
@@ -107,17 +120,22 @@ class Batch final : public Exchange {
 
 std::string Batch::wire(const Core& core) const {
   std::string wire;
-  const auto life = std::to_string(core.generation_life().count());
-  for (const auto& [kind, db, name] : entries_) {
-    if (kind == Journal::Kind::key && is_guarded(name, *core.rules)) {
-      guard::append_removal(wire, "UNLINK", name);
-    } else if (kind == Journal::Kind::key) {
-      protocol::append_command(wire, {"UNLINK", name});
+  for (const auto& entry : entries_) {
+    switch (entry.kind) {
+      case Journal::Kind::key:
+        if (is_guarded(entry.name, *core.rules)) {
+          guard::append_removal(wire, "UNLINK", entry.name);
+        } else {
+          protocol::append_command(wire, {"UNLINK", entry.name});
+        }
+        break;
+      case Journal::Kind::tag:
+        append_raise(wire, entry, core);
+        break;
+      case Journal::Kind::ban:
+        append_bans(wire, {Ban::parse(entry.name).value_or(Ban{})}, core);
+        break;
     }
-    if (kind == Journal::Kind::pattern) protocol::append_command(wire, {"TIME"});
-    if (kind != Journal::Kind::tag) continue;
-    protocol::append_command(
-        wire, {"EVAL", scripts::raise_generation, "1", TagGenerations::key(name), life});
   }
   return wire;
 }
@@ -128,15 +146,12 @@ void Batch::carried_out(const Journal::Entry& entry, std::string_view reply, Cor
   switch (entry.kind) {
     case Journal::Kind::key:
       return core.touched(table_key(entry.db, entry.name));
-    case Journal::Kind::tag: {
-      const ServerTime generation{milliseconds(reader.next().number)};
-      core.learn_generation(entry.db, entry.name, generation, TagGenerations::Source::other);
-      return TagPurge::start(lane_, entry.name, generation, core);
-    }
-    case Journal::Kind::pattern: {
-      const auto now = core.learn_time(reply).value_or(core.server_floor());
-      core.bans.add(entry.name, now, now + core.longest_life());
-      core.copies.outdate_all();
+    case Journal::Kind::tag:
+      return carry_out_tag(core, lane_, entry, reader.next().text);
+    case Journal::Kind::ban: {
+      const ServerTime at{milliseconds(reader.next().number)};
+      learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})}, at);
+      if (entry.again) return;
       core.replay.sweeps.push_back(entry);
       return sweep_next(core);
     }
@@ -170,22 +185,53 @@ void Batch::refused(std::string why, Core& core) {
 
 }  // namespace
 
-void journal_for_later(Core& core, Journal::Entry entry) {
+namespace {
+
+void keep(Core& core, Journal::Entry entry) {
   const auto most = core.rules->settings().journal.max_entries.value;
-  ++core.book.invalidations_journaled;
   const auto db = entry.db;
   if (core.journal.add(std::move(entry), most)) return;
   ++core.book.journal_overflows;
   auto databases = core.journal.databases();
   databases.insert(db);
-  const auto globs = all_ruled(*core.rules, Names::upstreams);
-  for (const auto wide : databases) core.journal.widen(wide, globs);
-  // Those who are served from here must not see what nobody remembers to be invalid.
-  const auto now = core.server_floor();
-  for (const auto& glob : all_ruled(*core.rules, Names::clients)) {
-    core.bans.add(glob, now, now + core.longest_life());
+  const auto bans = all_ruled(*core.rules);
+  std::vector<std::string> texts;
+  for (const auto& ban : bans) texts.push_back(ban.text());
+  for (const auto wide : databases) {
+    core.journal.widen(wide, texts);
+    // Those who are served from here must not see what nobody remembers to be invalid.
+    learn_bans(core, wide, bans, core.server_floor());
   }
   core.copies.outdate_all();
+}
+
+}  // namespace
+
+void append_raise(std::string& wire, const Journal::Entry& tag, const Core& core) {
+  const auto life = std::to_string(core.generation_life().count());
+  protocol::append_command(wire, {"EVAL", scripts::raise_generation, "1",
+                                  TagGenerations::key(tag.name), life, tag.soft ? "soft" : ""});
+}
+
+void carry_out_tag(Core& core, Link lane, const Journal::Entry& tag, std::string_view record) {
+  const auto generation = Generation::parse(record).value_or(core.server_floor());
+  core.learn_generation(lane.db, tag.name, generation, TagGenerations::Source::other);
+  if (generation.soft == ServerTime{}) TagPurge::start(lane, tag.name, generation.hard, core);
+}
+
+void journal_for_later(Core& core, Journal::Entry entry) {
+  ++core.book.invalidations_journaled;
+  keep(core, std::move(entry));
+}
+
+void journal_recent(Core& core) {
+  for (auto& [at, entry] : core.recent) {
+    if (at + Core::recent_time < core.now) continue;
+    if (entry.kind == Journal::Kind::key && !is_ruled(entry.name, *core.rules)) continue;
+    entry.again = true;
+    keep(core, std::move(entry));
+  }
+  core.recent.clear();
 }
 
 void journal_invalidation(Core& core, Journal::Entry entry) {

@@ -17,6 +17,15 @@ void journal_invalidation(Core& core, Journal::Entry entry);
 /// Its place upstream was taken by the memory store, where it was carried out.
 void journal_for_later(Core& core, Journal::Entry entry);
 
+/// Upstream was lost, and with it perhaps what it had been told in the last seconds (a failover):
+/// that is told again.
+void journal_recent(Core& core);
+
+/// Appends what raises a tag's generation. One reply, its record ...
+void append_raise(std::string& wire, const Journal::Entry& tag, const Core& core);
+/// ... and this is what follows from it.
+void carry_out_tag(Core& core, Link lane, const Journal::Entry& tag, std::string_view record);
+
 /// Sends the journal upstream, if it is there: in order, a batch at a time, each when the one
 /// before was answered. What is refused is tried again after a pause.
 void replay_journal(Core& core);

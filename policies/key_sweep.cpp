@@ -9,12 +9,13 @@
 
 namespace pannier::policies {
 
-void KeySweep::start(Link link, std::string glob, Wanted wanted, Done done, Core& core) {
+void KeySweep::start(Link link, std::string glob, Wanted wanted, Done done, Core& core, Does does) {
   auto sweep = std::make_unique<KeySweep>();
   sweep->link_ = link;
   sweep->glob_ = std::move(glob);
   sweep->wanted_ = std::move(wanted);
   sweep->done_ = std::move(done);
+  sweep->does_ = does;
   step(std::move(sweep), {}, core);
 }
 
@@ -47,6 +48,7 @@ std::unique_ptr<KeySweep> KeySweep::next() {
   sweep->wanted_ = std::move(wanted_);
   sweep->done_ = std::move(done_);
   sweep->removed_ = removed_;
+  sweep->does_ = does_;
   sweep->last_ = last_;
   return sweep;
 }
@@ -68,6 +70,10 @@ void KeySweep::settle(std::size_t part, std::string_view reply, Core& core) {
   for (std::int64_t i = 0; i < found; ++i) {
     const auto key = reader.next().text;
     if (!key.starts_with("pn:") && wanted_(key)) keys.emplace_back(key);
+  }
+  if (does_ == Does::count) {
+    removed_ += keys.size();
+    keys.clear();
   }
   for (const auto& key : keys) core.touched(table_key(link_.db, key));
   step(next(), keys, core);

@@ -16,10 +16,13 @@ namespace pannier::policies {
 class KeySweep final : public Exchange {
  public:
   using Wanted = std::function<bool(std::string_view key)>;
+  /// `count` leaves them where they are; a key may then be counted twice, as SCAN has it.
+  enum class Does : std::uint8_t { remove, count };
   /// Told once at the end: how many keys were removed, or the error that stopped it.
   using Done = std::function<void(std::uint64_t removed, std::string_view error, Core& core)>;
 
-  static void start(Link link, std::string glob, Wanted wanted, Done done, Core& core);
+  static void start(Link link, std::string glob, Wanted wanted, Done done, Core& core,
+                    Does does = Does::remove);
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override {
@@ -37,6 +40,7 @@ class KeySweep final : public Exchange {
   std::string glob_, cursor_ = "0";
   Wanted wanted_;
   Done done_;  ///< Empty once it was told.
+  Does does_ = Does::remove;
   std::uint64_t removed_ = 0;
   bool unlinks_ = false;  ///< The first reply is of an UNLINK.
   bool last_ = false;     ///< No further SCAN is needed.

@@ -27,7 +27,7 @@ void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::stri
 bool run_guard(MemoryCall& call, const Script& script);
 
 /// Runs what the sidecar itself sends and no list can name: its scripts, reads and writes of a
-/// tag's index (which is never kept here: it is always empty), CLIENT CACHING.
+/// tag's index and of bans (never kept here: they are always empty), CLIENT CACHING.
 /// \returns false, and appends nothing, when it is something else.
 bool run_own(MemoryCall& call);
 

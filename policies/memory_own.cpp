@@ -8,6 +8,7 @@
 
 #include "policies/memory_commands.hpp"
 #include "policies/scripts.hpp"
+#include "policies/tag_generations.hpp"
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 
@@ -15,6 +16,7 @@ namespace pannier::policies::memory_commands {
 namespace {
 
 constexpr std::string_view tag_index_prefix = "pn:t:";
+constexpr std::string_view bans_key = "pn:b";
 
 /// Nothing where their number is not what the EVAL says.
 std::optional<Script> script_of(MemoryCall& call) {
@@ -26,17 +28,23 @@ std::optional<Script> script_of(MemoryCall& call) {
 }
 
 bool raise_generation(MemoryCall& call, const Script& script) {
-  if (script.keys.size() != 1 || script.args.size() != 1) return false;
+  if (script.keys.size() != 1 || script.args.size() != 2) return false;
   const auto life = protocol::to_integer(script.args[0]);
   if (!life || *life <= 0) return false;
   const std::string_view key = script.keys[0];
   MemoryCall::Entry* const entry = call.use(key);
-  const std::int64_t old = entry ? protocol::to_integer(entry->value).value_or(0) : 0;
-  const std::int64_t raised = std::max(call.now, old + 1);
-  std::string text = std::to_string(raised);
+  const auto known = entry ? Generation::parse(entry->value) : std::nullopt;
+  const ServerTime now{milliseconds(call.now)};
+  const auto raised = known ? std::max(now, known->last() + milliseconds(1)) : now;
+  Generation generation(raised);
+  if (script.args[1] == "soft" && known) {
+    generation = *known;
+    generation.soft = raised;
+  }
+  auto text = generation.text();
   if (!call.admits(key, text.size())) return true;
+  call.bulk(text);
   call.store(entry, key, std::move(text), call.now + *life);
-  call.integer(raised);
   return true;
 }
 
@@ -101,9 +109,9 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
   std::int64_t born = call.now;
   for (const auto key : keys) {
     MemoryCall::Entry* const entry = call.find(key);
-    const auto generation = entry ? protocol::to_integer(entry->value) : std::nullopt;
+    const auto generation = entry ? Generation::parse(entry->value) : std::nullopt;
     if (generation) {
-      born = std::max(born, *generation + 1);
+      born = std::max(born, generation->last().time_since_epoch().count() + 1);
     } else {
       call.store(entry, key, std::to_string(call.now - 1), call.now + life);
     }
@@ -143,6 +151,10 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
+  if (call.arg(1) == scripts::raise_bans) {
+    call.integer(call.now);  // They are remembered by whoever makes them; nobody else is here.
+    return true;
+  }
   if (run_guard(call, *script)) return true;
   return call.arg(1) == scripts::purge_older && purge_older(call, *script);
 }
@@ -173,7 +185,9 @@ bool run_own(MemoryCall& call) {
     call.ok();
     return true;
   }
-  return call.args.size() > 1 && call.arg(1).starts_with(tag_index_prefix) && run_on_index(call);
+  if (call.args.size() < 2) return false;
+  const bool is_set = call.arg(1).starts_with(tag_index_prefix) || call.arg(1) == bans_key;
+  return is_set && run_on_index(call);
 }
 
 }  // namespace pannier::policies::memory_commands

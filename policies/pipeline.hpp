@@ -7,6 +7,7 @@
 
 #include "policies/command_policy.hpp"
 #include "policies/core.hpp"
+#include "policies/invalidation.hpp"
 #include "policies/request.hpp"
 #include "policies/transaction.hpp"
 #include "protocol/value.hpp"
@@ -91,9 +92,11 @@ class Pipeline {
   void reload(Settings settings);
 
   // What operators can do. Each answers `ticket` of `client` with a reply, now or later.
-  void invalidate_key(Client& client, std::string_view key, TimePoint now);
-  void invalidate_tag(Client& client, std::string_view tag, TimePoint now);
-  void invalidate_pattern(Client& client, std::string_view pattern, TimePoint now);
+  /// The reply is as InvalidationRun says.
+  void invalidate(Client& client, Invalidation what, TimePoint now);
+  /// Everything under rules, or under one.
+  std::optional<Invalidation> all_of_rules(std::string_view rule) const;
+  protocol::Value jobs(TimePoint now) const;
   void list_keys(Client& client, std::string_view tag, TimePoint now);
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);
@@ -222,6 +225,7 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void look_again();
+  void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?
   void heard_of(std::string_view key);
   void check_role();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ranges>
 
 #include "policies/pipeline.hpp"
 #include "policies/refresh.hpp"
@@ -37,7 +38,7 @@ class Explanation final : public Exchange {
  public:
   Explanation(Ticket ticket, SubjectRef subject, Link link)
       : ticket_(ticket), check_(std::move(subject), link) {}
-  std::uint32_t ask(std::string& wire, const Core& core) { return check_.ask(wire, core); }
+  std::uint32_t ask(std::string& wire, Core& core) { return check_.ask(wire, core); }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
     check_.settle(part, reply, core);
@@ -93,14 +94,14 @@ Value::Map Explanation::describe(const Core& core) {
   Value::Map tags;
   for (const auto& tag : subject.tags) {
     const auto* known = core.generations.find(subject.db, tag);
-    tags.push_back({tag, {known ? known->generation.time_since_epoch().count() : 0}});
+    tags.push_back({tag, {known ? known->generation.last().time_since_epoch().count() : 0}});
   }
   fields.push_back({"tags", {std::move(tags)}});
   if (const auto* version = core.versions.find(version_name(*rule.settings))) {
     fields.push_back({"version", {static_cast<std::int64_t>(version->current)}});
   }
-  const auto ban = core.bans.newest(subject.client_key);
-  fields.push_back({"banned", {ban.has_value()}});
+  const auto banned = core.bans.newest(subject.db, subject.bannable());
+  fields.push_back({"banned", {banned.hard || banned.soft}});
   const bool leased = core.leases.held(subject.table_key);
   fields.push_back({"leased", {leased}});
   const bool there = !check_.absent();
@@ -140,6 +141,20 @@ Value::Map inconsistent(const Core& core) {
   }
   fields.push_back({"last", {std::move(last)}});
   return fields;
+}
+
+/// Who made what invalid; the newest first.
+Value::List audit(const Core& core) {
+  Value::List lines;
+  for (const auto& record : std::views::reverse(core.audit.records())) {
+    lines.push_back({Value::Map{{"at_ms", {record.at.time_since_epoch().count()}},
+                                {"by", {record.what.by}},
+                                {"what", {audit_text(record.what)}},
+                                {"count", {static_cast<std::int64_t>(record.count)}},
+                                {"outcome", {audit_outcome(record.outcome)}},
+                                {"took_ms", {ms(record.took)}}}});
+  }
+  return lines;
 }
 
 Value::Map tier_stats(const TierCounters& counters) {
@@ -286,7 +301,8 @@ Value Pipeline::stats(TimePoint now) const {
   return {Value::Map{{"state", {std::move(state)}},
                      {"sidecar", {std::move(sidecar)}},
                      {"tiers", {std::move(tiers)}},
-                     {"inconsistent", {inconsistent(core_)}}}};
+                     {"inconsistent", {inconsistent(core_)}},
+                     {"audit", {audit(core_)}}}};
 }
 
 }  // namespace pannier::policies

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/ban_record.hpp"
 #include "policies/checked_read.hpp"
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
@@ -118,6 +119,10 @@ Verdict Pipeline::decide_ruled(Request& request) {
     link.kind = is_3 ? Link::Kind::lane : Link::Kind::plain2;
   }
   if (client.open > 0 && client.link != link && !has(Bug::no_barrier)) return Hold{};
+  const bool beside_lane = link.kind == Link::Kind::plain2 || link.kind == Link::Kind::plain3;
+  if (beside_lane && request.spec.access == Access::read && !has_bans(core_, link.db)) {
+    return Hold{};
+  }
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {
@@ -227,7 +232,8 @@ Verdict Pipeline::read_other(Request& request, Link link) {
     if (use.match && use.match.rule->copies() && !core_.tracks) {
       core_.copies.pushed(request.upstream_key(use));
     }
-    const bool can_be_invalid = use.match && (use.match.rule->tagged() || !core_.bans.empty());
+    const bool can_be_banned = link.kind == Link::Kind::lane || !core_.bans.empty(link.db);
+    const bool can_be_invalid = use.match && (use.match.rule->tagged() || can_be_banned);
     if (can_be_invalid || keeps || (in_memory && use.match))
       subjects.push_back(request.subject(use, core_));
   }

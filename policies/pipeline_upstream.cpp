@@ -1,5 +1,6 @@
 // What happens to the pipeline without a client asking: upstream comes and goes, pushes, time.
 
+#include "policies/ban_record.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
@@ -92,6 +93,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.memory.clear();
   core_.generations.outdate_all();
   core_.versions.outdate_all();
+  core_.bans.outdate_all();
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   last_role_check_ = core_.now;
@@ -100,6 +102,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   replay_journal(core_);
   heartbeat();
   read_versions();
+  if (!core_.rules->empty()) read_bans(core_, 0);
   if (core_.journal.empty()) look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
@@ -114,6 +117,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   const Call call(*this, now);
   using State = Core::UpstreamState;
   core_.down_error = error;
+  core_.bans.outdate_all();
+  if (core_.upstream == State::up) journal_recent(core_);
   core_.generations.outdate_all();
   core_.versions.forget_all();
   core_.lose_copies(std::nullopt);
@@ -135,11 +140,15 @@ void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   core_.lose_copies(db);
   core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
+  core_.bans.outdate_all();
   look_again();
 }
 
 void Pipeline::replace_lane(TimePoint now) {
   const Call call(*this, now);
+  // It may lead to another server, with less than the old one had.
+  journal_recent(core_);
+  core_.bans.outdate_all();
   core_.generations.outdate_all();
   core_.versions.outdate_all();
   core_.copies.lose_all();
@@ -185,6 +194,7 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
   if (keys.null) {  // FLUSHALL, a full resynchronisation: everything changed.
     core_.generations.outdate_all();
     core_.versions.outdate_all();
+    core_.bans.outdate_all();
     core_.copies.outdate_all();
     core_.misses.all_removed(core_.next_exchange);  // With them went the records of removals.
     read_versions();
@@ -196,6 +206,8 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.generations.outdate(key.substr(TagGenerations::key_prefix.size()));
     } else if (key.starts_with(KeyVersions::key_prefix)) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
+    } else if (key == Bans::key) {
+      core_.bans.outdate_all();
     } else {
       core_.book.local_dropped += core_.copies.pushed(key);
       heard_of(key);
@@ -221,7 +233,9 @@ void Pipeline::tick(TimePoint now) {
   if (!core_.tracks && now - last_distrust_ > core_.rules->settings().upstream.max_lag / 4) {
     last_distrust_ = now;
     core_.versions.outdate_all();
+    core_.bans.outdate_all();
   }
+  if (!core_.invalidations.empty()) tick_invalidations();
   read_versions();
   if (!sweeps_due_.empty()) sweep_old_versions();
 }

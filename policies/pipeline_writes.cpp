@@ -199,7 +199,8 @@ Verdict Pipeline::expire(Request& request, Link link) {
   const auto ttl = std::to_string(physical_ttl(*subject, *asked).count());
   auto under_way = core_.begin_write(*subject);
   std::string wire;
-  if (subject->tags.empty()) {
+  const auto newest = core_.newest(*subject);
+  if (subject->tags.empty() && !newest.at && !newest.soft) {
     protocol::append_command(wire, args.size() == 4 ? 4 : 3);
     protocol::append_bulk(wire, "PEXPIRE");
     protocol::append_bulk(wire, subject->key);

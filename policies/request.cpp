@@ -25,6 +25,7 @@ SubjectRef Request::subject(const KeyUse& use, const Core& core) const {
   subject->key = upstream_key(use);
   subject->table_key = table_key(subject->db, subject->key);
   subject->tags = core.rules->tags(use.match);
+  subject->dates = RuleSet::dates(use.match);
   subject->life = life_of(*use.match.rule->tier, subject->client_key);
   return subject;
 }

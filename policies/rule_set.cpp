@@ -127,6 +127,15 @@ void RuleSet::find(std::string_view key, Match& match) const {
   }
 }
 
+std::optional<DateRange> RuleSet::dates(const Match& match) {
+  const auto& names = match.rule->settings->dates;
+  if (names.empty()) return std::nullopt;
+  const auto from = parse_date(match.capture(names.front()));
+  const auto to = parse_date(match.capture(names.back()));
+  if (!from || !to) return std::nullopt;
+  return DateRange{*from, std::max(*from, *to)};
+}
+
 std::vector<std::string> RuleSet::tags(const Match& match) const {
   std::vector<std::string> tags;
   tags.reserve(match.rule->settings->tags.size());

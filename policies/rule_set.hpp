@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "policies/ban.hpp"
 #include "policies/counters.hpp"
 #include "policies/settings.hpp"
 
@@ -62,6 +63,10 @@ class RuleSet {
 
   /// The first rule that matches `key`; `match.rule` is null when there is none.
   void find(std::string_view key, Match& match) const;
+
+  /// The days a key that matched is about, if its rule says which captures they are and they hold
+  /// some; of two in the wrong order the first counts as both.
+  static std::optional<DateRange> dates(const Match& match);
 
   /// The tags of a key that matched, from the rule's templates; sorted, none twice.
   std::vector<std::string> tags(const Match& match) const;

@@ -7,15 +7,39 @@ namespace pannier::policies::scripts {
 // The few decisions that must be one step inside Redis. The memory store knows them by their text
 // and does the same natively. All arguments and results are integers in milliseconds.
 
-/// Moves a tag's generation forward: max(server time, old + 1). KEYS[1] the generation,
-/// ARGV[1] how long it lives. Returns the new generation.
+/// Moves a tag's generation forward: max(server time, last + 1). KEYS[1] the record, as Generation
+/// has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become stale only; of a tag
+/// without a record nothing older is known, so they are invalid all the same. Returns the record.
 inline constexpr std::string_view raise_generation =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-    "local old = tonumber(redis.call('GET', KEYS[1]) or '0') or 0 "
-    "local new = math.max(now, old + 1) "
-    "redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', ARGV[1]) "
-    "return new";
+    "local record = redis.call('GET', KEYS[1]) or '' "
+    "local hard = string.match(record, '^%d+') "
+    "local last = tonumber(string.match(record, '%d+$') or '0') "
+    "record = string.format('%.0f', math.max(now, last + 1)) "
+    "if ARGV[2] == 'soft' and hard then record = hard .. ' ' .. record end "
+    "redis.call('SET', KEYS[1], record, 'PX', ARGV[1]) "
+    "return record";
+
+/// Makes bans. KEYS[1] their record, ARGV[1] how long they count at most, ARGV[2] how many there
+/// may be, ARGV[3...] their texts. Returns the server time from which they count.
+inline constexpr std::string_view raise_bans =
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES') "
+    "if last[2] then now = math.max(now, tonumber(last[2])) end "
+    "local at = string.format('%.0f', now) "
+    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[1])) "
+    "for i = 3, #ARGV do redis.call('ZADD', KEYS[1], at, ARGV[i]) end "
+    "local over = redis.call('ZCARD', KEYS[1]) - ARGV[2] "
+    "if over > 0 then "
+    "  local old = redis.call('ZPOPMIN', KEYS[1], over + 1) "
+    "  local all = 'xs' "
+    "  for i = 1, #old, 2 do if string.sub(old[i], 2, 2) ~= 's' then all = 'xh' end end "
+    "  redis.call('ZADD', KEYS[1], 'GT', old[#old], all) "
+    "end "
+    "redis.call('PEXPIRE', KEYS[1], ARGV[1]) "
+    "return now";
 
 /// Moves a version forward, never back. KEYS[1] the record "current bumped_at grace",
 /// ARGV[1] the version wanted at least (0: one more than what is there, or than ARGV[3]),
@@ -42,7 +66,7 @@ inline constexpr std::string_view store_now =
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local born = now "
     "for i = 2, #KEYS do "
-    "  local generation = tonumber(redis.call('GET', KEYS[i]) or '') "
+    "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "
     "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[3]) "
     "  end "
@@ -57,7 +81,7 @@ inline constexpr std::string_view expire_now =
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local born = now "
     "for i = 2, #KEYS do "
-    "  local generation = tonumber(redis.call('GET', KEYS[i]) or '') "
+    "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "
     "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[2]) "
     "  end "

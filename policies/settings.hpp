@@ -111,6 +111,8 @@ struct RuleSettings {
   std::size_t tier = 0;           ///< Index into Settings::tiers.
   std::vector<std::string> tags;  ///< Templates: `dashboard`, `tenant:{id}`; captures are checked.
   bool index = true;              ///< Whether keys are listed under their tags upstream.
+  /// The captures that say which days a key is about: one, or the first day's and the last's.
+  std::vector<std::string> dates;
   VersionSettings version;
 };
 

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "policies/ban.hpp"
 #include "policies/expiry.hpp"
 #include "policies/rule_set.hpp"
 
@@ -21,7 +23,10 @@ struct Subject {
   std::string key;         ///< As upstream knows it; differs under a transparent version.
   std::string table_key;   ///< As the tables of leases, misses and flights know it.
   std::vector<std::string> tags;
+  std::optional<DateRange> dates;  ///< That it is about, by its rule's captures.
   Life life{};
+
+  Bannable bannable() const { return {client_key, tags, rule->settings->name, dates}; }
 
   TierCounters& counters() const { return *rule->counters; }
 };

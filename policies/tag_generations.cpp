@@ -2,7 +2,27 @@
 
 #include <algorithm>
 
+#include "protocol/reply.hpp"
+
 namespace pannier::policies {
+
+std::optional<Generation> Generation::parse(std::string_view record) {
+  const auto space = record.find(' ');
+  const auto hard = protocol::to_integer(record.substr(0, space));
+  if (!hard) return std::nullopt;
+  Generation generation{ServerTime(milliseconds(*hard))};
+  if (space == record.npos) return generation;
+  const auto soft = protocol::to_integer(record.substr(space + 1));
+  if (!soft) return std::nullopt;
+  generation.soft = ServerTime(milliseconds(*soft));
+  return generation;
+}
+
+std::string Generation::text() const {
+  auto text = std::to_string(hard.time_since_epoch().count());
+  if (soft > hard) text += ' ' + std::to_string(soft.time_since_epoch().count());
+  return text;
+}
 
 const TagGenerations::Known* TagGenerations::find(std::uint32_t db, std::string_view tag) const {
   return const_cast<TagGenerations*>(this)->edit(db, tag);
@@ -15,17 +35,20 @@ TagGenerations::Known* TagGenerations::edit(std::uint32_t db, std::string_view t
   return at == tags->second.end() ? nullptr : &at->second;
 }
 
-bool TagGenerations::learn(std::uint32_t db, std::string_view tag, ServerTime generation,
+bool TagGenerations::learn(std::uint32_t db, std::string_view tag, Generation generation,
                            TimePoint now, Source source) {
   auto* known = edit(db, tag);
-  const bool is_newer = known == nullptr || known->generation < generation;
+  const bool is_newer = known == nullptr || known->generation.hard < generation.hard ||
+                        known->generation.soft < generation.soft;
   if (known == nullptr) {
     if (size() >= capacity) known_.clear();
     known = &known_[db]
                  .emplace(std::string(tag), Known{generation, false, false, now, 0})
                  .first->second;
   }
-  known->generation = std::max(known->generation, generation);
+  auto& newest = known->generation;
+  newest.hard = std::max(newest.hard, generation.hard);
+  newest.soft = std::max(newest.soft, generation.soft);
   if (source == Source::tracked_read) {
     known->current = true;
     known->pushed = false;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +12,20 @@
 #include "policies/time.hpp"
 
 namespace pannier::policies {
+
+/// When a tag was last invalidated, as upstream's record of it says: `<hard>`, or `<hard> <soft>`
+/// where later a soft invalidation made values stale that are older than that.
+struct Generation {
+  ServerTime hard{};
+  ServerTime soft{};  ///< Not before `hard`, or the epoch: there was none since.
+
+  Generation() = default;
+  // A moment is the generation of which nothing softer is known.
+  Generation(ServerTime at) : hard(at) {}  // NOLINT(google-explicit-constructor)
+  static std::optional<Generation> parse(std::string_view record);
+  std::string text() const;
+  ServerTime last() const { return std::max(hard, soft); }
+};
 
 /// What is known here of the tags' generations: a value under a tag is valid only if its load
 /// began after the tag's generation, the server time of its last invalidation.
@@ -23,7 +39,7 @@ class TagGenerations {
   static constexpr std::size_t capacity = 200'000;  ///< Beyond it everything is read again.
 
   struct Known {
-    ServerTime generation;
+    Generation generation;
     bool current = false;     ///< Nothing newer can have reached us unseen.
     bool pushed = false;      ///< Upstream said that it changed, and it was not read since.
     TimePoint renewed;        ///< When its life upstream was last prolonged.
@@ -39,7 +55,7 @@ class TagGenerations {
   /// A read said so: one of the lane, tracked from now on, or any other answer.
   enum class Source { tracked_read, other };
   /// \returns whether that is newer than what was known; then say when it moved.
-  bool learn(std::uint32_t db, std::string_view tag, ServerTime generation, TimePoint now,
+  bool learn(std::uint32_t db, std::string_view tag, Generation generation, TimePoint now,
              Source source);
   void moved(std::uint32_t db, std::string_view tag, std::uint64_t stamp);
   /// Upstream's key of a tag changed; pushes do not say in which database.

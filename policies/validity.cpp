@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/ban_record.hpp"
 #include "policies/guard.hpp"
 #include "policies/refresh.hpp"
 #include "policies/test_bugs.hpp"
@@ -20,9 +21,8 @@ class GenerationCreation final : public Exchange {
     protocol::ReplyReader reader(reply);
     const auto there = reader.next();
     if (there.null || there.error()) return;
-    if (const auto ms = protocol::to_integer(there.text)) {
-      core.learn_generation(db_, tag_, ServerTime(milliseconds(*ms)),
-                            TagGenerations::Source::other);
+    if (const auto generation = Generation::parse(there.text)) {
+      core.learn_generation(db_, tag_, *generation, TagGenerations::Source::other);
     }
   }
   void fail(std::string_view, Core& core) override { core.generations.outdate(tag_); }
@@ -77,13 +77,14 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
   core.learn_generation(link.db, tag, at, TagGenerations::Source::other);
 }
 
-std::uint32_t ValidityCheck::ask(std::string& wire, const Core& core, Ask what) {
+std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
+  if (link_.kind == Link::Kind::lane) read_bans(core, link_.db);
   tracked_ = link_.kind == Link::Kind::lane || link_.kind == Link::Kind::memory;
   asks_generations_ =
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
   parts_ = 2;
-  newest_before_ = core.newest(*subject_).at;
-  knew_generation_ = newest_before_.has_value();  // Upstream may have lost it since.
+  newest_before_ = core.newest(*subject_);
+  knew_generation_ = newest_before_.at.has_value();  // Upstream may have lost it since.
   const bool is_lane = link_.kind == Link::Kind::lane;
   asks_removals_ = what.removals && is_lane && guard::in_fleet(*subject_, core);
   if (asks_removals_) {
@@ -114,7 +115,10 @@ void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core)
   }
   const std::size_t step = part + (asks_generations_ ? 0 : 2);
   if (step == 1) learn_generations(reply, core);
-  if (step == 2) asked_at_ = core.learn_time(reply).value_or(core.server_floor());
+  if (step == 2) {
+    asked_at_ = core.learn_time(reply).value_or(core.server_floor());
+    newest_before_ = core.newest(*subject_);
+  }
   if (step == (tracks_key_ ? 4u : 3u)) {
     protocol::ReplyReader reader(reply);
     const auto expiry = reader.next();
@@ -133,18 +137,14 @@ void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
       continue;
     }
     // A generation nobody can read is as good as one of this moment.
-    const auto ms = protocol::to_integer(value.text);
     core.learn_generation(
-        subject_->db, tag, ms ? ServerTime(milliseconds(*ms)) : core.server_floor(),
+        subject_->db, tag, Generation::parse(value.text).value_or(core.server_floor()),
         tracked_ ? TagGenerations::Source::tracked_read : TagGenerations::Source::other);
     had_generation_ = true;
   }
-  newest_before_ = core.newest(*subject_).at;
 }
 
-ServerTime ValidityCheck::load_begins() const {
-  return newest_before_ ? std::max(asked_at_, *newest_before_ + milliseconds(1)) : asked_at_;
-}
+ServerTime ValidityCheck::load_begins() const { return newest_before_.after(asked_at_); }
 
 Standing ValidityCheck::judge(Core& core) {
   const auto lane = core.lane(subject_->db, subject_->rule.get());
@@ -194,10 +194,11 @@ Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) co
   const auto& subject = *subject_;
   const bool none_known = asks_generations_ && !had_generation_ && !knew_generation_;
   const auto newest = known.complete ? known.at : asked_at_;
-  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest);
+  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest, known.soft);
   // A value from outside that nobody ever invalidated under these tags may be adopted.
   const bool without_expiry = expiretime_ == -1 || standing.remaining > subject.life.total;
-  if (without_expiry && none_known && core.bans.empty()) {
+  const bool is_banned = core.bans.newest(subject.db, subject.bannable()).hard.has_value();
+  if (without_expiry && none_known && !is_banned) {
     standing.state = Standing::State::foreign;
   }
   return standing;

@@ -16,11 +16,11 @@ namespace pannier::policies {
 ///     TIME  [CLIENT CACHING YES]  PEXPIRETIME key
 ///
 /// followed by whatever looks at the value. The generations are asked for only when they are not
-/// known for sure; over the lane they are tracked from then on. The expiry comes before the value:
-/// where a writer gets in between, the new value looks older than it is, never the other way
-/// round. The first is the record of the key's removals, where the fleet guards it. Where the value
-/// is to become a copy the key is tracked from its expiry on: a writer in between is then heard of,
-/// whose value may end before the expiry that was read.
+/// known for sure; over the lane they are tracked from then on. Bans are asked for before all this.
+/// The expiry comes before the value: where a writer gets in between, the new value looks older
+/// than it is, never the other way round. The first is the record of the key's removals, where the
+/// fleet guards it. Where the value is to become a copy the key is tracked from its expiry on: a
+/// writer in between is then heard of, whose value may end before the expiry that was read.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
@@ -30,8 +30,8 @@ class ValidityCheck {
     bool tracks = false;    ///< Changes of the key are to be pushed from then on.
   };
   /// Appends its commands to `wire`. \returns how many they are.
-  std::uint32_t ask(std::string& wire, const Core& core, Ask what);
-  std::uint32_t ask(std::string& wire, const Core& core) { return ask(wire, core, {}); }
+  std::uint32_t ask(std::string& wire, Core& core, Ask what);
+  std::uint32_t ask(std::string& wire, Core& core) { return ask(wire, core, {}); }
 
   /// Takes reply number `part`, which must be one of its own.
   void settle(std::size_t part, std::string_view reply, Core& core);
@@ -69,7 +69,7 @@ class ValidityCheck {
   bool had_generation_ = false, knew_generation_ = false;
   std::int64_t expiretime_ = -2;
   ServerTime asked_at_{};
-  std::optional<ServerTime> newest_before_;  ///< Of the invalidations known before the question.
+  Core::Newest newest_before_;  ///< Of the invalidations known before the question.
 };
 
 /// Until when a copy of what `check` was about may be served: while it is fresh by upstream's

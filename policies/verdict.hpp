@@ -9,6 +9,8 @@
 
 namespace pannier::policies {
 
+struct AuditRecord;
+
 /// Names one client connection; never used twice.
 using ClientId = std::uint64_t;
 
@@ -111,6 +113,9 @@ class Effects {
   /// The server behind the shared links is not what it was: whoever has its address now is to get
   /// what comes from here on. What is under way stays where it is. Asked again while it is so.
   virtual void connect_anew() = 0;
+
+  /// An invalidation has ended; `record` is valid during this call only.
+  virtual void invalidated(const AuditRecord& record) { static_cast<void>(record); }
 
   /// Close the client's connection: at once, or when what it asked for is answered.
   virtual void close(ClientId client, bool at_once) = 0;

@@ -2,6 +2,7 @@
 
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
+#include "proxy/admin_words.hpp"
 
 namespace pannier::proxy {
 
@@ -64,22 +65,37 @@ AdminActions::Reply AdminActions::explain(const Call& call) {
 }
 
 AdminActions::Reply AdminActions::invalidate(const Call& call) {
-  if (call.words.size() == 2) {
-    const auto what = call.words[0], name = call.words[1];
-    if (equals_nocase(what, "key")) {
-      pipeline_.invalidate_key(call.client, name, call.now);
-      return std::nullopt;
-    }
-    if (equals_nocase(what, "tag")) {
-      pipeline_.invalidate_tag(call.client, name, call.now);
-      return std::nullopt;
-    }
-    if (equals_nocase(what, "pattern")) {
-      pipeline_.invalidate_pattern(call.client, name, call.now);
-      return std::nullopt;
-    }
+  auto what = invalidation_of(call.words);
+  if (!what) {
+    if (!what.error().empty()) return error(std::move(what).error() + "; not executed");
+    return usage("invalidate",
+                 "KEY <key>... | TAG <tag>... [ALL] | PATTERN <glob>... | "
+                 "RANGE <rule> <from> <to> [SOFT]");
   }
-  return usage("invalidate", "KEY <key> | TAG <tag> | PATTERN <glob>");
+  return start(call, std::move(*what));
+}
+
+AdminActions::Reply AdminActions::clear(const Call& call) {
+  if (call.words.size() > 1) return usage("clear", "[<rule>]");
+  const auto rule = call.words.empty() ? std::string_view() : call.words[0];
+  auto what = pipeline_.all_of_rules(rule);
+  if (!what && rule.empty()) return Value{std::int64_t{0}};
+  if (!what) return error("there is no rule '" + std::string(rule) + "'; not executed");
+  return start(call, std::move(*what));
+}
+
+AdminActions::Reply AdminActions::jobs(const Call& call) {
+  if (!call.words.empty()) return usage("jobs", "");
+  return pipeline_.jobs(call.now);
+}
+
+AdminActions::Reply AdminActions::start(const Call& call, policies::Invalidation what) {
+  const auto& client = call.client;
+  what.by = client.internal ? "http" : "client " + std::to_string(client.id);
+  if (!client.name.empty()) what.by += " (" + client.name + ")";
+  if (client.identity) what.by += " as " + client.identity->user;
+  pipeline_.invalidate(call.client, std::move(what), call.now);
+  return std::nullopt;
 }
 
 AdminActions::Reply AdminActions::tags(const Call& call) {

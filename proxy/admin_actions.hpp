@@ -44,6 +44,9 @@ class AdminActions {
 #define PANNIER_ACTION(name, words, argument, looks, text) Reply name(const Call& call);
 #include "policies/actions.def"
 
+  /// Begins an invalidation in the caller's name.
+  Reply start(const Call& call, policies::Invalidation what);
+
   policies::Pipeline& pipeline_;
   Program program_;
 };

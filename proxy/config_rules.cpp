@@ -1,5 +1,6 @@
 #include <unordered_map>
 
+#include "proxy/config_dates.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
 #include "proxy/config_version.hpp"
@@ -54,6 +55,8 @@ constexpr Field<Draft> rule_fields[] = {
     {"name", read_name},
     {"tags", [](const ConfigNode& node, Draft& draft,
                 Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
+    {"dates", [](const ConfigNode& node, Draft& draft,
+                 Findings& findings) { read_dates(node, draft.rule.dates, findings); }},
     {"index", [](const ConfigNode& node, Draft& draft,
                  Findings& findings) { read_scalar(node, "index", draft.rule.index, findings); }},
     {"version", [](const ConfigNode& node, Draft& draft,
@@ -98,6 +101,7 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
     if (draft.rule.name.empty()) draft.rule.name = pattern.text();
   }
   check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
+  check_dates(node, draft.rule, findings);
   check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   return draft;
 }

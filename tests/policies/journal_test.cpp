@@ -45,18 +45,18 @@ TEST_CASE("the journal is bounded by entries and by bytes") {
 TEST_CASE("widened, a database's patterns cover its keys and tags, and other patterns stay") {
   Journal journal;
   CHECK(journal.add(key("a:1"), 4));
-  CHECK(journal.add({Kind::pattern, 0, "other:*"}, 4));
+  CHECK(journal.add({Kind::ban, 0, "other:*"}, 4));
   CHECK(journal.add({Kind::tag, 0, "t"}, 4));
   CHECK(journal.add(key("a:1", 1), 4));
   journal.widen(0, {"a:*", "b:*"});
   REQUIRE(journal.size() == 4);
-  CHECK(journal[0] == Journal::Entry{Kind::pattern, 0, "other:*"});
+  CHECK(journal[0] == Journal::Entry{Kind::ban, 0, "other:*"});
   CHECK(journal[1] == key("a:1", 1));
-  CHECK(journal[2] == Journal::Entry{Kind::pattern, 0, "a:*"});
+  CHECK(journal[2] == Journal::Entry{Kind::ban, 0, "a:*"});
   CHECK(journal.add(key("b:7"), 4));
   CHECK(journal.add({Kind::tag, 0, "any"}, 4));
   CHECK(journal.size() == 4);
-  CHECK_FALSE(journal.add({Kind::pattern, 0, "third:*"}, 4));
+  CHECK_FALSE(journal.add({Kind::ban, 0, "third:*"}, 4));
   journal.widen(0, {"a:*", "b:*"});
   CHECK(journal.size() == 4);
   journal.pop(4);

@@ -67,18 +67,25 @@ TEST_CASE("A tag's index is accepted and stays empty") {
 
 TEST_CASE("A tag's generation moves to the server's time, and forward if it is there already") {
   MemorySession session;
-  const auto raise = [&] {
-    return session.run({"EVAL", scripts::raise_generation, "1", "pn:g:tag", "5000"});
+  const auto raise = [&](std::string_view how = "") {
+    return session.run({"EVAL", scripts::raise_generation, "1", "pn:g:tag", "5000", how});
   };
-  CHECK(raise() == ":1700000000250");
-  CHECK(raise() == ":1700000000251");
+  CHECK(raise("soft") == "$13 1700000000250");  // Nothing was known of the tag.
+  CHECK(raise() == "$13 1700000000251");
+  CHECK(raise("soft") == "$27 1700000000251 1700000000252");
   session.now += milliseconds(1'000);
-  CHECK(raise() == ":1700000001250");
+  CHECK(raise("soft") == "$27 1700000000251 1700000001250");
+  session.now -= milliseconds(10);
+  CHECK(raise() == "$13 1700000001251");
+  session.now += milliseconds(9);
+  session.run("DEL pn:g:tag");
+  session.now += milliseconds(1);
+  CHECK(raise() == "$13 1700000001250");
   session.check({{"GET pn:g:tag", "$13 1700000001250"}, {"PTTL pn:g:tag", ":5000"}});
   session.run("SET pn:g:tag garbage");
-  CHECK(raise() == ":1700000001250");
-  CHECK(session.run({"EVAL", scripts::raise_generation, "1", "pn:g:tag", "0"}) == "unknown");
-  CHECK(session.run({"EVAL", scripts::raise_generation, "2", "pn:g:tag", "5"}) == "unknown");
+  CHECK(raise() == "$13 1700000001250");
+  CHECK(session.run({"EVAL", scripts::raise_generation, "1", "pn:g:tag", "0", ""}) == "unknown");
+  CHECK(session.run({"EVAL", scripts::raise_generation, "2", "pn:g:tag", "5", ""}) == "unknown");
 }
 
 TEST_CASE("A version moves forward, never back") {

@@ -23,7 +23,7 @@ TEST_CASE("A generation read over the lane is current") {
   TagGenerations tags;
   tags.learn(0, "t", server(5), now, Source::tracked_read);
   REQUIRE(tags.find(0, "t"));
-  CHECK(tags.find(0, "t")->generation == server(5));
+  CHECK(tags.find(0, "t")->generation.hard == server(5));
   CHECK(tags.find(0, "t")->current);
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("A generation that was not read over the lane is known, but not for su
   TagGenerations tags;
   tags.learn(0, "t", server(5), now, Source::other);
   REQUIRE(tags.find(0, "t"));
-  CHECK(tags.find(0, "t")->generation == server(5));
+  CHECK(tags.find(0, "t")->generation.hard == server(5));
   CHECK_FALSE(tags.find(0, "t")->current);
 }
 
@@ -41,9 +41,9 @@ TEST_CASE("A generation never goes back, whoever says so") {
       TagGenerations tags;
       tags.learn(0, "t", server(9), now, first);
       tags.learn(0, "t", server(5), now, second);
-      CHECK(tags.find(0, "t")->generation == server(9));
+      CHECK(tags.find(0, "t")->generation.hard == server(9));
       tags.learn(0, "t", server(12), now, second);
-      CHECK(tags.find(0, "t")->generation == server(12));
+      CHECK(tags.find(0, "t")->generation.hard == server(12));
     }
   }
 }
@@ -59,7 +59,7 @@ TEST_CASE("After a push a generation is kept, but must be read again") {
   TagGenerations tags;
   tags.learn(0, "t", server(9), now, Source::tracked_read);
   tags.outdate("t");
-  CHECK(tags.find(0, "t")->generation == server(9));
+  CHECK(tags.find(0, "t")->generation.hard == server(9));
   CHECK_FALSE(tags.find(0, "t")->current);
   tags.learn(0, "t", server(9), now, Source::tracked_read);
   CHECK(tags.find(0, "t")->current);
@@ -99,7 +99,7 @@ TEST_CASE("When the lane is lost every generation is kept and must be read again
   tags.outdate_all();
   CHECK_FALSE(tags.find(0, "t")->current);
   CHECK_FALSE(tags.find(3, "u")->current);
-  CHECK(tags.find(3, "u")->generation == server(8));
+  CHECK(tags.find(3, "u")->generation.hard == server(8));
 }
 
 TEST_CASE("Each database has generations of its own") {
@@ -107,8 +107,8 @@ TEST_CASE("Each database has generations of its own") {
   tags.learn(0, "t", server(9), now, Source::tracked_read);
   CHECK(tags.find(1, "t") == nullptr);
   tags.learn(1, "t", server(5), now, Source::tracked_read);
-  CHECK(tags.find(0, "t")->generation == server(9));
-  CHECK(tags.find(1, "t")->generation == server(5));
+  CHECK(tags.find(0, "t")->generation.hard == server(9));
+  CHECK(tags.find(1, "t")->generation.hard == server(5));
   CHECK(tags.size() == 2);
 }
 
@@ -137,5 +137,23 @@ TEST_CASE("No more tags are known than the table holds; the newest is always one
     tags.learn(db, tag, server(9), now, Source::tracked_read);
     if (tags.size() > TagGenerations::capacity) FAIL("too many tags");
     if (tags.find(db, tag) == nullptr) FAIL("the newest is missing");
+  }
+}
+
+TEST_CASE("A generation's record tells when values became invalid, and when stale") {
+  const ServerTime hard(milliseconds(1'000)), soft(milliseconds(2'000));
+  CHECK(Generation(hard).text() == "1000");
+  Generation both(hard);
+  both.soft = soft;
+  CHECK(both.text() == "1000 2000");
+  CHECK(both.last() == soft);
+  const auto again = Generation::parse("1000 2000");
+  REQUIRE(again);
+  CHECK(again->hard == hard);
+  CHECK(again->soft == soft);
+  CHECK(Generation::parse("1000")->soft == ServerTime{});
+  for (const auto* text : {"", "x", "1000 ", "1000 x", " 1000"}) {
+    CAPTURE(text);
+    CHECK_FALSE(Generation::parse(text));
   }
 }

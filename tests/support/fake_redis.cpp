@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "policies/bans.hpp"
 #include "protocol/command_parser.hpp"
 #include "protocol/reply.hpp"
 
@@ -239,6 +240,21 @@ bool FakeRedis::run_collection(Connection& connection, const std::string& name, 
   return true;
 }
 
+bool FakeRedis::raise_bans(const Connection& connection, const Words& words, std::string& reply) {
+  auto& list = lists_[{connection.db, std::string(policies::Bans::key)}];
+  auto at = now.time_since_epoch().count();
+  for (const auto& [text, score] : list) at = std::max(at, score);
+  for (std::size_t i = 6; i < words.size(); ++i) list[std::string(words[i])] = at;
+  changed_bans(connection.db, policies::Bans::key);
+  reply = integer_reply(at);
+  return true;
+}
+
+void FakeRedis::changed_bans(std::uint32_t db, std::string_view key) {
+  // What stands in the sorted set's place: that it is another one now is all that trackers see.
+  if (key == policies::Bans::key) ask(db, {"SET", key, std::to_string(++changes_)});
+}
+
 bool FakeRedis::run_list(const Connection& connection, const std::string& name, const Words& words,
                          std::string& reply) {
   if (name == "eval" && words.size() > 3 && words[3].starts_with("pn:t:")) {
@@ -251,11 +267,22 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
     }
     return false;
   }
-  if (words.size() < 3 || !words[1].starts_with("pn:t:") || !name.starts_with('z')) return false;
+  if (name == "eval" && words.size() > 6 && words[3] == policies::Bans::key) {
+    return raise_bans(connection, words, reply);
+  }
+  const bool is_ours =
+      words.size() > 2 && (words[1].starts_with("pn:t:") || words[1] == policies::Bans::key);
+  if (!is_ours || !name.starts_with('z')) return false;
   auto& list = lists_[{connection.db, std::string(words[1])}];
   if (name == "zadd") {
-    const bool is_new = list.insert_or_assign(std::string(words[3]), bound(words[2])).second;
-    reply = integer_reply(is_new);
+    std::int64_t added = 0;
+    for (std::size_t i = words[2] == "GT" ? 3 : 2; i + 1 < words.size(); i += 2) {
+      auto& score = list[std::string(words[i + 1])];
+      added += score == 0;
+      score = std::max(score, bound(words[i]));
+    }
+    changed_bans(connection.db, words[1]);
+    reply = integer_reply(added);
     return true;
   }
   std::vector<std::pair<std::int64_t, std::string>> found;
@@ -268,10 +295,11 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
     return true;
   }
   const bool with_scores = lower(words[4]) == "withscores";  // Else LIMIT; both end in its numbers.
-  const auto begin =
-      std::min<std::size_t>(static_cast<std::size_t>(bound(words[words.size() - 2])), found.size());
-  const auto end = std::min<std::size_t>(
-      begin + static_cast<std::size_t>(bound(words[words.size() - 1])), found.size());
+  const bool all = words.size() == 5;
+  const auto first = all ? 0 : static_cast<std::size_t>(bound(words[words.size() - 2]));
+  const auto most = all ? found.size() : static_cast<std::size_t>(bound(words.back()));
+  const auto begin = std::min(first, found.size());
+  const auto end = std::min(begin + most, found.size());
   protocol::append_array(reply, end - begin);
   for (auto i = begin; i < end; ++i) {
     if (with_scores) protocol::append_array(reply, 2);

@@ -63,6 +63,8 @@ class FakeRedis {
                       std::string& reply);
   bool run_list(const Connection& connection, const std::string& name, const Words& words,
                 std::string& reply);
+  bool raise_bans(const Connection& connection, const Words& words, std::string& reply);
+  void changed_bans(std::uint32_t db, std::string_view key);
   std::string ask(std::uint32_t db, std::initializer_list<std::string_view> words);
   /// What there is to see of a key: a change of it is a change of this.
   std::string look(std::uint32_t db, std::string_view key);
@@ -74,6 +76,7 @@ class FakeRedis {
   std::map<Name, std::map<std::string, std::int64_t>> lists_;  ///< pn:t:<tag>, by member.
   std::map<std::string, std::set<Connection*>, std::less<>> tracked_;
   bool has_collections_ = false;
+  std::uint64_t changes_ = 0;  ///< Of the record of bans.
 };
 
 /// The words of a whole command as it travels; views into `wire`.

@@ -47,9 +47,13 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
                        policies::Client& client,
                        const protocol::Command& command) -> std::optional<protocol::Value> {
       const auto& words = command.args;
-      if (words[1] == "BUMP") pipeline->bump_version(client, words[2], std::nullopt, at->now);
-      if (words[1] == "TAG") pipeline->invalidate_tag(client, words[2], at->now);
-      if (words[1] == "PATTERN") pipeline->invalidate_pattern(client, words[2], at->now);
+      if (words[1] == "BUMP") {
+        pipeline->bump_version(client, words[2], std::nullopt, at->now);
+        return std::nullopt;
+      }
+      policies::Invalidation what;
+      (words[1] == "TAG" ? what.tags : what.patterns).emplace_back(words[2]);
+      pipeline->invalidate(client, std::move(what), at->now);
       return std::nullopt;
     };
     sidecars_.push_back(std::move(sidecar));
