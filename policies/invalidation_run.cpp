@@ -85,6 +85,7 @@ class BanInvalidation final : public Exchange {
     if (answer.error()) return run_->part_failed(reply, core);
     core.book.invalidations_pattern += bans_.size();
     learn_bans(core, lane_.db, bans_, ServerTime(milliseconds(answer.number)));
+    run_->sweeps();
     sweep_bans(
         lane_, bans_, found_,
         [run = run_, bans = bans_, db = lane_.db](std::uint64_t removed, std::string_view error,
@@ -255,7 +256,8 @@ void InvalidationRun::answer(std::string_view reply, Core& core) {
 
 void InvalidationRun::tick(Core& core) {
   const auto wait = core.rules->settings().invalidation_wait;
-  if (answered_ || is_over() || core.now - began_ < wait) return;
+  const bool in_effect = sweeping_ && pending_ == 1;
+  if (answered_ || !in_effect || core.now - began_ < wait) return;
   record_.job = ++core.last_job;
   answer("+job " + std::to_string(record_.job) +
              ": in effect; what it covers is still being removed (PANNIER JOBS)\r\n",

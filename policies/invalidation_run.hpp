@@ -34,6 +34,9 @@ class InvalidationRun : public std::enable_shared_from_this<InvalidationRun> {
   /// It could not reach upstream, which may yet have heard of it.
   void part_lost(Journal::Entry entry, Core& core);
 
+  /// All that bans cover is invalid; what is left is to remove it.
+  void sweeps() { sweeping_ = true; }
+
   /// Time passed: it may have to go on as a job.
   void tick(Core& core);
   bool is_over() const { return pending_ == 0; }
@@ -57,7 +60,7 @@ class InvalidationRun : public std::enable_shared_from_this<InvalidationRun> {
   std::uint32_t pending_ = 1;  ///< Conversations, and one while they are begun.
   std::shared_ptr<std::uint64_t> found_ = std::make_shared<std::uint64_t>(0);
   std::string error_;  ///< The first, a whole reply.
-  bool journaled_ = false, answered_ = false;
+  bool journaled_ = false, answered_ = false, sweeping_ = false;
   TimePoint began_{};
 };
 

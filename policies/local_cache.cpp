@@ -44,6 +44,13 @@ std::optional<LocalCache::Copy> LocalCache::find(std::uint32_t db, std::string_v
   return Copy{*reply, entry.stamp()};
 }
 
+std::optional<LocalCache::Kept> LocalCache::look(std::uint32_t db, std::string_view key) const {
+  const Id id = index_.find(LocalIndex::hash(db, key), db, key);
+  if (id == LocalIndex::none || !index_[id].reply({})) return std::nullopt;
+  const microseconds after(std::int64_t{index_[id].deadline()} << step_bits);
+  return Kept{*start_ + after, index_[id].stamp()};
+}
+
 bool LocalCache::store(std::uint32_t db, std::string_view key, std::string_view question,
                        std::string_view reply, std::uint32_t stamp, TimePoint deadline,
                        TimePoint now) {

@@ -51,6 +51,14 @@ class LocalCache {
   bool holds(std::uint32_t db, std::string_view key, std::uint32_t smallest_stamp,
              TimePoint now) const;
 
+  /// When the copy of a string's value is over, which is not counted as a use; nothing where there
+  /// is none.
+  struct Kept {
+    TimePoint until;
+    std::uint32_t stamp = 0;
+  };
+  std::optional<Kept> look(std::uint32_t db, std::string_view key) const;
+
   /// Drops everything under the key. \returns whether there was something.
   bool erase(std::uint32_t db, std::string_view key);
   /// The same in all databases.

@@ -116,6 +116,13 @@ std::optional<LocalCopies::Copy> LocalCopies::find(std::uint32_t db, std::string
   return Copy{copy->reply, copy->stamp + base_};
 }
 
+std::optional<LocalCopies::Kept> LocalCopies::look_at(std::uint32_t db, std::string_view key,
+                                                      TimePoint now, milliseconds past_end) const {
+  const auto kept = cache_.look(db, key);
+  if (!kept || kept->stamp + base_ < since_ || kept->until <= now + past_end) return std::nullopt;
+  return Kept{kept->until - past_end - now, kept->stamp + base_};
+}
+
 std::optional<LocalCopies::Copy> LocalCopies::find_outdated(std::uint32_t db, std::string_view key,
                                                             std::string_view question,
                                                             TimePoint now, milliseconds past_end) {

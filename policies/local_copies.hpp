@@ -81,6 +81,13 @@ class LocalCopies {
   /// What is kept; the caller has seen to it that its lane is current, and sees to its tags.
   std::optional<Copy> find(std::uint32_t db, std::string_view key, std::string_view question,
                            TimePoint now, milliseconds past_end = {});
+  /// The same of a string's value without using it: how long it may be served, and its stamp.
+  struct Kept {
+    microseconds left;
+    Stamp stamp;
+  };
+  std::optional<Kept> look_at(std::uint32_t db, std::string_view key, TimePoint now,
+                              milliseconds past_end) const;
   /// What was kept when a lane was lost, at most `past_end` after it was current, unless a write of
   /// the key is under way. The caller sees to its tags.
   std::optional<Copy> find_outdated(std::uint32_t db, std::string_view key,

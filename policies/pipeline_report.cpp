@@ -1,13 +1,10 @@
-// What the pipeline tells about itself: EXPLAIN, STATS, LEASES, versions and tags.
+// What the pipeline tells about itself: STATS, LEASES, versions and tags.
 
 #include <algorithm>
 #include <cstdio>
 #include <ranges>
 
 #include "policies/pipeline.hpp"
-#include "policies/refresh.hpp"
-#include "policies/validity.hpp"
-#include "protocol/reply.hpp"
 
 namespace pannier::policies {
 
@@ -17,110 +14,6 @@ namespace {
 
 std::int64_t ms(microseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
-}
-
-std::string_view state_name(Standing::State state) {
-  switch (state) {
-    case Standing::State::fresh:
-      return "fresh";
-    case Standing::State::stale:
-      return "stale";
-    case Standing::State::invalid:
-      return "invalid";
-    case Standing::State::foreign:
-      return "foreign";
-  }
-  return "";
-}
-
-/// PANNIER EXPLAIN: asks upstream what a read would ask, and tells instead of acting.
-class Explanation final : public Exchange {
- public:
-  Explanation(Ticket ticket, SubjectRef subject, Link link)
-      : ticket_(ticket), check_(std::move(subject), link) {}
-  std::uint32_t ask(std::string& wire, Core& core) { return check_.ask(wire, core); }
-
-  void settle(std::size_t part, std::string_view reply, Core& core) override {
-    check_.settle(part, reply, core);
-    if (part + 1 < check_.parts()) return;
-    const auto* client = core.find(ticket_.client);
-    if (client == nullptr) return;
-    std::string out;
-    Value{describe(core)}.append_to(out, client->resp);
-    core.reply(ticket_, out);
-  }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
-
- private:
-  Value::Map describe(const Core& core);
-  void describe_value(Value::Map& fields, const Standing& standing);
-  /// What the next GET of a fresh value would do.
-  std::string refresh_of(const Standing& standing, const Core& core) const;
-
-  Ticket ticket_;
-  ValidityCheck check_;
-};
-
-void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
-  const auto& life = check_.subject().life;
-  const auto window = life.total - life.fresh;
-  if (standing.state == Standing::State::foreign) return;
-  fields.push_back({"age_ms", {standing.age.count()}});
-  fields.push_back(
-      {"fresh_left_ms", {std::max(std::int64_t{0}, (standing.remaining - window).count())}});
-  fields.push_back({"stale_left_ms", {std::min(standing.remaining, window).count()}});
-}
-
-std::string Explanation::refresh_of(const Standing& standing, const Core& core) const {
-  const auto& subject = check_.subject();
-  const auto& tier = *subject.rule->tier;
-  if (tier.refresh.how == Refresh::How::xfetch) return "hit, or nil with the lease (xfetch draws)";
-  const auto load = core.learning.usual_load(subject.rule->settings->name);
-  const bool is_due = tier.refresh.how == Refresh::How::at_share &&
-                      until_refresh(tier, subject.life, standing, load, 1) <= microseconds(0);
-  return is_due ? "nil with the lease (refresh); others get the value" : "hit";
-}
-
-Value::Map Explanation::describe(const Core& core) {
-  const auto& subject = check_.subject();
-  const auto& rule = *subject.rule;
-  const auto standing = check_.look(core);
-  Value::Map fields{{"key", {subject.client_key}},
-                    {"upstream_key", {subject.key}},
-                    {"rule", {rule.settings->name}},
-                    {"tier", {rule.tier->name}},
-                    {"ttl_ms", {subject.life.fresh.count()}},
-                    {"stale_window_ms", {(subject.life.total - subject.life.fresh).count()}}};
-  Value::Map tags;
-  for (const auto& tag : subject.tags) {
-    const auto* known = core.generations.find(subject.db, tag);
-    tags.push_back({tag, {known ? known->generation.last().time_since_epoch().count() : 0}});
-  }
-  fields.push_back({"tags", {std::move(tags)}});
-  if (const auto* version = core.versions.find(version_name(*rule.settings))) {
-    fields.push_back({"version", {static_cast<std::int64_t>(version->current)}});
-  }
-  const auto banned = core.bans.newest(subject.db, subject.bannable());
-  fields.push_back({"banned", {banned.hard || banned.soft}});
-  const bool leased = core.leases.held(subject.table_key);
-  fields.push_back({"leased", {leased}});
-  const bool there = !check_.absent();
-  fields.push_back({"state", {std::string(there ? state_name(standing.state) : "absent")}});
-  if (there) describe_value(fields, standing);
-  using State = Standing::State;
-  const bool foreign_miss = standing.state == State::foreign && rule.tier->foreign == Foreign::miss;
-  const bool throttled = core.throttle.holds(subject.table_key, core.now);
-  std::string next = "hit";
-  if (!there || standing.state == State::invalid || foreign_miss) {
-    next = "nil";
-    if (rule.leases()) next = leased ? "wait for the holder's SET" : "nil with the lease";
-  } else if (standing.state == State::stale) {
-    next = leased || throttled ? "stale value" : "nil with the lease; others get the stale value";
-  } else if (standing.state == State::fresh && !leased && !throttled) {
-    next = refresh_of(standing, core);
-  }
-  fields.push_back({"next_get", {next}});
-  return fields;
 }
 
 /// What the self-check found, by how long after it was served, and the last of it; keys as hashes.
@@ -187,38 +80,6 @@ std::string_view state_name(Core::UpstreamState state) {
       return "absent";
   }
   return "";
-}
-
-void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
-  const Call call(*this, now);
-  const Ticket ticket{client.id, client.next};
-  KeyUse use{0, {}, upstream_key(key)};
-  core_.rules->find(key, use.match);
-  const auto lane = core_.lane(client.db, use.match.rule);
-  core_.begin(client, lane);
-  const bool bypass = core_.mode == Mode::bypass;
-  if (bypass || !use.match || use.match.rule->never()) {
-    const char* next = bypass ? "passes through (mode bypass)" : "passes through to Redis as it is";
-    Value::Map fields{{"key", {std::string(key)}},
-                      {"rule", use.match ? Value{use.match.rule->settings->name} : Value{}},
-                      {"next_get", {next}}};
-    std::string out;
-    Value{std::move(fields)}.append_to(out, client.resp);
-    return core_.reply(ticket, out);
-  }
-  const std::string_view args[] = {key};
-  const protocol::Command command{args, {}};
-  static constexpr protocol::CommandSpec no_command{};
-  const Request request{client, ticket, command, no_command, {}};
-  if (core_.upstream == Core::UpstreamState::down && lane.kind == Link::Kind::lane) {
-    std::string out;
-    Value{explain_away(*request.subject(use, core_))}.append_to(out, client.resp);
-    return core_.reply(ticket, out);
-  }
-  auto exchange = std::make_unique<Explanation>(ticket, request.subject(use, core_), lane);
-  std::string wire;
-  const auto replies = exchange->ask(wire, core_);
-  core_.send(lane, wire, replies, std::move(exchange));
 }
 
 Value Pipeline::tags(std::string_view key) const {

@@ -7,11 +7,15 @@ from redis_cli import AdminCase
 from support import wait_until
 
 
+INVALIDATE = ("KEY <key>... | TAG <tag>... [ALL] | PATTERN <glob>... | "
+              "RANGE <rule> <from> <to> [SOFT]")
+
+
 class HelpTest(AdminCase):
     def test_help_lists_every_command_with_a_text(self):
         lines = self.raw("PANNIER", "HELP")
-        for word in ("HELP", "STATS", "EXPLAIN <key>", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>",
-                     "TAGS <key>", "KEYS <tag>", "VERSION LIST | BUMP <name> [GRACE <seconds>]",
+        for word in ("HELP", "STATS", "EXPLAIN <key>", f"INVALIDATE {INVALIDATE}",
+                     "CLEAR [<rule>]", "JOBS", "TAGS <key>", "KEYS <tag>", "VERSION LIST | BUMP <name> [GRACE <seconds>]",
                      "LEASES [<most>]", "MODE [normal | bypass | memory]", "RELOAD",
                      "CONFIG CHECK [<file>]"):
             self.assertIn(f"PANNIER {word}", lines)
@@ -23,9 +27,11 @@ class HelpTest(AdminCase):
     def test_wrong_usage_is_answered_with_the_right_one(self):
         for words, usage in (
                 ("EXPLAIN", "EXPLAIN <key>"), ("EXPLAIN a b", "EXPLAIN <key>"),
-                ("INVALIDATE", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
-                ("INVALIDATE NONSENSE x", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
-                ("INVALIDATE KEY a b", "INVALIDATE KEY <key> | TAG <tag> | PATTERN <glob>"),
+                ("INVALIDATE", f"INVALIDATE {INVALIDATE}"),
+                ("INVALIDATE NONSENSE x", f"INVALIDATE {INVALIDATE}"),
+                ("INVALIDATE KEY", f"INVALIDATE {INVALIDATE}"),
+                ("INVALIDATE RANGE docs 2026-11-21", f"INVALIDATE {INVALIDATE}"),
+                ("JOBS x", "JOBS"), ("CLEAR a b", "CLEAR [<rule>]"),
                 ("TAGS", "TAGS <key>"), ("KEYS", "KEYS <tag>"),
                 ("VERSION", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
                 ("VERSION BUMP docs GRACE", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
