@@ -98,6 +98,18 @@ unsigned status_of(std::string_view error) {
   return 400;
 }
 
+void add_lines(const std::string& name, const json::value& value, std::vector<std::string>& to) {
+  if (const auto* object = value.if_object()) {
+    for (const auto& [inner, part] : *object) {
+      add_lines(name.empty() ? std::string(inner) : name + '.' + std::string(inner), part, to);
+    }
+  } else if (const auto* text = value.if_string()) {
+    to.push_back(name + ": " + std::string(*text));
+  } else {
+    to.push_back(name + ": " + (value.is_null() ? "none" : json::serialize(value)));
+  }
+}
+
 }  // namespace
 
 Response response_of(std::string_view reply) {
@@ -121,6 +133,14 @@ Response readiness_response(bool ready, std::string_view reason, std::string_vie
                                                        {"reason", text_of(reason)},
                                                        {"upstream", text_of(upstream)},
                                                        {"coherence", text_of(coherence)}});
+}
+
+std::vector<std::string> json_lines(std::string_view text) {
+  boost::system::error_code error;
+  const auto value = json::parse(json::string_view(text.data(), text.size()), error);
+  std::vector<std::string> lines;
+  if (!error && value.is_object()) add_lines({}, value, lines);
+  return lines;
 }
 
 bool is_json_object(std::string_view text) {

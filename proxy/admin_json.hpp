@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/admin_http.hpp"
 
@@ -20,5 +21,9 @@ Response readiness_response(bool ready, std::string_view reason, std::string_vie
                             std::string_view coherence);
 
 bool is_json_object(std::string_view text);
+
+/// What stands in a JSON object, a line each, members of members with their owners' names in front:
+/// `tags.tenant:7: 1700000000000`. \returns nothing for any other text.
+std::vector<std::string> json_lines(std::string_view object);
 
 }  // namespace pannier::proxy

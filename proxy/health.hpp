@@ -10,10 +10,9 @@ enum class Health {
   ready,  ///< Whether it should be given traffic.
 };
 
-/// Asks the HTTP port at `address` (host:port, loopback) and prints the answer, or on stderr why
-/// there is none. It takes at most 2 s, and needs no curl: container images have none, and probes
-/// from outside cannot reach a port on loopback.
-/// \returns the exit code: 0 for yes, 1 for no, no answer, or an address that is none.
+/// Asks the HTTP port at `address` (host:port, loopback, which probes from outside cannot reach)
+/// and prints the answer, or on stderr why there is none. \returns the exit code: 0 for yes, 1 for
+/// no, no answer, or an address that is none.
 int health(const std::string& address, Health question);
 
 }  // namespace pannier::proxy

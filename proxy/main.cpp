@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/explain.hpp"
 #include "proxy/health.hpp"
 #include "proxy/program.hpp"
 
@@ -16,12 +17,13 @@ constexpr int exit_usage = 64;
 const std::string run_usage =
     "pannier run [--config FILE] [--listen ADDRESS] [--upstream URL] [--admin ADDRESS|off]\n";
 const std::string check_usage = "pannier check FILE [--print]\n";
+const std::string explain_usage = "pannier explain KEY [--admin ADDRESS | --config FILE]\n";
 const std::string health_usage = "pannier health [--admin ADDRESS] [--ready]\n";
 
 std::string usage() {
   const std::string indent(7, ' ');
-  return "usage: " + run_usage + indent + check_usage + indent + health_usage + indent +
-         "pannier --version | --help\n";
+  return "usage: " + run_usage + indent + check_usage + indent + explain_usage + indent +
+         health_usage + indent + "pannier --version | --help\n";
 }
 
 /// What `pannier COMMAND --help` prints.
@@ -71,6 +73,25 @@ int check(const std::vector<std::string>& words) {
   return pannier::proxy::check(file, values.contains("print"));
 }
 
+int explain(const std::vector<std::string>& words) {
+  pannier::proxy::ExplainOptions chosen;
+  options::options_description known, shown("pannier explain");
+  shown.add_options()("admin", options::value(&chosen.admin)->default_value("127.0.0.1:9180"),
+                      "where the sidecar that is asked has its HTTP port")(
+      "config", options::value(&chosen.config), "ask this file instead, without a sidecar")(
+      "help", "this text");
+  known.add(shown).add_options()("key", options::value(&chosen.key));
+  options::positional_options_description places;
+  places.add("key", 1);
+  options::variables_map values;
+  options::store(options::command_line_parser(words).options(known).positional(places).run(),
+                 values);
+  if (values.contains("help")) return show_help(explain_usage, shown);
+  options::notify(values);
+  if (!values.contains("key")) return refuse("explain needs a key");
+  return pannier::proxy::explain(chosen);
+}
+
 int health(const std::vector<std::string>& words) {
   std::string address;
   options::options_description known("pannier health");
@@ -102,6 +123,7 @@ int main(int count, char** arguments) {
     const std::vector<std::string> rest(words.begin() + 1, words.end());
     if (words[0] == "run") return run(rest);
     if (words[0] == "check") return check(rest);
+    if (words[0] == "explain") return explain(rest);
     if (words[0] == "health") return health(rest);
   } catch (const options::error& wrong) {
     return refuse(wrong.what());
