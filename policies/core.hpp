@@ -26,6 +26,7 @@
 #include "policies/tag_generations.hpp"
 #include "policies/throttle.hpp"
 #include "policies/verdict.hpp"
+#include "policies/walks.hpp"
 
 namespace pannier::policies {
 
@@ -189,6 +190,7 @@ class Core {
   std::deque<std::pair<TimePoint, Journal::Entry>> recent;
   static constexpr milliseconds recent_time{10'000};
   void remember(const Journal::Entry& entry);
+  Walks walks;
   Audit audit;
   std::vector<std::shared_ptr<InvalidationRun>> invalidations;  ///< That go on.
   std::deque<std::shared_ptr<InvalidationRun>> jobs;            ///< Newest first; some are over.

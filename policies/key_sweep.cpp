@@ -19,10 +19,28 @@ void KeySweep::start(Link link, std::string glob, Wanted wanted, Done done, Core
   step(std::move(sweep), {}, core);
 }
 
-void KeySweep::step(std::unique_ptr<KeySweep> sweep, const std::vector<std::string>& keys,
-                    Core& core) {
+/// UNLINK of what was found, and the next SCAN.
+class KeySweep::Step final : public Walks::Step {
+ public:
+  Step(std::unique_ptr<KeySweep> sweep, std::vector<std::string> keys)
+      : sweep_(std::move(sweep)), keys_(std::move(keys)) {}
+  void take(Core& core) override;
+
+ private:
+  std::unique_ptr<KeySweep> sweep_;
+  std::vector<std::string> keys_;
+};
+
+void KeySweep::step(std::unique_ptr<KeySweep> sweep, std::vector<std::string> keys, Core& core) {
+  if (keys.empty() && sweep->last_) return sweep->done_(sweep->removed_, {}, core);
+  core.walks.go_on(std::make_unique<Step>(std::move(sweep), std::move(keys)), core);
+}
+
+void KeySweep::Step::take(Core& core) {
   std::string wire;
   std::uint32_t replies = 0;
+  const auto& keys = keys_;
+  auto& sweep = sweep_;
   sweep->unlinks_ = !keys.empty();
   if (sweep->unlinks_) {
     protocol::append_command(wire, keys.size() + 1);
@@ -35,7 +53,6 @@ void KeySweep::step(std::unique_ptr<KeySweep> sweep, const std::vector<std::stri
         wire, {"SCAN", sweep->cursor_, "MATCH", sweep->glob_, "COUNT", std::to_string(batch)});
     ++replies;
   }
-  if (replies == 0) return sweep->done_(sweep->removed_, {}, core);
   const auto link = sweep->link_;
   core.send(link, wire, replies, std::move(sweep));
 }
@@ -76,7 +93,7 @@ void KeySweep::settle(std::size_t part, std::string_view reply, Core& core) {
     keys.clear();
   }
   for (const auto& key : keys) core.touched(table_key(link_.db, key));
-  step(next(), keys, core);
+  step(next(), std::move(keys), core);
 }
 
 void TagPurge::start(Link link, const std::string& tag, ServerTime generation, Core& core) {
@@ -87,18 +104,32 @@ void TagPurge::start(Link link, const std::string& tag, ServerTime generation, C
   purge.list(core);
 }
 
+class TagPurge::Step final : public Walks::Step {
+ public:
+  explicit Step(std::unique_ptr<TagPurge> purge) : purge_(std::move(purge)) {}
+  void take(Core& core) override { ask(std::move(purge_), core); }
+
+ private:
+  std::unique_ptr<TagPurge> purge_;
+};
+
 void TagPurge::list(Core& core) {
   auto purge = std::make_unique<TagPurge>();
   purge->link_ = link_;
   purge->tag_ = tag_;
   purge->generation_ = generation_;
   purge->kept_ = kept_;
-  const auto last = (generation_ + core.rules->longest_life()).time_since_epoch().count();
+  core.walks.go_on(std::make_unique<Step>(std::move(purge)), core);
+}
+
+void TagPurge::ask(std::unique_ptr<TagPurge> purge, Core& core) {
+  const auto last = (purge->generation_ + core.rules->longest_life()).time_since_epoch().count();
   std::string wire;
   protocol::append_command(
-      wire, {"ZRANGEBYSCORE", "pn:t:" + tag_, "-inf", std::to_string(last), "WITHSCORES", "LIMIT",
-             std::to_string(kept_), std::to_string(batch)});
-  core.send(link_, wire, 1, std::move(purge));
+      wire, {"ZRANGEBYSCORE", "pn:t:" + purge->tag_, "-inf", std::to_string(last), "WITHSCORES",
+             "LIMIT", std::to_string(purge->kept_), std::to_string(batch)});
+  const auto link = purge->link_;
+  core.send(link, wire, 1, std::move(purge));
 }
 
 std::int64_t TagPurge::latest(const Listed& listed, const Core& core) const {

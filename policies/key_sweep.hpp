@@ -29,11 +29,11 @@ class KeySweep final : public Exchange {
     if (done_) done_(removed_, error, core);
   }
 
-  static constexpr std::size_t batch = 500;
+  static constexpr std::size_t batch = 50;  ///< Of SCAN's steps.
 
  private:
-  static void step(std::unique_ptr<KeySweep> sweep, const std::vector<std::string>& keys,
-                   Core& core);
+  class Step;
+  static void step(std::unique_ptr<KeySweep> sweep, std::vector<std::string> keys, Core& core);
   std::unique_ptr<KeySweep> next();
 
   Link link_;
@@ -55,7 +55,7 @@ class TagPurge final : public Exchange {
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view, Core&) override {}
 
-  static constexpr std::size_t batch = 100;
+  static constexpr std::size_t batch = 20;
 
  private:
   struct Listed {
@@ -65,7 +65,10 @@ class TagPurge final : public Exchange {
   void read_list(std::string_view reply, Core& core);
   /// The latest expiry that a value of the key can have if it began before the invalidation.
   std::int64_t latest(const Listed& listed, const Core& core) const;
+  class Step;
+  /// Reads the next piece of the list, when it is its turn.
   void list(Core& core);
+  static void ask(std::unique_ptr<TagPurge> purge, Core& core);
 
   Link link_;
   std::string tag_;

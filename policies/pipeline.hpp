@@ -224,6 +224,7 @@ class Pipeline {
   void handle(const LeaseTable::Expired& expired);
   void read_versions();
   void heartbeat();
+  void load_scripts();
   void look_again();
   void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?

@@ -153,19 +153,16 @@ inline constexpr std::string_view guarded_check =
     "return redis.call('DEL', KEYS[1])";
 
 /// Removes keys that expire no later than given: their values began before an invalidation. What
-/// was written since expires later and stays. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
+/// was written since expires later and stays, listed; what is gone is not listed any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
 /// the latest expiry of KEYS[i + 1]. Returns how many were removed.
 inline constexpr std::string_view purge_older =
-    "local removed = 0 "
+    "local old = {} "
     "for i = 2, #KEYS do "
-    "  local latest = tonumber(ARGV[i - 1]) "
     "  local expiry = redis.call('PEXPIRETIME', KEYS[i]) "
-    "  if expiry >= 0 and expiry <= latest then "
-    "    removed = removed + redis.call('UNLINK', KEYS[i]) "
-    "  end "
-    "  local score = redis.call('ZSCORE', KEYS[1], KEYS[i]) "
-    "  if score and tonumber(score) <= latest then redis.call('ZREM', KEYS[1], KEYS[i]) end "
+    "  if expiry <= tonumber(ARGV[i - 1]) and expiry ~= -1 then old[#old + 1] = KEYS[i] end "
     "end "
-    "return removed";
+    "if #old == 0 then return 0 end "
+    "redis.call('ZREM', KEYS[1], unpack(old)) "
+    "return redis.call('UNLINK', unpack(old))";
 
 }  // namespace pannier::policies::scripts
