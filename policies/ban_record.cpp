@@ -1,6 +1,7 @@
 #include "policies/ban_record.hpp"
 
 #include <charconv>
+#include <map>
 
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
@@ -9,17 +10,17 @@ namespace pannier::policies {
 
 namespace {
 
-/// `CLIENT CACHING YES, ZRANGEBYSCORE pn:b <the newest known> +inf WITHSCORES`.
+/// `CLIENT CACHING YES, ZRANGEBYSCORE pn:b 0 +inf WITHSCORES`.
 class RecordRead final : public Exchange {
  public:
-  RecordRead(Link lane, std::optional<Bans::Placed> last) : lane_(lane), last_(std::move(last)) {}
+  /// \param known the bans of before the question: the record must have them.
+  RecordRead(Link lane, std::vector<Bans::Placed> known) : lane_(lane), known_(std::move(known)) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
     if (part == 0) return;
     protocol::ReplyReader reader(reply);
     const auto head = reader.next();
     if (head.kind != '*') return core.bans.set_known(lane_.db, Bans::Known::no);
-    bool has_last = false;
     for (std::int64_t i = 0; i < head.number; ++i) {
       if (reader.next().kind != '*') break;  // Pairs, as RESP3 has them.
       const auto text = reader.next().text;
@@ -28,12 +29,12 @@ class RecordRead final : public Exchange {
       std::from_chars(score.data(), score.data() + score.size(), at);
       const ServerTime time{milliseconds(static_cast<std::int64_t>(at))};
       // What nobody here understands is of a later build, and as good as one on everything.
-      const auto ban = Ban::parse(text);
-      if (last_ && text == last_->ban.text() && time >= last_->at) has_last = true;
-      learn_bans(core, lane_.db, {ban.value_or(Ban{})}, time);
+      const auto ban = Ban::parse(text).value_or(Ban{});
+      learn_bans(core, lane_.db, {ban}, time);
+      if (ban.kind == Ban::Kind::everything) everything_ = std::max(everything_, time);
+      there_[std::string(text)] = time;
     }
-    const bool lost = last_ && !has_last && last_->until > core.server_floor();
-    if (lost) give_back(core);
+    give_back(core);
     if (core.bans.known(lane_.db) == Bans::Known::asked) {
       core.bans.set_known(lane_.db, Bans::Known::all);
     }
@@ -45,17 +46,25 @@ class RecordRead final : public Exchange {
   }
 
  private:
-  /// Evicted, or gone with a failover: who does not know them must learn of them.
+  /// Evicted, or gone with a failover: who does not know them must learn of them. What gave way to
+  /// a ban on everything is not lost.
   void give_back(Core& core) const {
+    const auto now = core.server_floor();
+    std::vector<const Bans::Placed*> lost;
+    for (const auto& placed : known_) {
+      const auto at = there_.find(placed.ban.text());
+      const bool is_there = at != there_.end() && at->second >= placed.at;
+      if (!is_there && placed.at > everything_ && placed.until > now) lost.push_back(&placed);
+    }
+    if (lost.empty()) return;
     std::string wire;
-    const auto bans = core.bans.all(lane_.db);
-    protocol::append_command(wire, 3 + 2 * bans.size());
+    protocol::append_command(wire, 3 + 2 * lost.size());
     for (const auto word : {std::string_view("ZADD"), Bans::key, std::string_view("GT")}) {
       protocol::append_bulk(wire, word);
     }
-    for (const auto& placed : bans) {
-      protocol::append_bulk(wire, std::to_string(placed.at.time_since_epoch().count()));
-      protocol::append_bulk(wire, placed.ban.text());
+    for (const auto* placed : lost) {
+      protocol::append_bulk(wire, std::to_string(placed->at.time_since_epoch().count()));
+      protocol::append_bulk(wire, placed->ban.text());
     }
     protocol::append_command(
         wire, {"PEXPIRE", Bans::key, std::to_string(core.generation_life().count())});
@@ -63,7 +72,9 @@ class RecordRead final : public Exchange {
   }
 
   Link lane_;
-  std::optional<Bans::Placed> last_;
+  std::vector<Bans::Placed> known_;
+  std::map<std::string, ServerTime> there_;
+  ServerTime everything_{};
 };
 
 }  // namespace
@@ -71,16 +82,18 @@ class RecordRead final : public Exchange {
 void read_bans(Core& core, std::uint32_t db) {
   const bool is_there = core.upstream == Core::UpstreamState::up && core.mode != Mode::memory;
   if (!is_there || core.bans.known(db) != Bans::Known::no) return;
-  const auto* last = core.bans.last(db);
-  const auto from = last == nullptr ? 0 : last->at.time_since_epoch().count();
   std::string wire;
   protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
-  protocol::append_command(
-      wire, {"ZRANGEBYSCORE", Bans::key, std::to_string(from), "+inf", "WITHSCORES"});
+  protocol::append_command(wire, {"ZRANGEBYSCORE", Bans::key, "0", "+inf", "WITHSCORES"});
   const Link lane{Link::Kind::lane, db, 0};
   core.bans.set_known(db, Bans::Known::asked);
-  core.send(lane, wire, 2,
-            std::make_unique<RecordRead>(lane, last ? std::optional(*last) : std::nullopt));
+  core.send(lane, wire, 2, std::make_unique<RecordRead>(lane, core.bans.all(db)));
+}
+
+void read_lost_bans(Core& core) {
+  for (const auto db : core.bans.databases()) {
+    if (!core.bans.empty(db)) read_bans(core, db);
+  }
 }
 
 bool has_bans(Core& core, std::uint32_t db) {

@@ -15,6 +15,10 @@ namespace pannier::policies {
 /// What upstream has lost of what is known here, it is told again.
 void read_bans(Core& core, std::uint32_t db);
 
+/// The same for all databases with bans of which something may have changed: whoever starts later
+/// must find them, also where nobody asks for anything meanwhile.
+void read_lost_bans(Core& core);
+
 /// Whether what another connection than the lane says of keys in `db` can be judged now; if not,
 /// it has been asked for, and clients are resumed when it is there.
 bool has_bans(Core& core, std::uint32_t db);

@@ -66,9 +66,10 @@ void Bans::outdate_all() {
   for (auto& [db, database] : databases_) database.known = Known::no;
 }
 
-const Bans::Placed* Bans::last(std::uint32_t db) const {
-  const auto* database = find(db);
-  return database == nullptr || database->bans.empty() ? nullptr : &database->bans.back();
+std::vector<std::uint32_t> Bans::databases() const {
+  std::vector<std::uint32_t> all;
+  for (const auto& [db, database] : databases_) all.push_back(db);
+  return all;
 }
 
 std::vector<Bans::Placed> Bans::all(std::uint32_t db) const {

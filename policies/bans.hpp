@@ -46,8 +46,7 @@ class Bans {
   void set_known(std::uint32_t db, Known known);
   /// The record changed, or may have unheard; pushes do not say in which database.
   void outdate_all();
-  /// The database's newest ban, from which on the record has to be read.
-  const Placed* last(std::uint32_t db) const;
+  std::vector<std::uint32_t> databases() const;
   /// Oldest first.
   std::vector<Placed> all(std::uint32_t db) const;
 

@@ -191,6 +191,7 @@ class Core {
   static constexpr milliseconds recent_time{10'000};
   void remember(const Journal::Entry& entry);
   Walks walks;
+  std::deque<std::shared_ptr<PurgeProgress>> purges;  ///< Newest first; some are over.
   Audit audit;
   std::vector<std::shared_ptr<InvalidationRun>> invalidations;  ///< That go on.
   std::deque<std::shared_ptr<InvalidationRun>> jobs;            ///< Newest first; some are over.

@@ -101,7 +101,31 @@ void TagPurge::start(Link link, const std::string& tag, ServerTime generation, C
   purge.link_ = link;
   purge.tag_ = tag;
   purge.generation_ = generation;
+  purge.progress_ = std::make_shared<PurgeProgress>();
+  auto& progress = *purge.progress_;
+  progress.db = link.db;
+  progress.tag = tag;
+  progress.generation = generation;
+  progress.began = core.now;
+  core.purges.push_front(purge.progress_);
+  if (core.purges.size() > kept_purges) core.purges.pop_back();
   purge.list(core);
+}
+
+void resume_purges(Core& core) {
+  const auto waiting = core.purges;
+  for (const auto& progress : waiting) {
+    if (!std::exchange(progress->waits, false)) continue;
+    std::erase(core.purges, progress);
+    TagPurge::start({Link::Kind::lane, progress->db, 0}, progress->tag, progress->generation, core);
+  }
+}
+
+void TagPurge::end(Core& core) { progress_->ended = core.now; }
+
+void TagPurge::fail(std::string_view, Core& core) {
+  progress_->waits = true;
+  if (core.upstream == Core::UpstreamState::up) resume_purges(core);
 }
 
 class TagPurge::Step final : public Walks::Step {
@@ -119,6 +143,7 @@ void TagPurge::list(Core& core) {
   purge->tag_ = tag_;
   purge->generation_ = generation_;
   purge->kept_ = kept_;
+  purge->progress_ = progress_;
   core.walks.go_on(std::make_unique<Step>(std::move(purge)), core);
 }
 
@@ -149,10 +174,10 @@ std::int64_t TagPurge::latest(const Listed& listed, const Core& core) const {
 void TagPurge::read_list(std::string_view reply, Core& core) {
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
-  if (head.kind != '*' || head.number == 0) return;
+  if (head.kind != '*' || head.number == 0) return end(core);
   std::vector<Listed> doomed;
   for (std::int64_t i = 0; i < head.number; ++i) {
-    if (reader.next().kind != '*') return;  // Pairs, as RESP3 has them.
+    if (reader.next().kind != '*') return end(core);  // Pairs, as RESP3 has them.
     Listed listed{std::string(reader.next().text), 0};
     const auto score = reader.next().text;
     double at = 0;
@@ -167,10 +192,7 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     }
   }
   more_ = head.number == static_cast<std::int64_t>(batch);
-  if (doomed.empty()) {
-    if (more_) list(core);
-    return;
-  }
+  if (doomed.empty()) return more_ ? list(core) : end(core);
   std::string wire;
   protocol::append_command(wire, 3 + 1 + 2 * doomed.size());
   protocol::append_bulk(wire, "EVAL");
@@ -181,16 +203,19 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
   for (const auto& listed : doomed) protocol::append_bulk(wire, std::to_string(listed.expiry));
   auto purge = std::make_unique<TagPurge>(*this);
   purge->removing_ = true;
+  purge->kept_ += doomed.size();  // But those that turn out to be gone from the list.
   core.send(link_, wire, 1, std::move(purge));
 }
 
 void TagPurge::settle(std::size_t, std::string_view reply, Core& core) {
   if (!removing_) return read_list(reply, core);
   protocol::ReplyReader reader(reply);
-  const auto removed = reader.next();
-  if (removed.kind != ':') return;
-  core.book.keys_purged += static_cast<std::uint64_t>(removed.number);
-  if (more_) list(core);
+  if (reader.next().kind != '*') return end(core);
+  kept_ -= std::min(kept_, static_cast<std::uint64_t>(reader.next().number));
+  const auto removed = static_cast<std::uint64_t>(reader.next().number);
+  core.book.keys_purged += removed;
+  progress_->removed += removed;
+  return more_ ? list(core) : end(core);
 }
 
 }  // namespace pannier::policies

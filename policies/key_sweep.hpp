@@ -46,6 +46,10 @@ class KeySweep final : public Exchange {
   bool last_ = false;     ///< No further SCAN is needed.
 };
 
+/// Those that upstream's loss has stopped begin again.
+void resume_purges(Core& core);
+inline constexpr std::size_t kept_purges = 100;
+
 /// Removes what a tag's invalidation made invalid, in the background: walks the tag's list and
 /// unlinks each key whose expiry says that it began before, so that new values stay.
 class TagPurge final : public Exchange {
@@ -53,7 +57,9 @@ class TagPurge final : public Exchange {
   static void start(Link link, const std::string& tag, ServerTime generation, Core& core);
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
-  void fail(std::string_view, Core&) override {}
+  /// It goes on from the beginning when upstream is back.
+  void fail(std::string_view, Core& core) override;
+
 
   static constexpr std::size_t batch = 20;
 
@@ -66,6 +72,7 @@ class TagPurge final : public Exchange {
   /// The latest expiry that a value of the key can have if it began before the invalidation.
   std::int64_t latest(const Listed& listed, const Core& core) const;
   class Step;
+  void end(Core& core);
   /// Reads the next piece of the list, when it is its turn.
   void list(Core& core);
   static void ask(std::unique_ptr<TagPurge> purge, Core& core);
@@ -75,6 +82,7 @@ class TagPurge final : public Exchange {
   ServerTime generation_{};
   std::uint64_t kept_ = 0;  ///< Entries at the beginning of the list that are valid.
   bool removing_ = false, more_ = false;
+  std::shared_ptr<PurgeProgress> progress_;
 };
 
 }  // namespace pannier::policies

@@ -94,6 +94,8 @@ class Pipeline {
   // What operators can do. Each answers `ticket` of `client` with a reply, now or later.
   /// The reply is as InvalidationRun says.
   void invalidate(Client& client, Invalidation what, TimePoint now);
+  /// What is wrong with it, in a sentence; empty if nothing is.
+  std::string objection(const Invalidation& what) const;
   /// Everything under rules, or under one.
   std::optional<Invalidation> all_of_rules(std::string_view rule) const;
   protocol::Value jobs(TimePoint now) const;

@@ -1,5 +1,7 @@
 // What operators do to the cache: invalidate, list.
 
+#include <algorithm>
+
 #include "policies/invalidation_run.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
@@ -31,6 +33,24 @@ void Pipeline::invalidate(Client& client, Invalidation what, TimePoint now) {
   const Call call(*this, now);
   core_.begin(client, core_.lane(client.db, nullptr));
   InvalidationRun::start({client.id, client.next}, client.db, std::move(what), core_);
+}
+
+std::string Pipeline::objection(const Invalidation& what) const {
+  const auto find = [&](const std::string& name) {
+    const auto& all = core_.rules->rules();
+    return std::ranges::find_if(all, [&](const Rule& rule) { return rule.settings->name == name; });
+  };
+  const auto none = core_.rules->rules().end();
+  for (const auto& name : what.rules) {
+    if (find(name) == none) return "there is no rule '" + name + "'";
+  }
+  for (const auto& range : what.ranges) {
+    const auto rule = find(range.rule);
+    if (rule == none) return "there is no rule '" + range.rule + "'";
+    if (!rule->settings->dates.empty()) continue;
+    return "rule '" + range.rule + "' does not say which captures are days; set dates";
+  }
+  return {};
 }
 
 std::optional<Invalidation> Pipeline::all_of_rules(std::string_view rule) const {
@@ -68,6 +88,15 @@ Value Pipeline::jobs(TimePoint now) const {
                                 {"state", {state}},
                                 {"found", {static_cast<std::int64_t>(run->found())}},
                                 {"removed", {static_cast<std::int64_t>(record.count)}},
+                                {"took_ms", {ms}}}});
+  }
+  for (const auto& purge : core_.purges) {
+    const char* state = purge->ended ? "done" : purge->waits ? "waits for upstream" : "running";
+    const auto took = purge->ended.value_or(now) - purge->began;
+    const auto ms = std::chrono::duration_cast<milliseconds>(took).count();
+    lines.push_back({Value::Map{{"what", {"purge of tag " + purge->tag}},
+                                {"state", {state}},
+                                {"removed", {static_cast<std::int64_t>(purge->removed)}},
                                 {"took_ms", {ms}}}});
   }
   return {std::move(lines)};

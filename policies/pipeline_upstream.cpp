@@ -3,6 +3,7 @@
 #include "policies/ban_record.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/journal_replay.hpp"
+#include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
@@ -114,6 +115,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   if (!core_.rules->empty()) {
     read_bans(core_, 0);
     load_scripts();
+    resume_purges(core_);
   }
   if (core_.journal.empty()) look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
@@ -249,6 +251,7 @@ void Pipeline::tick(TimePoint now) {
     core_.bans.outdate_all();
   }
   if (!core_.invalidations.empty()) tick_invalidations();
+  read_lost_bans(core_);
   read_versions();
   if (!sweeps_due_.empty()) sweep_old_versions();
 }

@@ -153,16 +153,20 @@ inline constexpr std::string_view guarded_check =
     "return redis.call('DEL', KEYS[1])";
 
 /// Removes keys that expire no later than given: their values began before an invalidation. What
-/// was written since expires later and stays, listed; what is gone is not listed any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
-/// the latest expiry of KEYS[i + 1]. Returns how many were removed.
+/// was written since expires later and stays, listed; what is gone, or has no expiry, is not listed
+/// any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the latest expiry of KEYS[i + 1].
+/// Returns how many left the index, and how many were removed.
 inline constexpr std::string_view purge_older =
-    "local old = {} "
+    "local old, over = {}, {} "
     "for i = 2, #KEYS do "
     "  local expiry = redis.call('PEXPIRETIME', KEYS[i]) "
-    "  if expiry <= tonumber(ARGV[i - 1]) and expiry ~= -1 then old[#old + 1] = KEYS[i] end "
+    "  if expiry <= tonumber(ARGV[i - 1]) then "
+    "    over[#over + 1] = KEYS[i] "
+    "    if expiry >= 0 then old[#old + 1] = KEYS[i] end "
+    "  end "
     "end "
-    "if #old == 0 then return 0 end "
-    "redis.call('ZREM', KEYS[1], unpack(old)) "
-    "return redis.call('UNLINK', unpack(old))";
+    "if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end "
+    "local removed = #old > 0 and redis.call('UNLINK', unpack(old)) or 0 "
+    "return {#over, removed}";
 
 }  // namespace pannier::policies::scripts

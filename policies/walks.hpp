@@ -2,11 +2,27 @@
 
 #include <cstddef>
 #include <deque>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+
+#include "policies/time.hpp"
 
 namespace pannier::policies {
 
 class Core;
+
+/// How far the purge of an invalidated tag has come.
+struct PurgeProgress {
+  std::uint32_t db = 0;
+  std::string tag;
+  ServerTime generation{};
+  std::uint64_t removed = 0;
+  TimePoint began{};
+  std::optional<TimePoint> ended;
+  bool waits = false;  ///< For upstream.
+};
 
 /// Work in the background that goes through many keys upstream, step by step, each sent when the
 /// one before was answered: sweeps and purges.

@@ -90,6 +90,7 @@ AdminActions::Reply AdminActions::jobs(const Call& call) {
 }
 
 AdminActions::Reply AdminActions::start(const Call& call, policies::Invalidation what) {
+  if (auto why = pipeline_.objection(what); !why.empty()) return error(why + "; not executed");
   const auto& client = call.client;
   what.by = client.internal ? "http" : "client " + std::to_string(client.id);
   if (!client.name.empty()) what.by += " (" + client.name + ")";

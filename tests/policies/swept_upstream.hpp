@@ -62,6 +62,7 @@ class SweptUpstream final : public Effects {
       names += (part ? " " : "") + words[0];
       exchange->settle(part, reply(words), core);
     }
+    if (writes_.empty()) core.walks.tick(core);
     return names;
   }
   void answer_all(Core& core) {
@@ -89,7 +90,7 @@ class SweptUpstream final : public Effects {
     if (words[0] == "UNLINK") {
       protocol::append_integer(out, remove({words.begin() + 1, words.end()}));
     } else if (words[0] == "EVAL" && words[1] == scripts::purge_older) {
-      protocol::append_integer(out, purge(words));
+      out = purge(words);
     } else {
       protocol::append_error(out, "ERR unknown command '" + words[0] + "'");
     }
@@ -139,17 +140,23 @@ class SweptUpstream final : public Effects {
     return out;
   }
 
-  std::int64_t purge(const std::vector<std::string>& words) {
+  std::string purge(const std::vector<std::string>& words) {
     const auto count = std::stoul(words.at(2));
     auto& list = lists[words.at(3)];
     std::vector<std::string> doomed;
+    std::int64_t over = 0;
     for (std::size_t i = 1; i < count; ++i) {
       const auto& key = words.at(3 + i);
       const auto expiry = std::stoll(words.at(2 + count + i));
-      if (keys.contains(key) && keys[key] <= expiry) doomed.push_back(key);
-      if (list.contains(key) && list[key] <= static_cast<double>(expiry)) list.erase(key);
+      if (keys.contains(key) && keys[key] > expiry) continue;
+      if (keys.contains(key)) doomed.push_back(key);
+      over += static_cast<std::int64_t>(list.erase(key));
     }
-    return remove(doomed);
+    std::string out;
+    protocol::append_array(out, 2);
+    protocol::append_integer(out, over);
+    protocol::append_integer(out, remove(doomed));
+    return out;
   }
 
   std::vector<Write> writes_;

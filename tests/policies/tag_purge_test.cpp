@@ -165,6 +165,29 @@ TEST_CASE("A purge that cannot read or remove gives up quietly") {
   }
 }
 
+TEST_CASE("A value that a purge may not remove does not keep it from the others") {
+  Purge purge;
+  for (int i = 0; i < 50; ++i) {
+    purge.store("user:" + std::to_string(i), generation - 10);
+    if (i % 2 == 0) purge.upstream.keys["user:" + std::to_string(i)] = generation + 900'000'000;
+  }
+  purge.run();
+  CHECK(purge.core.book.keys_purged == 25);
+}
+
+TEST_CASE("A purge begins again when upstream is back") {
+  Purge purge;
+  purge.store("user:7", generation - 1);
+  TagPurge::start({Link::Kind::lane, 0, 0}, "t", ServerTime(milliseconds(generation)), purge.core);
+  purge.upstream.die(purge.core);
+  resume_purges(purge.core);
+  purge.upstream.answer_all(purge.core);
+  CHECK_FALSE(purge.has("user:7"));
+  REQUIRE(purge.core.purges.size() == 1);
+  CHECK(purge.core.purges.front()->removed == 1);
+  CHECK(purge.core.purges.front()->ended);
+}
+
 TEST_CASE("A purge ends when upstream is lost") {
   Purge purge;
   purge.store("user:7", generation - 1);

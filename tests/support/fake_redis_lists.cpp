@@ -45,7 +45,9 @@ bool FakeRedis::run_list(const Connection& connection, const std::string& name, 
     const auto keys = static_cast<std::size_t>(*protocol::to_integer(words[2])) - 1;
     for (std::size_t i = 0; i < keys; ++i) {
       const auto at = list.find(std::string(words[4 + i]));
-      if (at != list.end() && at->second <= bound(words[4 + keys + i])) list.erase(at);
+      const auto end = expiry(connection.db, words[4 + i]);
+      const bool stays = end && end->time_since_epoch().count() > bound(words[4 + keys + i]);
+      if (at != list.end() && !stays) list.erase(at);
     }
     return false;
   }
