@@ -237,7 +237,7 @@ void Pipeline::tick(TimePoint now) {
   }
   if (!core_.invalidations.empty()) tick_invalidations();
   read_versions();
-  if (!sweeps_due_.empty()) sweep_old_versions();
+  sweep_old_versions();
 }
 
 }  // namespace pannier::policies
