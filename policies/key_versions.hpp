@@ -14,9 +14,10 @@ namespace pannier::policies {
 
 /// The current version of each versioned resource, `{resource}...:v{n}`.
 ///
-/// The truth is one key upstream, `pn:v:<name>`, a VersionRecord, read over the tracked lane. A version never goes back: the highest ever seen here, configured
-/// or upstream wins, and is written back where upstream lost it. Before it was read once it is not
-/// known, and must not be guessed: an old version could hold old data.
+/// The truth is one key upstream, `pn:v:<name>`, a VersionRecord, read over the tracked lane. A
+/// version never goes back: the highest ever seen here, configured or upstream wins, and is written
+/// back where upstream lost it. Before it was read once it is not known, and must not be guessed:
+/// an old version could hold old data.
 class KeyVersions {
  public:
   static constexpr std::string_view key_prefix = "pn:v:";

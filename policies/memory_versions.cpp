@@ -1,5 +1,7 @@
 // The scripts of versions: see scripts.hpp.
 
+#include <iterator>
+
 #include "policies/memory_commands.hpp"
 #include "policies/scripts.hpp"
 #include "policies/version_record.hpp"
@@ -15,13 +17,16 @@ bool change(MemoryCall& call, const Script& script) {
   for (const auto what : {What::raise, What::weigh, What::pin, What::unpin}) {
     if (name_of(what) == script.args[0]) wanted.what = what;
   }
-  const auto number = [&](std::size_t i) {
-    return protocol::to_integer(script.args[i]).value_or(0);
-  };
-  wanted.version = static_cast<std::uint64_t>(number(1));
-  wanted.grace = milliseconds(number(2));
-  wanted.current = static_cast<std::uint64_t>(number(3));
-  wanted.top = static_cast<std::uint64_t>(number(4));
+  std::int64_t numbers[4]{};
+  for (std::size_t i = 0; i < std::size(numbers); ++i) {
+    const auto number = protocol::to_integer(script.args[i + 1]);
+    if (!number || *number < 0) return false;
+    numbers[i] = *number;
+  }
+  wanted.version = static_cast<std::uint64_t>(numbers[0]);
+  wanted.grace = milliseconds(numbers[1]);
+  wanted.current = static_cast<std::uint64_t>(numbers[2]);
+  wanted.top = static_cast<std::uint64_t>(numbers[3]);
   wanted.weights = script.args[5];
   const std::string_view key = script.keys[0];
   MemoryCall::Entry* const record = call.use(key);
@@ -41,8 +46,10 @@ bool restore(MemoryCall& call, const Script& script) {
   if (script.keys.size() != 1 || script.args.size() != 3) return false;
   const std::string_view key = script.keys[0];
   MemoryCall::Entry* const record = call.use(key);
-  const auto wanted = protocol::to_integer(script.args[0]).value_or(0);
-  if (record && VersionRecord::parse(record->value).current >= static_cast<std::uint64_t>(wanted)) {
+  const auto wanted = protocol::to_integer(script.args[0]);
+  if (!wanted || *wanted < 0) return false;
+  const auto there = record ? VersionRecord::parse(record->value).current : 0;
+  if (record && there >= static_cast<std::uint64_t>(*wanted)) {
     call.bulk(record->value);
     return true;
   }

@@ -41,8 +41,8 @@ void add_other_versions(const Core& core, std::vector<std::string>& names, std::
     const bool is_new = std::ranges::find(names, name) == names.end();
     if (other != served && is_new) names.push_back(std::move(name));
   };
-  const bool may_be_served = settings.version.fallback == Fallback::stale &&
-                             version->in_grace(core.server_floor());
+  const bool may_be_served =
+      settings.version.fallback == Fallback::stale && version->in_grace(core.server_floor());
   if (may_be_served) add(version->previous);
   if (!removes) return;
   // What is removed because it is wrong is wrong in every version.

@@ -184,7 +184,6 @@ class Pipeline {
   void name_answer(const Client& client, Verdict& verdict);
   Verdict pass_named(Client& client, Link link, std::string_view wire);
 
-
   Verdict answer_down(Request& request, const KeyUse& use);
   Verdict decide_ruled(Request& request);
   Verdict read(Request& request);

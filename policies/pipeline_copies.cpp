@@ -179,7 +179,8 @@ bool Pipeline::may_tell_absent(const Request& request, const KeyUse& use) const 
 
 std::optional<Verdict> Pipeline::answer_absent(Request& request) {
   const auto subject = request.subject(request.ruled_key(), core_);
-  if (!core_.may_tell_absent(*subject) || falls_back(core_, *subject, request.client)) return std::nullopt;
+  if (!core_.may_tell_absent(*subject) || falls_back(core_, *subject, request.client))
+    return std::nullopt;
   ++subject->counters().reads;
   core_.tell_absent(subject, request.client.id, core_.now);
   std::string null;

@@ -120,8 +120,8 @@ std::optional<ReplyNames> names_of_reply(const Request& request) {
 }
 
 /// How the reply to SCAN, KEYS or RANDOMKEY is told, with what is to be asked in `wire`.
-ReplyNames names_of_list(const Client& client, Verb verb,
-                                   const protocol::Command& command, std::string& wire) {
+ReplyNames names_of_list(const Client& client, Verb verb, const protocol::Command& command,
+                         std::string& wire) {
   using Shape = ReplyNames::Shape;
   ReplyNames names;
   names.is_3 = client.resp == protocol::Resp::v3;
@@ -131,8 +131,9 @@ ReplyNames names_of_list(const Client& client, Verb verb,
   const auto& args = command.args;
   protocol::append_command(wire, args.size());
   for (std::size_t i = 0; i < args.size(); ++i) {
-    const bool matches = verb == Verb::scan ? i >= 3 && i % 2 == 1 && equals_nocase(args[i - 1], "match")
-                                            : verb == Verb::keys && i == 1;
+    const bool matches = verb == Verb::scan
+                             ? i >= 3 && i % 2 == 1 && equals_nocase(args[i - 1], "match")
+                             : verb == Verb::keys && i == 1;
     if (!matches) {
       protocol::append_bulk(wire, args[i]);
       continue;

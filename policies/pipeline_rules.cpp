@@ -62,7 +62,8 @@ Verdict Pipeline::decide_ruled(Request& request) {
   if (auto verdict = apply_versions(request)) return std::move(*verdict);
   auto& client = request.client;
   // Retired versions have left their rule: there may be nothing else.
-  if (!request.ruled_key().match) return pass(client, &request.spec, request.command, request.wire(wire_));
+  if (!request.ruled_key().match)
+    return pass(client, &request.spec, request.command, request.wire(wire_));
   if (request.spec.access == Access::read) {
     if (auto verdict = answer_copy(request)) {
       see_versions(request);
@@ -136,7 +137,8 @@ Verdict Pipeline::read(Request& request) {
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
   const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
-  if (may_wait && core_.leases.held_without_value(subject->table_key) && !falls_back(core_, *subject, client)) {
+  if (may_wait && core_.leases.held_without_value(subject->table_key) &&
+      !falls_back(core_, *subject, client)) {
     const auto until = core_.now + tier.coalesce.wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
       ++client.waits;

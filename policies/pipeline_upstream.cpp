@@ -131,7 +131,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
       !answered && (core_.upstream == State::connecting || core_.upstream == State::absent);
   core_.upstream =
       never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
-  if (core_.upstream == State::absent) core_.versions.settle_without_upstream();
+  const bool is_needless = core_.upstream == State::absent || core_.mode == Mode::memory;
+  if (is_needless) core_.versions.settle_without_upstream();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 

@@ -73,8 +73,8 @@ class Change final : public Exchange {
     if (what_ != VersionChange::What::raise) return core.reply(ticket_, "+OK\r\n");
     ++core.book.version_bumps;
     const auto* version = core.versions.find(name_);
-    core.reply(ticket_, protocol::integer_reply(
-                            version ? static_cast<std::int64_t>(version->current) : 0));
+    core.reply(ticket_,
+               protocol::integer_reply(version ? static_cast<std::int64_t>(version->current) : 0));
   }
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 

@@ -68,7 +68,8 @@ void Pipeline::use_versions(const Request& request) {
   std::vector<std::string> others;
   for (const auto& use : request.keys) {
     if (use.match && use.version > 0) {
-      add_other_versions(core_, others, request.client_key(use), *use.match.rule, use.version, removes);
+      add_other_versions(core_, others, request.client_key(use), *use.match.rule, use.version,
+                         removes);
     }
   }
   end_other_versions(core_, request.client.multi_db.value_or(request.client.db), others, removes);

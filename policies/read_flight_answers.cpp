@@ -178,7 +178,13 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
   const auto& rule = *subject.rule;
   if (core.find(reader.ticket.client) == nullptr) return;
-  if (!rule.leases()) return tell_missing(reader, core);
+  if (!rule.leases()) {
+    // Whoever may get the version before need not load as well.
+    if (version_before(core, subject)) {
+      core.grant(check_.subject_ref(), reader.ticket.client, {{}, true});
+    }
+    return tell_missing(reader, core);
+  }
   if (!core.leases.held(subject.table_key)) {
     if (asking_ && asking_->claim) {
       elect(reader, false, core);

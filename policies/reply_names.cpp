@@ -10,9 +10,7 @@ using protocol::ReplyReader;
 namespace {
 
 /// The header of an aggregate, as it came: up to its first line's end.
-std::string_view head_of(std::string_view reply) {
-  return reply.substr(0, reply.find("\r\n") + 2);
-}
+std::string_view head_of(std::string_view reply) { return reply.substr(0, reply.find("\r\n") + 2); }
 
 bool is_list(char kind) { return kind == '*' || kind == '%' || kind == '>'; }
 

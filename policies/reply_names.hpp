@@ -32,7 +32,7 @@ struct ReplyNames {
   std::vector<std::pair<std::string, std::string>> names;
   std::string pattern;  ///< all, scan: what the client's names must match; empty: anything may.
   bool has_pattern = false;
-  bool is_3 = false;  ///< The client speaks RESP3.
+  bool is_3 = false;                                        ///< The client speaks RESP3.
   std::vector<std::pair<std::uint32_t, ReplyNames>> parts;  ///< By place, ascending.
 
   /// Appends `reply` with the client's names. What has not the shape that is due (an error, a null,

@@ -35,11 +35,11 @@ struct VersionRecord {
 /// What an operator does to a version.
 struct VersionChange {
   enum class What : std::uint8_t { raise, weigh, pin, unpin } what = What::raise;
-  std::uint64_t version = 0;    ///< weigh: the oldest that has a weight; pin: which one.
-  milliseconds grace{0};        ///< If another version becomes current.
-  std::uint64_t current = 0;    ///< The current version as it is known here, ...
-  std::uint64_t top = 0;        ///< ... and the newest, the new weights' included.
-  std::string weights{"0"};     ///< weigh: as in the record.
+  std::uint64_t version = 0;  ///< weigh: the oldest that has a weight; pin: which one.
+  milliseconds grace{0};      ///< If another version becomes current.
+  std::uint64_t current = 0;  ///< The current version as it is known here, ...
+  std::uint64_t top = 0;      ///< ... and the newest, the new weights' included.
+  std::string weights{"0"};   ///< weigh: as in the record.
 };
 /// What the script calls it.
 std::string_view name_of(VersionChange::What what);

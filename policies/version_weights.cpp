@@ -37,8 +37,8 @@ std::string weights_text(const VersionWeights& weights, char within, char betwee
 }
 
 double place_of(std::string_view name, std::string_view client) {
-  const auto hash = XXH3_64bits_withSeed(client.data(), client.size(),
-                                         XXH3_64bits(name.data(), name.size()));
+  const auto hash =
+      XXH3_64bits_withSeed(client.data(), client.size(), XXH3_64bits(name.data(), name.size()));
   return static_cast<double>(hash >> 11) * 0x1p-53;
 }
 

@@ -38,8 +38,7 @@ AdminActions::Reply AdminActions::version(const Call& call) {
   }
   if (!is("pin") || words.size() != 3) return usage();
   const auto version = protocol::to_integer(words[2]);
-  if (!version || *version < 1 ||
-      *version > static_cast<std::int64_t>(policies::highest_version)) {
+  if (!version || *version < 1 || *version > static_cast<std::int64_t>(policies::highest_version)) {
     return error(quoted(words[2]) + " is not a version: they begin with 1 and end at 10^15");
   }
   pipeline_.pin_version(call.client, words[1], static_cast<std::uint64_t>(*version), call.now);

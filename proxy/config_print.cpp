@@ -156,8 +156,8 @@ void print_version(const policies::VersionSettings& version, Lines& lines) {
   if (!version.versions.empty()) {
     std::string weights;
     for (const auto& [number, weight] : version.versions) {
-      weights += (weights.empty() ? "{" : ", ") + std::to_string(number) + ": " +
-                 std::to_string(weight);
+      weights +=
+          (weights.empty() ? "{" : ", ") + std::to_string(number) + ": " + std::to_string(weight);
     }
     lines.setting("versions", weights + "}");
   }

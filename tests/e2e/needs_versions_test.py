@@ -248,7 +248,7 @@ class Versions(unittest.TestCase):
                 client("LMPOP", 1, "job:list", "LEFT")
                 client("BLPOP", "job:list", 0)
                 client("RANDOMKEY")
-                self.assertEqual(client("EXEC")[:3], [1, ["job:list", "a"], None])
+                self.assertEqual(client("EXEC")[:3], [1, ["job:list", ["a"]], None])
                 self.assertEqual(client("EVAL", "return KEYS[1]", 1, "job:x"), "job:x:v3")
                 client("EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", 1, "job:x", "s")
                 self.assertEqual(other("GET", "job:x"), "s")

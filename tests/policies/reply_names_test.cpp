@@ -38,7 +38,8 @@ ReplyNames of(Shape shape) {
 TEST_CASE("A name ends in its version or has none") {
   CHECK(split_version("k:v12") == std::pair<std::string_view, std::uint64_t>("k", 12));
   CHECK(split_version("a:v1:v2") == std::pair<std::string_view, std::uint64_t>("a:v1", 2));
-  for (const std::string_view name : {"k", "k:v", "k:vx", "k:v-1", "k:v01", "v2", ":v 2", "k:v2x"}) {
+  for (const std::string_view name :
+       {"k", "k:v", "k:vx", "k:v-1", "k:v01", "v2", ":v 2", "k:v2x"}) {
     CAPTURE(name);
     CHECK_FALSE(split_version(name));
   }
@@ -47,10 +48,10 @@ TEST_CASE("A name ends in its version or has none") {
 TEST_CASE("The key that something was taken from is told by the client's name") {
   const auto names = of(Shape::first);
   CHECK(told(names, "*2\r\n$4\r\nq:v2\r\n$1\r\nx\r\n") == "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
-  CHECK(told(names, "*2\r\n$4\r\ns:v2\r\n*1\r\n$1\r\nx\r\n") == "*2\r\n$1\r\ns\r\n*1\r\n$1\r\nx\r\n");
-  for (const std::string_view same :
-       {"*-1\r\n", "$-1\r\n", "_\r\n", "-ERR no\r\n", "+QUEUED\r\n", "*0\r\n",
-        "*2\r\n$1\r\nz\r\n$4\r\nq:v2\r\n"}) {
+  CHECK(told(names, "*2\r\n$4\r\ns:v2\r\n*1\r\n$1\r\nx\r\n") ==
+        "*2\r\n$1\r\ns\r\n*1\r\n$1\r\nx\r\n");
+  for (const std::string_view same : {"*-1\r\n", "$-1\r\n", "_\r\n", "-ERR no\r\n", "+QUEUED\r\n",
+                                      "*0\r\n", "*2\r\n$1\r\nz\r\n$4\r\nq:v2\r\n"}) {
     CHECK(told(names, same) == same);
   }
 }
@@ -96,8 +97,8 @@ TEST_CASE("In a transaction only the replies that carry names are changed") {
 }
 
 TEST_CASE("The wider pattern finds every key with and without its version") {
-  for (const std::string_view pattern : {"*", "", "a", "a*", "a?", "*a", "a[bc]", "a\\*", "a\\", "[",
-                                         "a**", "?", "a[", "x*y"}) {
+  for (const std::string_view pattern :
+       {"*", "", "a", "a*", "a?", "*a", "a[bc]", "a\\*", "a\\", "[", "a**", "?", "a[", "x*y"}) {
     const auto wider = wider_pattern(pattern);
     for (const std::string name : {"", "a", "ab", "ac", "a*", "a\\", "x1y", "xy", "[", "a[", "b"}) {
       if (!pannier::protocol::glob_matches(pattern, name)) continue;

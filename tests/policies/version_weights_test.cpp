@@ -76,9 +76,19 @@ TEST_CASE("Weights are read in any order and written in that of their versions")
 }
 
 TEST_CASE("Weights that cannot be are refused") {
-  for (const auto& [version, weight] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"0", "1"}, {"-1", "1"}, {"x", "1"}, {"", "1"}, {"01", "1"}, {"1000000000000001", "1"},
-           {"2", "-1"}, {"2", ""}, {"2", "1.5"}, {"2", "10%"}, {"2", "1000001"}, {"1", "5"}}) {
+  for (const auto& [version, weight] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"0", "1"},
+                                                                  {"-1", "1"},
+                                                                  {"x", "1"},
+                                                                  {"", "1"},
+                                                                  {"01", "1"},
+                                                                  {"1000000000000001", "1"},
+                                                                  {"2", "-1"},
+                                                                  {"2", ""},
+                                                                  {"2", "1.5"},
+                                                                  {"2", "10%"},
+                                                                  {"2", "1000001"},
+                                                                  {"1", "5"}}) {
     CAPTURE(version);
     CAPTURE(weight);
     VersionWeights weights{{1, 1}};
