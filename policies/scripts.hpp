@@ -56,6 +56,7 @@ inline constexpr std::string_view change_version =
     "local current = math.max(had, tonumber(ARGV[4])) "
     "if current > had then "
     "  previous, at = had, 0 "
+    "  if weights ~= '-' then weights = '0' end "
     "  if had == 0 then previous, kept = current - 1, grace end "
     "end "
     "local top = math.max(number(5), tonumber(ARGV[5]), current) "

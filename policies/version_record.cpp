@@ -77,6 +77,7 @@ std::string change_version(std::string_view text, const VersionChange& change, s
     record.previous = is_new ? change.current - 1 : record.current;
     record.current = change.current;
     record.bumped_at = {};
+    record.weights.clear();  // They may be of older ones.
     if (is_new) record.grace = change.grace;
   }
   record.top = std::max({record.top, change.top, record.current});
