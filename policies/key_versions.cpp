@@ -93,6 +93,17 @@ void KeyVersions::reading(std::string_view name) {
   if (const auto at = versions_.find(name); at != versions_.end()) at->second.must_read = false;
 }
 
+void KeyVersions::sweeping(std::string_view name, std::uint64_t current) {
+  if (const auto at = versions_.find(name); at != versions_.end()) at->second.swept = current;
+}
+
+void KeyVersions::sweep_failed(std::string_view name, ServerTime again) {
+  const auto at = versions_.find(name);
+  if (at == versions_.end()) return;
+  at->second.swept = 0;
+  at->second.sweep_after = again;
+}
+
 void KeyVersions::settle_without_upstream() {
   for (auto& [name, version] : versions_) version.known = true;
 }

@@ -26,6 +26,8 @@ class KeyVersions {
     Version() { current = 1; }
     std::uint32_t number = 0;       ///< Of its name here, always the same.
     VersionWeights configured;      ///< Weights that count while upstream has none.
+    std::uint64_t swept = 0;        ///< What is older than this one is being removed, or was.
+    ServerTime sweep_after{};       ///< When that may be tried again.
     bool known = false;             ///< Upstream has answered, or there is no upstream.
     bool must_read = true;          ///< Something newer may be upstream.
     std::string problem;            ///< Why upstream refuses to tell; empty when it does not.
@@ -58,6 +60,9 @@ class KeyVersions {
   void forget_all();
   /// It is being read: not to be asked for again until it is outdated.
   void reading(std::string_view name);
+  /// What is older than `current` is being removed; or that failed, and waits until `again`.
+  void sweeping(std::string_view name, std::uint64_t current);
+  void sweep_failed(std::string_view name, ServerTime again);
   /// There is no upstream: what is known here is all there is.
   void settle_without_upstream();
 

@@ -285,7 +285,6 @@ class Pipeline {
   std::vector<KeyUse> spare_keys_;
   std::vector<std::string_view> captures_;  ///< Spare, too.
   TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
-  std::map<std::string, std::uint64_t> swept_;  ///< Versions by name: older ones were removed.
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };
 

@@ -158,6 +158,10 @@ Value::Map Explanation::describe(const Core& core) {
   if (!there || standing.state == State::invalid || foreign_miss) {
     next = "nil";
     if (rule.leases()) next = leased ? "wait for the holder's SET" : "nil with the lease";
+    if (falls_back(core, subject, *core.find(ticket_.client))) {
+      next = "value of the version before, if it is valid";
+      if (!leased && !throttled) next = "nil with the lease; others get the " + next;
+    }
   } else if (standing.state == State::stale) {
     next = leased || throttled ? "stale value" : "nil with the lease; others get the stale value";
   } else if (standing.state == State::fresh && !leased && !throttled) {

@@ -17,11 +17,25 @@ namespace {
 constexpr milliseconds sweep_within = std::chrono::hours(24), sweep_known = std::chrono::hours(168);
 constexpr std::string_view sweep_prefix = "pn:vp:";
 
+constexpr milliseconds sweep_pause = seconds(10);  ///< Until a removal that failed is tried again.
+
+std::string claim_key(const std::string& name, std::uint64_t current) {
+  return std::string(sweep_prefix) + name + ':' + std::to_string(current);
+}
+
+/// It was not done: somebody may try again.
+void sweep_failed(Core& core, const std::string& name, std::uint64_t current) {
+  core.versions.sweep_failed(name, core.server_floor() + sweep_pause);
+  if (core.upstream == Core::UpstreamState::down) return;  // The record ends by itself.
+  std::string wire;
+  protocol::append_command(wire, {"DEL", claim_key(name, current)});
+  core.send(core.lane(0, nullptr), wire, 1, std::make_unique<Unheeded>());
+}
+
 /// Removes what a bump left behind: keys of versions before `current`.
-void sweep_versions(const std::shared_ptr<const RuleSet>& rules, const Rule& rule,
-                    std::uint64_t current, Link lane, Core& core) {
+void sweep_versions(const Rule& rule, std::uint64_t current, Link lane, Core& core) {
   const bool is_transparent = rule.settings->version.mode == VersionMode::transparent;
-  const auto is_older = [rules, number = rule.number, is_transparent,
+  const auto is_older = [rules = core.rules, number = rule.number, is_transparent,
                          current](std::string_view key) {
     const auto split = split_version(key);
     if (!split || split->second >= current) return false;
@@ -29,13 +43,13 @@ void sweep_versions(const std::shared_ptr<const RuleSet>& rules, const Rule& rul
     rules->find(is_transparent ? split->first : key, match);
     return match && match.rule->number == number;
   };
+  const auto done = [name = version_name(*rule.settings), current](
+                        std::uint64_t removed, std::string_view error, Core& at_end) {
+    at_end.book.keys_purged += removed;
+    if (!error.empty()) sweep_failed(at_end, name, current);
+  };
   for (const auto& pattern : rule.settings->match) {
-    KeySweep::start(
-        lane, pattern.as_glob() + (is_transparent ? ":v*" : ""), is_older,
-        [](std::uint64_t removed, std::string_view, Core& at_end) {
-          at_end.book.keys_purged += removed;
-        },
-        core);
+    KeySweep::start(lane, pattern.as_glob() + (is_transparent ? ":v*" : ""), is_older, done, core);
   }
 }
 
@@ -50,11 +64,13 @@ class SweepClaim final : public Exchange {
       if (rule.settings->version.mode == VersionMode::none) continue;
       if (version_name(*rule.settings) != name_) continue;
       for (std::uint32_t db = 0; db < std::max(core.copies.lanes(), 1u); ++db) {
-        sweep_versions(rules, rule, current_, core.lane(db, nullptr), core);
+        sweep_versions(rule, current_, core.lane(db, nullptr), core);
       }
     }
   }
-  void fail(std::string_view, Core&) override {}
+  void fail(std::string_view, Core& core) override {
+    core.versions.sweep_failed(name_, core.server_floor() + sweep_pause);
+  }
 
  private:
   std::string name_;
@@ -153,16 +169,14 @@ void Pipeline::sweep_old_versions() {
   const auto now = core_.server_floor();
   for (const auto& [name, version] : core_.versions.all()) {
     const auto end = version.bumped_at + version.grace;
-    const bool is_due = version.known && version.bumped_at != ServerTime{} && now >= end;
+    const bool is_due = version.known && version.bumped_at != ServerTime{} && now >= end &&
+                        version.swept < version.current && now >= version.sweep_after;
     if (!is_due || core_.upstream == Core::UpstreamState::down) continue;
-    auto& swept = swept_[name];
-    if (swept >= version.current) continue;
-    swept = version.current;
+    core_.versions.sweeping(name, version.current);
     if (version.previous == 0 || now > end + sweep_within) continue;
     std::string wire;
-    protocol::append_command(
-        wire, {"SET", std::string(sweep_prefix) + name + ':' + std::to_string(version.current),
-               core_.name, "NX", "PX", std::to_string(sweep_known.count())});
+    protocol::append_command(wire, {"SET", claim_key(name, version.current), core_.name, "NX", "PX",
+                                    std::to_string(sweep_known.count())});
     core_.send(core_.lane(0, nullptr), wire, 1,
                std::make_unique<SweepClaim>(name, version.current));
   }
