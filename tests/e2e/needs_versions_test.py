@@ -12,11 +12,15 @@ from value_client import Client
 
 RULES = """
 upstream: {embedded: false, reconnect_min: 10ms, reconnect_max: 30ms}
-tiers: {t: {ttl: 60s}, near: {ttl: 60s, local: {ttl: 30s}}}
+tiers:
+  t: {ttl: 60s}
+  near: {ttl: 60s, local: {ttl: 30s}, negative: 10s}
+  fleet: {ttl: 60s, coalesce: {scope: fleet}}
 rules:
   - {match: "dashboard:{id}:v{n}", tier: t, version: {mode: explicit, name: dashboard}}
   - {match: "tile:{id}", tier: t, version: {mode: transparent, fallback: stale, grace: 2s}}
   - {match: "near:{id}", tier: near, version: {mode: transparent, fallback: stale, grace: 60s}}
+  - {match: "fleet:{id}", tier: fleet, version: {mode: transparent, fallback: stale, grace: 60s}}
   - {match: "query:{id}", tier: t, version: {mode: transparent, versions: {1: 90, 2: 10}}}
   - {match: "job:{id}", tier: t, version: 3}
 """
@@ -86,6 +90,33 @@ class Versions(unittest.TestCase):
         with Client(self.two.port) as reader:
             self.assertEqual(reader("GET", "tile:7"), None)
         wait_until(lambda: self.direct("KEYS", "tile:*") == [], "purged")
+
+    def test_001_34_one_reader_of_the_whole_fleet_loads(self):
+        for i in range(20):
+            self.client(self.one)("SET", f"fleet:{i}", "old")
+        self.client(self.two)("PANNIER", "VERSION", "BUMP", "fleet")
+        self.known(self.one, "fleet", "current", 2)
+        for i in range(20):
+            readers = [self.client(server) for server in (self.one, self.two) * 3]
+            answers = [reader("GET", f"fleet:{i}") for reader in readers]
+            self.assertEqual(answers, [None] + ["old"] * 5)
+            self.assertEqual(readers[0]("SET", f"fleet:{i}", "new"), "OK")
+            self.assertEqual([reader("GET", f"fleet:{i}") for reader in readers], ["new"] * 6)
+
+    def test_explain_tells_which_version_a_client_gets_and_until_when(self):
+        client = self.client(self.one, protocol=3)
+        client("SET", "tile:1", "old")
+        self.client(self.two)("PANNIER", "VERSION", "BUMP", "tile", "GRACE", "30")
+        self.known(self.one, "tile", "current", 2)
+        told = self.client(self.one, protocol=3)("PANNIER", "EXPLAIN", "tile:1")
+        self.assertEqual((told["upstream_key"], told["version"], told["version_served"],
+                          told["version_previous"], told["version_pinned"]),
+                         ("tile:1:v2", 2, 2, 1, False))
+        self.assertIn(told["version_grace_left_ms"], range(20_000, 30_001))
+        self.assertIn("others get the value of the version before", told["next_get"])
+        client("SET", "tile:1", "new")
+        self.assertEqual(client("PANNIER", "EXPLAIN", "tile:1")["next_get"], "hit")
+        self.assertEqual(client("PANNIER", "EXPLAIN", "tile:2")["next_get"], "nil")
 
     def share_of_2(self, names, server):
         found = {}

@@ -212,9 +212,12 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
   if (kind == Kind::version) {
     const auto version = version_of(place->name.second);
-    const auto least = falls_back_ ? std::max(request.least_version - 1, request.strict_version)
+    const auto oldest_served = falls_back_
+                                   ? std::max(request.least_version - 1, request.strict_version)
                                    : request.least_version;
-    if (version < least) broken(*found + " is of a version before " + std::to_string(least));
+    if (version < oldest_served) {
+      broken(*found + " is of a version before " + std::to_string(oldest_served));
+    }
     if (version < seen_version_) {
       broken(*found + " is of a version before the client's " + std::to_string(seen_version_));
     }
