@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policies/test_bugs.hpp"
+
 namespace pannier::policies {
 
 namespace {
@@ -69,8 +71,9 @@ SubjectRef version_before(const Core& core, const Subject& subject) {
 bool may_see_before(const Core& core, ClientId id, const Subject& subject,
                     std::uint32_t own_waits) {
   const auto* client = core.find(id);
-  return client != nullptr && client->waits <= own_waits &&
-         !client->seen.saw(subject.version_of, subject.version);
+  if (client == nullptr) return false;
+  const bool saw = client->seen.saw(subject.version_of, subject.version);
+  return client->waits <= own_waits && (!saw || has(Bug::version_back));
 }
 
 bool falls_back(const Core& core, const Subject& subject, const Client& client) {
