@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "policies/seen_versions.hpp"
 #include "policies/settings.hpp"
 #include "policies/time.hpp"
 #include "policies/verdict.hpp"
@@ -50,6 +51,7 @@ struct Client {
   bool reply_off = false;                 ///< CLIENT REPLY OFF.
   std::uint8_t reply_skip = 0;  ///< CLIENT REPLY SKIP: 2 the command itself, 1 the next one.
   std::string name, library, library_version;
+  SeenVersions seen;  ///< Of keys under rules with versions.
 
   bool internal = false;         ///< The admin port's: not a client that others can see.
   TimePoint since{}, last_at{};  ///< When it connected, and when its last command came.

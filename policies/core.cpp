@@ -4,6 +4,7 @@
 
 #include "policies/guard.hpp"
 #include "policies/read_flight.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -41,6 +42,8 @@ void Core::finish(ClientId id) {
 }
 
 void Core::reply(Ticket to, std::string_view bytes) {
+  std::string renamed;
+  if (!reply_names.empty()) bytes = with_client_names(*this, to, bytes, renamed);
   effects.deliver(to, bytes);
   finish(to.client);
 }

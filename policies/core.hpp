@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "policies/local_copies.hpp"
 #include "policies/memory_store.hpp"
 #include "policies/open_misses.hpp"
+#include "policies/reply_names.hpp"
 #include "policies/retry_budget.hpp"
 #include "policies/rule_set.hpp"
 #include "policies/self_check.hpp"
@@ -198,6 +200,7 @@ class Core {
   std::uint64_t last_job = 0;
   std::unordered_map<std::string, ReadFlight*> flights;  ///< Reads that others may still join.
   std::unordered_map<ClientId, Client*> clients;
+  std::map<Ticket, ReplyNames> reply_names;  ///< Of replies to come that carry names of keys.
 
   struct Running {
     std::unique_ptr<Exchange> exchange;

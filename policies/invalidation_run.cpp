@@ -7,6 +7,7 @@
 #include "policies/core.hpp"
 #include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
+#include "policies/other_versions.hpp"
 #include "protocol/glob.hpp"
 #include "protocol/reply.hpp"
 
@@ -175,6 +176,12 @@ void InvalidationRun::send_keys(Core& core) {
     if (lane.kind == Link::Kind::memory) journal_for_later(core, entry);
     core.remember(entry);
     core.close_flight(table);
+    if (match && !soft) {
+      std::vector<std::string> others;
+      add_other_versions(core, others, key, *match.rule, 0, true);
+      std::erase(others, upstream);
+      end_other_versions(core, db_, others, true);
+    }
     ++pending_;
     core.send(lane, wire, replies,
               std::make_unique<KeyInvalidation>(shared_from_this(), entry,

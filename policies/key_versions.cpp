@@ -1,19 +1,17 @@
 #include "policies/key_versions.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace pannier::policies {
 
 namespace {
 
-/// The next number of a record; 0 when there is none.
-std::int64_t take_number(std::string_view& record) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(record.data(), record.data() + record.size(), number);
-  record.remove_prefix(static_cast<std::size_t>(end - record.data()));
-  if (!record.empty()) record.remove_prefix(1);
-  return error == std::errc() ? number : 0;
+/// The oldest version that anybody uses under these weights; 0 without any.
+std::uint64_t oldest(const VersionWeights& weights) {
+  for (const auto& one : weights) {
+    if (one.weight > 0) return one.version;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -32,10 +30,18 @@ void KeyVersions::configure(const Settings& settings) {
       const auto before = versions_.find(name);
       at = next.emplace(name, before == versions_.end() ? Version{} : before->second).first;
       if (before == versions_.end()) at->second.grace = rule.version.grace;
+      const auto next_number = static_cast<std::uint32_t>(numbers_.size());
+      at->second.number = numbers_.try_emplace(name, next_number).first->second;
+      at->second.configured.clear();
     }
-    if (rule.version.current.value > at->second.current) {
-      at->second.current = rule.version.current.value;
-      at->second.must_read = true;
+    auto& version = at->second;
+    if (version.configured.empty()) version.configured = rule.version.versions;
+    const auto least = std::max(rule.version.current.value, oldest(version.configured));
+    if (least > version.current) {
+      version.previous = version.known ? version.current : least - 1;
+      version.current = least;
+      version.bumped_at = {};
+      version.must_read = true;
     }
   }
   versions_ = std::move(next);
@@ -50,12 +56,15 @@ void KeyVersions::learn(std::string_view name, std::string_view record) {
   const auto at = versions_.find(name);
   if (at == versions_.end()) return;
   auto& version = at->second;
-  const auto current = static_cast<std::uint64_t>(std::max<std::int64_t>(take_number(record), 0));
-  version.configured_later = current < version.current;
-  if (current >= version.current) {
-    version.current = current;
-    version.bumped_at = ServerTime(milliseconds(take_number(record)));
-    version.grace = milliseconds(take_number(record));
+  const auto there = VersionRecord::parse(record);
+  version.configured_later = there.current < version.current;
+  if (!version.configured_later) {
+    static_cast<VersionRecord&>(version) = there;
+  } else {
+    version.top = std::max(version.top, there.top);
+    version.pinned = version.pinned || there.pinned;
+    // A configuration raised it: what was current is the version before.
+    if (there.current > 0 && version.bumped_at == ServerTime{}) version.previous = there.current;
   }
   version.known = true;
   version.problem.clear();
@@ -84,14 +93,44 @@ void KeyVersions::reading(std::string_view name) {
   if (const auto at = versions_.find(name); at != versions_.end()) at->second.must_read = false;
 }
 
+void KeyVersions::sweeping(std::string_view name, std::uint64_t current) {
+  if (const auto at = versions_.find(name); at != versions_.end()) at->second.swept = current;
+}
+
+void KeyVersions::sweep_failed(std::string_view name, ServerTime again) {
+  const auto at = versions_.find(name);
+  if (at == versions_.end()) return;
+  at->second.swept = 0;
+  at->second.sweep_after = again;
+}
+
 void KeyVersions::settle_without_upstream() {
   for (auto& [name, version] : versions_) version.known = true;
+}
+
+const VersionWeights& KeyVersions::Version::shares() const {
+  static const VersionWeights none;
+  if (pinned) return none;
+  const auto& said = has_weights ? weights : configured;
+  return oldest(said) >= current ? said : none;
+}
+
+std::uint64_t KeyVersions::Version::newest() const {
+  const auto& said = shares();
+  return std::max({current, top, said.empty() ? 0 : said.back().version});
+}
+
+std::uint64_t KeyVersions::version_for(const Version& version, std::string_view name,
+                                       std::string_view client) {
+  const auto& shares = version.shares();
+  return shares.empty() ? version.current : version_at(shares, place_of(name, client));
 }
 
 KeyVersions::Standing KeyVersions::standing(const Version& version, std::uint64_t asked,
                                             ServerTime now) {
   if (asked >= version.current) return Standing::current;
-  if (asked + 1 == version.current && now < version.bumped_at + version.grace) {
+  const bool is_before = asked >= (version.previous > 0 ? version.previous : version.current - 1);
+  if (is_before && now < version.bumped_at + version.grace) {
     return Standing::grace;
   }
   return Standing::retired;

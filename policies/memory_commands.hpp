@@ -25,6 +25,8 @@ struct Script {
 void run_listed(MemoryCall& call, std::vector<std::string_view> words, std::string_view name);
 /// Runs the scripts of a guard. \returns false, and appends nothing, when it is another one.
 bool run_guard(MemoryCall& call, const Script& script);
+/// The same with those of versions.
+bool run_versions(MemoryCall& call, const Script& script);
 
 /// Runs what the sidecar itself sends and no list can name: its scripts, reads and writes of a
 /// tag's index and of bans (never kept here: they are always empty), CLIENT CACHING.

@@ -48,34 +48,6 @@ bool raise_generation(MemoryCall& call, const Script& script) {
   return true;
 }
 
-/// The number at the beginning of a version's record; 0 when there is none.
-std::int64_t version_of(const MemoryCall::Entry* record) {
-  if (!record) return 0;
-  const std::string_view text = record->value;
-  return protocol::to_integer(text.substr(0, text.find(' '))).value_or(0);
-}
-
-bool raise_version(MemoryCall& call, const Script& script) {
-  if (script.keys.size() != 1 || script.args.size() != 3) return false;
-  const auto asked = protocol::to_integer(script.args[0]);
-  const auto known = protocol::to_integer(script.args[2]);
-  if (!asked || !known) return false;
-  const std::string_view key = script.keys[0];
-  MemoryCall::Entry* const record = call.use(key);
-  const std::int64_t there = version_of(record);
-  const std::int64_t wanted = *asked == 0 ? std::max(*known, there) + 1 : *asked;
-  if (record && wanted <= there) {
-    call.bulk(record->value);
-    return true;
-  }
-  std::string text = std::to_string(wanted) + ' ' + std::to_string(call.now) + ' ';
-  text += script.args[1];
-  if (!call.admits(key, text.size())) return true;
-  call.bulk(text);
-  call.store(record, key, std::move(text), MemoryTable::never);
-  return true;
-}
-
 bool hold_lease(MemoryCall& call, const Script& script) {
   if (script.keys.size() != 1 || script.args.size() != 2) return false;
   const auto time = protocol::to_integer(script.args[1]);
@@ -151,7 +123,7 @@ bool eval(MemoryCall& call) {
   const auto script = script_of(call);
   if (!script) return false;
   if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
-  if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
+  if (run_versions(call, *script)) return true;
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);

@@ -5,6 +5,7 @@
 
 #include "policies/fleet_lease.hpp"
 #include "policies/outdated_copies.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -35,6 +36,7 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
 }
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (!befores_.empty()) return settle_before(part, reply, core);
   if (part == total_) return conclude(reply, core);
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
@@ -127,12 +129,23 @@ void MultiRead::conclude(std::string_view reply, Core& core) {
     for (const auto& part : parts_) ++part.check.subject().counters().errors;
     return core.reply_from(link_, ticket_, reply);
   }
-  if (ask_all(*client, core)) return;
+  if (ask_all(*client, core) || look_before(reply, core)) return;
+  answer(reply, core);
+}
+
+void MultiRead::answer(std::string_view reply, Core& core) {
+  auto* client = core.find(ticket_.client);
+  if (client == nullptr) return core.reply(ticket_, reply);
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
   std::string out;
   const auto keys = static_cast<std::size_t>(head.number) + known_.size();
   protocol::append_array(out, keys);
   auto part = parts_.begin();
   auto known = known_.begin();
+  // All keys of one reply are seen at once.
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> seen;
+  for (const auto& one : known_) seen.emplace_back(one.subject->version_of, one.subject->version);
   for (std::size_t i = 0; i < keys; ++i) {
     if (known != known_.end() && known->place == i) {
       give(*known++, out, *client, core);
@@ -142,14 +155,25 @@ void MultiRead::conclude(std::string_view reply, Core& core) {
     const auto value = protocol::ReplyReader(bytes).next();
     bool give = !value.null;
     if (part != parts_.end() && part->place == i) {
-      give = judge(*part, give, core);
-      keep(*part++, bytes, value.null, core);
+      const auto* before = take_before(*part, core);
+      if (before == nullptr) give = judge(*part, give, core);
+      keep(*part, bytes, value.null, core);
+      const auto& subject = (before ? before->check : part->check).subject();
+      if (give || before) seen.emplace_back(subject.version_of, subject.version);
+      ++part;
+      if (before) {
+        out += before->value;
+        continue;
+      }
     }
     if (give) {
       protocol::append_bulk(out, value.text);
     } else {
       protocol::append_null(out, client->resp_of(ticket_.number));
     }
+  }
+  for (const auto& [name, version] : seen) {
+    if (version > 0) client->seen.note(name, version);
   }
   core.reply(ticket_, out);
 }

@@ -51,13 +51,28 @@ class MultiRead final : public Exchange {
     ValidityCheck check;
     std::optional<LocalCopies::View> view;  ///< Its value becomes a copy.
   };
+  /// A key that is missing, in the version before it: as in ReadFlight.
+  struct Before {
+    std::size_t place;   ///< Among the keys.
+    std::size_t begins;  ///< First reply of its check.
+    ValidityCheck check;
+    std::string value;  ///< Empty if there is none to serve.
+  };
+  /// Asks for those. \returns false if there are none that the client may get.
+  bool look_before(std::string_view reply, Core& core);
+  void settle_before(std::size_t part, std::string_view reply, Core& core);
+  /// What the client gets of the version before where it is not elected to load: else null.
+  const Before* take_before(const Part& part, Core& core);
   void conclude(std::string_view reply, Core& core);
+  void answer(std::string_view reply, Core& core);
   /// Makes the client the one who loads the key, if nobody does. \returns whether it is.
   bool load(const ValidityCheck& check, bool over_value, Core& core);
   /// All keys, because a copy is not of the same moment as the values that came.
   bool ask_all(Client& client, Core& core);
   /// Whether the client gets the value that was found.
   bool judge(Part& part, bool found, Core& core);
+  /// Whether there is one that it could get.
+  static bool is_missing(const Part& part, bool found, const Core& core);
   static void keep(const Part& part, std::string_view value, bool null, Core& core);
   void give(const Known& known, std::string& out, const Client& client, Core& core) const;
 
@@ -68,6 +83,9 @@ class MultiRead final : public Exchange {
   std::size_t keys_ = 0;
   std::vector<Part> parts_;
   std::vector<Known> known_;
+  std::vector<Before> befores_;
+  std::string reply_;  ///< While they are asked for: what came before.
+  std::size_t before_total_ = 0;
   std::string whole_;
   std::size_t at_ = 0;  ///< The part whose replies are arriving.
   std::size_t total_ = 0;

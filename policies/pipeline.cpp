@@ -102,6 +102,7 @@ void Pipeline::close(Client& client, TimePoint now) {
   const Call call(*this, now);
   core_.clients.erase(client.id);
   transactions_.erase(client.id);
+  std::erase_if(core_.reply_names, [&](const auto& one) { return one.first.client == client.id; });
   for (const auto& expired : core_.leases.release(client.id, now, lease_extension)) {
     handle(expired);
   }
@@ -118,6 +119,7 @@ Verdict Pipeline::decide(Client& client, const protocol::Command& command, TimeP
   client.last_at = now;
   if (!client.subcommand.empty()) client.subcommand.clear();
   auto verdict = route(client, spec, command);
+  if (!core_.reply_names.empty()) name_answer(client, verdict);
   if (std::holds_alternative<Hold>(verdict)) {
     --core_.book.commands;
     ++core_.book.held;
@@ -179,6 +181,7 @@ Verdict Pipeline::route(Client& client, const protocol::CommandSpec* spec,
   if (spec->verb == Verb::info || spec->verb == Verb::command) {
     return decide_decorated(client, *spec, command);
   }
+  if (lists_names(client, *spec)) return list_names(client, *spec, command, std::nullopt);
   const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
   if (without_rules || spec->access == Access::none)
     return pass(client, spec, command, command.wire);
@@ -223,6 +226,9 @@ Verdict Pipeline::pass_on_link(Client& client, Link link, std::string_view wire)
   if (client.open > 0 && client.link != link && !has(Bug::no_barrier)) return Hold{};
   if (client.bypass || core_.mode == Mode::bypass) client.fence_due = true;
   ++core_.book.passed;
+  if (!core_.reply_names.empty() && core_.reply_names.contains({client.id, client.next})) {
+    return pass_named(client, link, wire);
+  }
   core_.begin(client, link);
   return Forward{link, wire};
 }

@@ -102,9 +102,18 @@ class Pipeline {
   void list_keys(Client& client, std::string_view tag, TimePoint now);
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);
+  /// `weights`: at least one is above 0.
+  void weigh_version(Client& client, std::string_view name, const VersionWeights& weights,
+                     TimePoint now);
+  /// Without a version: unpins it.
+  void pin_version(Client& client, std::string_view name, std::optional<std::uint64_t> version,
+                   TimePoint now);
   void explain(Client& client, std::string_view key, TimePoint now);
   protocol::Value tags(std::string_view key) const;
   protocol::Value versions() const;
+  /// The push of a client's own upstream connection, with the names that clients use; valid until
+  /// the next call on the pipeline.
+  std::string_view push_to(std::string_view push);
   protocol::Value leases(std::size_t most, TimePoint now) const;
   protocol::Value stats(TimePoint now) const;
   void set_mode(Mode mode, std::string from, TimePoint now);
@@ -160,7 +169,23 @@ class Pipeline {
 
   // pipeline_rules.cpp: commands with keys under a rule.
   bool find_rules(Request& request);
+  // pipeline_version_use.cpp
   std::optional<Verdict> apply_versions(Request& request);
+  /// For a command that is sent now: what it writes ends what other versions hold.
+  void use_versions(const Request& request);
+
+  // pipeline_names.cpp: replies that carry names of keys.
+  bool lists_names(const Client& client, const protocol::CommandSpec& spec) const;
+  /// SCAN, KEYS, RANDOMKEY, over the client's own connection if it is on one.
+  Verdict list_names(Client& client, const protocol::CommandSpec& spec,
+                     const protocol::Command& command, std::optional<Link> own);
+  std::optional<Verdict> await_versions();
+  /// A command with keys under rules is sent now: does its reply carry names that must be changed?
+  void name_reply(const Request& request);
+  /// A verdict was found for a command whose reply was to be told otherwise.
+  void name_answer(const Client& client, Verdict& verdict);
+  Verdict pass_named(Client& client, Link link, std::string_view wire);
+
   Verdict answer_down(Request& request, const KeyUse& use);
   Verdict decide_ruled(Request& request);
   Verdict read(Request& request);
@@ -175,6 +200,8 @@ class Pipeline {
   /// Upstream is known to have nothing there: whoever asks loads it.
   std::optional<Verdict> answer_absent(Request& request);
   bool may_use_copies(Client& client, const Rule& rule);
+  /// Whether it may be told from here that the key has no value.
+  bool may_tell_absent(const Request& request, const KeyUse& use) const;
   std::optional<std::string_view> find_copy(const Request& request, const KeyUse& use,
                                             std::string_view question);
   bool keeps_reply(const Request& request) const;
@@ -233,7 +260,7 @@ class Pipeline {
   void heard_of(std::string_view key);
   void check_role();
   void sweep_old_versions();
-  std::string upstream_key(std::string_view key) const;
+  void change_version(Client& client, std::string_view name, VersionChange change, TimePoint now);
 
   /// What local copies say of the keys of an MGET.
   struct Copied {
@@ -256,11 +283,11 @@ class Pipeline {
   CommandPolicy policy_;
   Copied copied_;              ///< By the MGET that is being decided.
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
+  std::string push_;           ///< Behind that of push_to().
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
   std::vector<std::string_view> captures_;  ///< Spare, too.
   TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
-  std::map<std::string, std::uint64_t> sweeps_due_;         ///< Versions bumped here, by name.
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };
 

@@ -113,12 +113,6 @@ void Pipeline::list_keys(Client& client, std::string_view tag, TimePoint now) {
   core_.send(lane, wire, 1, std::make_unique<Relay>(Ticket{client.id, client.next}, lane));
 }
 
-std::string Pipeline::upstream_key(std::string_view key) const {
-  Match match;
-  core_.rules->find(key, match);
-  return core_.upstream_key(key, match);
-}
-
 void Pipeline::set_mode(Mode mode, std::string from, TimePoint now) {
   const Call call(*this, now);
   core_.mode = mode;

@@ -5,6 +5,7 @@
 
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -171,9 +172,15 @@ Verdict Pipeline::count_copy(const KeyUse& use, std::string_view reply) {
   return Answer{reply};
 }
 
+bool Pipeline::may_tell_absent(const Request& request, const KeyUse& use) const {
+  const auto subject = request.subject(use, core_);
+  return core_.may_tell_absent(*subject) && !falls_back(core_, *subject, request.client);
+}
+
 std::optional<Verdict> Pipeline::answer_absent(Request& request) {
   const auto subject = request.subject(request.ruled_key(), core_);
-  if (!core_.may_tell_absent(*subject)) return std::nullopt;
+  if (!core_.may_tell_absent(*subject) || falls_back(core_, *subject, request.client))
+    return std::nullopt;
   ++subject->counters().reads;
   core_.tell_absent(subject, request.client.id, core_.now);
   std::string null;
@@ -189,7 +196,7 @@ std::optional<Verdict> Pipeline::answer_copies(Request& request) {
     const auto found = find_copy(request, use, {});
     if (!found) continue;
     const bool is_absent = found->starts_with('_');
-    if (is_absent && !core_.may_tell_absent(*request.subject(use, core_))) continue;
+    if (is_absent && !may_tell_absent(request, use)) continue;
     copied_.replies += *found;
     ++copied_.found;
   }

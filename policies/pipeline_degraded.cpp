@@ -4,6 +4,7 @@
 
 #include "policies/outdated_copies.hpp"
 #include "policies/pipeline.hpp"
+#include "policies/served_versions.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -41,6 +42,7 @@ std::optional<Verdict> Pipeline::answer_outdated(Request& request) {
   }
   if (!reply) return std::nullopt;
   for (const auto& subject : subjects) ++subject->counters().reads;
+  see_versions(request);
   return answer(std::move(*reply));
 }
 
@@ -67,16 +69,7 @@ bool Pipeline::name_by_known_versions(Request& request) const {
     if (rule.version.mode == VersionMode::none) continue;
     const auto* version = core_.versions.find(version_name(rule));
     if (version == nullptr) return false;
-    if (rule.version.mode == VersionMode::transparent) {
-      use.upstream = request.client_key(use);
-      use.upstream += ":v" + std::to_string(version->current);
-      continue;
-    }
-    const auto asked = use.match.version();
-    const bool is_retired =
-        asked && KeyVersions::standing(*version, *asked, core_.server_floor()) ==
-                     KeyVersions::Standing::retired;
-    if (is_retired) return false;
+    if (!name_version(core_, request, use, *version)) return false;
   }
   return true;
 }

@@ -4,7 +4,9 @@
 
 #include "policies/pipeline.hpp"
 #include "policies/refresh.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/validity.hpp"
+#include "policies/version_report.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -138,7 +140,7 @@ Value::Map Explanation::describe(const Core& core) {
                     {"stale_window_ms", {(subject.life.total - subject.life.fresh).count()}}};
   describe_tags(fields, core);
   if (const auto* version = core.versions.find(version_name(*rule.settings))) {
-    fields.push_back({"version", {static_cast<std::int64_t>(version->current)}});
+    describe_version(fields, *version, subject, core);
   }
   describe_bans(fields, core);
   describe_lease(fields, core);
@@ -156,6 +158,10 @@ Value::Map Explanation::describe(const Core& core) {
   if (!there || standing.state == State::invalid || foreign_miss) {
     next = "nil";
     if (rule.leases()) next = leased ? "wait for the holder's SET" : "nil with the lease";
+    if (falls_back(core, subject, *core.find(ticket_.client))) {
+      next = "value of the version before, if it is valid";
+      if (!leased && !throttled) next = "nil with the lease; others get the " + next;
+    }
   } else if (standing.state == State::stale) {
     next = leased || throttled ? "stale value" : "nil with the lease; others get the stale value";
   } else if (standing.state == State::fresh && !leased && !throttled) {
@@ -171,7 +177,7 @@ Value::Map Explanation::describe(const Core& core) {
 void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
   const Call call(*this, now);
   const Ticket ticket{client.id, client.next};
-  KeyUse use{0, {}, upstream_key(key)};
+  KeyUse use;
   core_.rules->find(key, use.match);
   const auto lane = core_.lane(client.db, use.match.rule);
   core_.begin(client, lane);
@@ -189,6 +195,8 @@ void Pipeline::explain(Client& client, std::string_view key, TimePoint now) {
   const protocol::Command command{args, {}};
   static constexpr protocol::CommandSpec no_command{};
   const Request request{client, ticket, command, no_command, {}};
+  const auto* version = core_.versions.find(version_name(*use.match.rule->settings));
+  if (version != nullptr) name_version(core_, request, use, *version);
   if (core_.upstream == Core::UpstreamState::down && lane.kind == Link::Kind::lane) {
     std::string out;
     Value{explain_away(*request.subject(use, core_))}.append_to(out, client.resp);

@@ -146,6 +146,8 @@ Verdict Pipeline::block(Client& client, const protocol::CommandSpec& spec,
   auto wire = command.wire;
   if (core_.mode != Mode::bypass && !client.bypass && find_rules(request)) {
     if (auto verdict = apply_versions(request)) return std::move(*verdict);
+    use_versions(request);
+    name_reply(request);
     wire = request.wire(wire_);
   }
   auto verdict = pass_on_link(client, own, wire);

@@ -92,27 +92,6 @@ Value Pipeline::tags(std::string_view key) const {
   return {std::move(list)};
 }
 
-Value Pipeline::versions() const {
-  // Of those that clients do not name there is none but the current one.
-  const auto has_grace = [this](std::string_view name) {
-    return std::ranges::any_of(core_.rules->rules(), [&](const Rule& rule) {
-      return rule.settings->version.mode == VersionMode::explicit_in_key &&
-             version_name(*rule.settings) == name;
-    });
-  };
-  Value::Map all;
-  for (const auto& [name, version] : core_.versions.all()) {
-    const auto since_bump = core_.server_floor() - version.bumped_at;
-    const auto left = std::max(milliseconds(0), version.grace - since_bump);
-    const bool bumped = version.bumped_at != ServerTime{} && has_grace(name);
-    all.push_back({name,
-                   {Value::Map{{"current", {static_cast<std::int64_t>(version.current)}},
-                               {"known", {version.known}},
-                               {"grace_left_ms", {bumped ? left.count() : 0}}}}});
-  }
-  return {std::move(all)};
-}
-
 Value Pipeline::leases(std::size_t most, TimePoint now) const {
   Value::List lines;
   for (const auto& lease : core_.leases.list(most)) {

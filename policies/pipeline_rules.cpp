@@ -8,6 +8,7 @@
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/read_flight.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -32,50 +33,6 @@ bool Pipeline::find_rules(Request& request) {
     ruled = ruled || use.match;
   }
   return ruled;
-}
-
-std::optional<Verdict> Pipeline::apply_versions(Request& request) {
-  for (auto& use : request.keys) {
-    if (!use.match) continue;
-    const auto& rule = *use.match.rule->settings;
-    if (rule.version.mode == VersionMode::none) continue;
-    const auto* version = core_.versions.find(version_name(rule));
-    if (version == nullptr) continue;
-    if (!version->known && !core_.from_memory(use.match.rule)) {
-      // To guess a version could serve data from before a bump. Until upstream has said which one
-      // it is the request waits, and fails with upstream.
-      const bool is_down = core_.upstream == Core::UpstreamState::down && !core_.reconnecting;
-      if (is_down) return answer_down(request, use);
-      if (version->problem.empty()) return Hold{};
-      std::string refusal;
-      protocol::append_error(refusal, "ERR pannier: the version of '" + version_name(rule) +
-                                          "' cannot be read (" + version->problem +
-                                          "); not executed");
-      return answer(std::move(refusal));
-    }
-    if (rule.version.mode == VersionMode::transparent) {
-      use.upstream = request.client_key(use);
-      use.upstream += ":v" + std::to_string(version->current);
-      continue;
-    }
-    const auto asked = use.match.version();
-    if (!asked || KeyVersions::standing(*version, *asked, core_.server_floor()) !=
-                      KeyVersions::Standing::retired) {
-      continue;
-    }
-    if (request.spec.verb == Verb::get) {
-      std::string null;
-      protocol::append_null(null, request.client.resp);
-      return answer(std::move(null));
-    }
-    if (request.spec.access == Access::read) continue;
-    std::string refusal;
-    protocol::append_error(refusal, "ERR pannier: version " + std::to_string(*asked) + " of '" +
-                                        version_name(rule) + "' is retired (current is " +
-                                        std::to_string(version->current) + "); not executed");
-    return answer(std::move(refusal));
-  }
-  return std::nullopt;
 }
 
 Verdict Pipeline::answer_down(Request& request, const KeyUse& use) {
@@ -103,10 +60,16 @@ Verdict Pipeline::decide_ruled(Request& request) {
     if (auto verdict = await_replay()) return std::move(*verdict);
   }
   if (auto verdict = apply_versions(request)) return std::move(*verdict);
-  if (request.spec.access == Access::read) {
-    if (auto verdict = answer_copy(request)) return std::move(*verdict);
-  }
   auto& client = request.client;
+  // Retired versions have left their rule: there may be nothing else.
+  if (!request.ruled_key().match)
+    return pass(client, &request.spec, request.command, request.wire(wire_));
+  if (request.spec.access == Access::read) {
+    if (auto verdict = answer_copy(request)) {
+      see_versions(request);
+      return std::move(*verdict);
+    }
+  }
   const auto& rule = *request.ruled_key().match.rule;
   auto link = core_.lane(client.db, &rule);
   // Upstream is not needed only when none of the keys needs it.
@@ -133,6 +96,8 @@ Verdict Pipeline::decide_ruled(Request& request) {
   const bool is_untracked = link.kind != Link::Kind::lane && rule.copies();
   if (request.spec.access == Access::all || is_untracked) client.fence_due = true;
   if (request.spec.verb == Verb::get) return read(request);
+  if (request.spec.verb != Verb::mget) use_versions(request);
+  name_reply(request);
   client.joins_from = core_.next_exchange;
   switch (request.spec.verb) {
     case Verb::mget:
@@ -172,7 +137,8 @@ Verdict Pipeline::read(Request& request) {
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
   const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
-  if (may_wait && core_.leases.held_without_value(subject->table_key)) {
+  if (may_wait && core_.leases.held_without_value(subject->table_key) &&
+      !falls_back(core_, *subject, client)) {
     const auto until = core_.now + tier.coalesce.wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
       ++client.waits;

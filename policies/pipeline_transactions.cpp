@@ -102,6 +102,7 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
     if (auto verdict = queue_own(client, spec, command)) return std::move(*verdict);
   }
   const bool without_rules = core_.mode == Mode::bypass || core_.rules->empty() || client.bypass;
+  if (lists_names(client, spec)) return list_names(client, spec, command, own);
   Request request{client, {client.id, client.next}, command, spec, {}};
   if (without_rules || spec.access == Access::none || !find_rules(request)) {
     return pass_on_link(client, own, command.wire);
@@ -114,6 +115,8 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
       return std::move(*verdict);
     }
   }
+  use_versions(request);
+  name_reply(request);
   Written written;
   const auto now = core_.server_floor();
   const auto asked = stores(spec.verb) ? parse_store(spec.name, command.args, now) : std::nullopt;
@@ -185,6 +188,11 @@ Verdict Pipeline::execute(Client& client, Link own, std::string_view wire) {
   outcome.name = client.name;
   outcome.library = client.library;
   outcome.library_version = client.library_version;
+  if (!transaction.names.empty()) {
+    auto& names = core_.reply_names[{client.id, client.next}];
+    names.shape = ReplyNames::Shape::transaction;
+    names.parts = std::move(transaction.names);
+  }
   const bool failed = client.multi_failed;
   const auto queued = client.queued;
   client.forget_transaction();

@@ -145,7 +145,8 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
       !answered && (core_.upstream == State::connecting || core_.upstream == State::absent);
   core_.upstream =
       never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
-  if (core_.upstream == State::absent) core_.versions.settle_without_upstream();
+  const bool is_needless = core_.upstream == State::absent || core_.mode == Mode::memory;
+  if (is_needless) core_.versions.settle_without_upstream();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
 }
 
@@ -253,7 +254,7 @@ void Pipeline::tick(TimePoint now) {
   if (!core_.invalidations.empty()) tick_invalidations();
   read_lost_bans(core_);
   read_versions();
-  if (!sweeps_due_.empty()) sweep_old_versions();
+  sweep_old_versions();
 }
 
 }  // namespace pannier::policies

@@ -26,11 +26,11 @@ class VersionReturn final : public Exchange {
 void give_back(Core& core, Link lane, const std::string& name) {
   const auto* version = core.versions.find(name);
   if (version == nullptr || !version->configured_later) return;
-  const auto current = std::to_string(version->current);
   std::string wire;
+  const auto bumped_at = version->bumped_at.time_since_epoch().count();
   protocol::append_command(
-      wire, {"EVAL", scripts::raise_version, "1", std::string(KeyVersions::key_prefix) + name,
-             current, std::to_string(version->grace.count()), current});
+      wire, {"EVAL", scripts::restore_version, "1", std::string(KeyVersions::key_prefix) + name,
+             std::to_string(version->current), std::to_string(bumped_at), version->rest()});
   core.send(lane, wire, 1, std::make_unique<VersionReturn>(name));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/outdated_copies.hpp"
+#include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -60,6 +61,7 @@ bool ReadFlight::joinable(const Client& client, const Core& core) const {
 ReadFlight::~ReadFlight() = default;
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (before_ && !before_->settled) return settle_before(part, reply, core);
   const std::size_t claimed = asking_ ? asking_->parts : 0;
   if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
@@ -157,7 +159,10 @@ void ReadFlight::fail(std::string_view error, Core& core) {
   if (const auto copy = outdated_copy(core, subject, {})) {
     const std::string value(*copy);
     count_outdated(subject.counters(), readers_.size());
-    for (const auto& reader : readers_) give(reader, value, core);
+    for (const auto& reader : readers_) {
+      saw_version(core, reader.ticket.client, subject);
+      give(reader, value, core);
+    }
     return;
   }
   if (subject.rule->tier->on_down == OnDown::miss) {

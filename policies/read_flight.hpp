@@ -42,6 +42,7 @@ class ReadFlight final : public Exchange {
 
   ReadFlight(SubjectRef subject, Link link, std::vector<Reader> readers)
       : check_(std::move(subject), link), link_(link), readers_(std::move(readers)) {}
+  ReadFlight(ReadFlight&&) noexcept = default;
 
   ~ReadFlight() override;
 
@@ -72,6 +73,18 @@ class ReadFlight final : public Exchange {
     std::optional<std::string> generation;  ///< What it says.
     std::uint32_t claim_parts = 0, parts = 0;
   };
+  /// The key in the version before it, which may be served where this one is missing. It is asked
+  /// for only then, and the key itself is not asked again: it may have been written since by those
+  /// who read here.
+  struct Before {
+    Before(SubjectRef subject, Link link) : check(std::move(subject), link) {}
+    ValidityCheck check;
+    std::string value;     ///< Its reply; empty if there is none to serve.
+    bool settled = false;  ///< All was answered.
+  };
+  /// Answers those who may get that, or asks for it. \returns whether nobody is left.
+  bool look_before(Core& core);
+  void settle_before(std::size_t part, std::string_view reply, Core& core);
   /// Makes the reply a copy, or sees to it that there is none.
   void keep(std::string_view value, bool error, bool null, Core& core);
   /// The connection broke: a read may be asked again on the next one, once and within the budget.
@@ -102,6 +115,8 @@ class ReadFlight final : public Exchange {
   void adopt(Core& core);
 
   std::unique_ptr<Asking> asking_;
+  std::unique_ptr<Before> before_;
+  bool gives_before_ = false;  ///< What is given is of the version before.
   bool lease_moved_ = false;
   ValidityCheck check_;
   Link link_;

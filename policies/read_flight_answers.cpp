@@ -6,6 +6,7 @@
 #include "policies/guard.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/refresh.hpp"
+#include "policies/served_versions.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -35,7 +36,9 @@ void ReadFlight::give_all(std::string_view value, Core& core) {
   auto& counters = check_.subject().counters();
   const bool error = value.front() == '-' || value.front() == '!';
   if (!error) counters.hits += readers_.size();
+  const auto& given = gives_before_ ? before_->check.subject() : check_.subject();
   for (const auto& reader : readers_) {
+    if (!error) saw_version(core, reader.ticket.client, given);
     if (!error) counters.hit_seconds.add(core.now - reader.since);
     if (!error && !reader.counted) ++counters.loads_avoided;
     give(reader, value, core);
@@ -113,13 +116,16 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
 
 void ReadFlight::missing(Core& core) {
   if (readers_.empty()) return give_back(core);
+  if (look_before(core)) return;
   if (core.leases.held(check_.subject().table_key)) {
     // Nobody is to be elected here.
   } else if (claim(readers_, core)) {
     return;
   } else if (asking_ && asking_->lost()) {
     if (lease_moved_) {
-      return start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
+      start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
+      core.flights[check_.subject().table_key]->before_ = std::move(before_);
+      return;
     }
     follow(false, core);
   }
@@ -136,6 +142,7 @@ bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
       core.needs_fleet(*subject) && core.learning.worth_waiting(name, subject->table_key, core.now);
   if (!leases && !guard::in_fleet(*subject, core)) return false;
   start(subject, std::move(readers), core, leases ? Claims::lease : Claims::guard);
+  if (before_) core.flights[subject->table_key]->before_ = std::make_unique<Before>(*before_);
   return true;
 }
 
@@ -171,7 +178,13 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
   const auto& rule = *subject.rule;
   if (core.find(reader.ticket.client) == nullptr) return;
-  if (!rule.leases()) return tell_missing(reader, core);
+  if (!rule.leases()) {
+    // Whoever may get the version before need not load as well.
+    if (version_before(core, subject)) {
+      core.grant(check_.subject_ref(), reader.ticket.client, {{}, true});
+    }
+    return tell_missing(reader, core);
+  }
   if (!core.leases.held(subject.table_key)) {
     if (asking_ && asking_->claim) {
       elect(reader, false, core);

@@ -26,6 +26,8 @@ SubjectRef Request::subject(const KeyUse& use, const Core& core) const {
   subject->table_key = table_key(subject->db, subject->key);
   subject->tags = core.rules->tags(use.match);
   subject->dates = RuleSet::dates(use.match);
+  subject->version = use.version;
+  subject->version_of = use.version_of;
   subject->life = life_of(*use.match.rule->tier, subject->client_key);
   return subject;
 }

@@ -15,6 +15,8 @@ struct KeyUse {
   std::uint32_t position = 0;  ///< Among the command's arguments.
   Match match;                 ///< Its rule, if it has one that does anything.
   std::string upstream;        ///< What upstream calls it, where that differs; else empty.
+  std::uint64_t version = 0;   ///< As in Subject.
+  std::uint32_t version_of = 0;
 };
 
 /// A command on its way through the pipeline, with everything found out about it.

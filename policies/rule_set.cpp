@@ -58,6 +58,7 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
+    renames_ |= rule.version.mode == VersionMode::transparent;
     if (!rule.tags.empty()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
       Sown* at = &root;

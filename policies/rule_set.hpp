@@ -58,6 +58,8 @@ class RuleSet {
   RuleSet& operator=(const RuleSet&) = delete;
 
   bool empty() const { return rules_.empty(); }
+  /// Whether upstream calls the keys of any rule otherwise than clients do.
+  bool renames() const { return renames_; }
   /// Whether any rule keeps stale values from being stored.
   bool guards() const { return guards_; }
 
@@ -104,7 +106,7 @@ class RuleSet {
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
   std::vector<Candidate> candidates_;  ///< Of each node in the order of the configuration.
-  bool guards_ = false;
+  bool guards_ = false, renames_ = false;
   milliseconds longest_life_{0};
   bool serve_outdated_ = false;
   mutable std::vector<std::string_view> scratch_;

@@ -41,19 +41,62 @@ inline constexpr std::string_view raise_bans =
     "redis.call('PEXPIRE', KEYS[1], ARGV[1]) "
     "return now";
 
-/// Moves a version forward, never back. KEYS[1] the record "current bumped_at grace",
-/// ARGV[1] the version wanted at least (0: one more than what is there, or than ARGV[3]),
-/// ARGV[2] the grace period, ARGV[3] the version known here. Returns the record.
-inline constexpr std::string_view raise_version =
+/// Does to a version what an operator wants, never back; see VersionChange for what. KEYS[1] the
+/// record (VersionRecord), ARGV[1] raise, weigh, pin or unpin, ARGV[2] the version to pin, or the
+/// oldest with a weight, ARGV[3] the grace period, ARGV[4] the current version known here, ARGV[5]
+/// the newest, ARGV[6] the weights. Returns the record.
+inline constexpr std::string_view change_version =
+    "local f = {} "
+    "for word in string.gmatch(redis.call('GET', KEYS[1]) or '', '%S+') do f[#f + 1] = word end "
+    "local function number(i) return tonumber(f[i] or '') or 0 end "
+    "local what, wanted, grace = ARGV[1], tonumber(ARGV[2]), ARGV[3] "
+    "local had, at, kept, previous = number(1), number(2), f[3] or grace, number(4) "
+    "if #f == 3 then previous = had - 1 end "
+    "local pinned, weights = f[6] == '1', f[7] or '-' "
+    "local current = math.max(had, tonumber(ARGV[4])) "
+    "if current > had then "
+    "  previous, at = had, 0 "
+    "  if weights ~= '-' then weights = '0' end "
+    "  if had == 0 then previous, kept = current - 1, grace end "
+    "end "
+    "local top = math.max(number(5), tonumber(ARGV[5]), current) "
+    "local function text(x) return string.format('%.0f', x) end "
+    "if pinned and (what == 'raise' or what == 'weigh') then "
+    "  return redis.error_reply('ERR pannier: the version is pinned to ' .. text(current) .. "
+    "    ' (PANNIER VERSION UNPIN ends that); not executed') "
+    "end "
+    "if what == 'raise' then wanted = top + 1 elseif what == 'unpin' then wanted = current end "
+    "if wanted < current then "
+    "  return redis.error_reply('ERR pannier: version ' .. text(wanted) .. "
+    "    ' is older than the current one, ' .. text(current) .. "
+    "    ', and a version never goes back; not executed') "
+    "end "
+    "if what == 'pin' then pinned = true elseif what == 'unpin' then pinned = false end "
+    "if what == 'raise' or (what == 'pin' and wanted > current) then weights = '0' end "
+    "if what == 'weigh' then weights = ARGV[6] end "
+    "if wanted > current then "
+    "  local t = redis.call('TIME') "
+    "  at = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "  previous, current, kept = current, wanted, grace "
+    "end "
+    "local record = table.concat({text(current), text(at), kept, text(previous), "
+    "  text(math.max(top, current)), pinned and '1' or '0', weights}, ' ') "
+    "redis.call('SET', KEYS[1], record) "
+    "return record";
+
+/// Writes a version's record where upstream has none, or one of an older version. KEYS[1] the
+/// record, ARGV[1] its version, ARGV[2] when that became current (0: now), ARGV[3] the rest of it.
+/// Returns the record that is there then.
+inline constexpr std::string_view restore_version =
     "local record = redis.call('GET', KEYS[1]) "
-    "local current = math.max(tonumber(ARGV[3]), "
-    "  tonumber(record and string.match(record, '^%d+') or '0')) "
-    "local wanted = tonumber(ARGV[1]) "
-    "if wanted == 0 then wanted = current + 1 end "
-    "if record and wanted <= tonumber(string.match(record, '^%d+')) then return record end "
-    "local t = redis.call('TIME') "
-    "record = string.format('%.0f %.0f %s', wanted, t[1] * 1000 + math.floor(t[2] / 1000), "
-    "ARGV[2]) "
+    "local had = tonumber(string.match(record or '', '^%d+') or '0') "
+    "if record and had >= tonumber(ARGV[1]) then return record end "
+    "local at = ARGV[2] "
+    "if at == '0' then "
+    "  local t = redis.call('TIME') "
+    "  at = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)) "
+    "end "
+    "record = ARGV[1] .. ' ' .. at .. ' ' .. ARGV[3] "
     "redis.call('SET', KEYS[1], record) "
     "return record";
 

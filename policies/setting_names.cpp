@@ -36,6 +36,8 @@ constexpr std::array<Named<VersionMode>, 3> version_modes{
     {{VersionMode::none, "none"},
      {VersionMode::transparent, "transparent"},
      {VersionMode::explicit_in_key, "explicit"}}};
+constexpr std::array<Named<Fallback>, 2> fallbacks{
+    {{Fallback::off, "off"}, {Fallback::stale, "stale"}}};
 constexpr std::array<Named<Mode>, 3> modes{
     {{Mode::normal, "normal"}, {Mode::bypass, "bypass"}, {Mode::memory, "memory"}}};
 constexpr std::array<Named<LogLevel>, 4> log_levels{{{LogLevel::debug, "debug"},
@@ -90,6 +92,9 @@ std::string parse_setting(std::string_view raw, Guard& out) { return parse_name(
 std::string parse_setting(std::string_view raw, VersionMode& out) {
   return parse_name(raw, version_modes, out);
 }
+std::string parse_setting(std::string_view raw, Fallback& out) {
+  return parse_name(raw, fallbacks, out);
+}
 std::string parse_setting(std::string_view raw, Mode& out) { return parse_name(raw, modes, out); }
 std::string parse_setting(std::string_view raw, AuthMode& out) {
   return parse_name(raw, auth_modes, out);
@@ -105,6 +110,7 @@ std::string setting_text(OnDown value) { return name_of(down_modes, value); }
 std::string setting_text(CoalesceScope value) { return name_of(coalesce_scopes, value); }
 std::string setting_text(Guard value) { return name_of(guards, value); }
 std::string setting_text(VersionMode value) { return name_of(version_modes, value); }
+std::string setting_text(Fallback value) { return name_of(fallbacks, value); }
 std::string setting_text(Mode value) { return name_of(modes, value); }
 std::string setting_text(AuthMode value) { return name_of(auth_modes, value); }
 std::string setting_text(LogLevel value) { return name_of(log_levels, value); }

@@ -56,6 +56,8 @@ enum class CoalesceScope : std::uint8_t { off, sidecar, fleet };
 /// (removals through it, or that upstream tells of), all sidecars.
 enum class Guard : std::uint8_t { off, sidecar, fleet };
 enum class VersionMode : std::uint8_t { none, transparent, explicit_in_key };
+/// What a read that misses the current version of a key may get of the one before.
+enum class Fallback : std::uint8_t { off, stale };
 enum class Mode : std::uint8_t { normal, bypass, memory };
 /// As whom clients work upstream: as the sidecar, or each as the user it names.
 enum class AuthMode : std::uint8_t { shared, pass_through };
@@ -76,6 +78,7 @@ std::string parse_setting(std::string_view raw, Foreign& out);
 std::string parse_setting(std::string_view raw, OnDown& out);
 std::string parse_setting(std::string_view raw, CoalesceScope& out);
 std::string parse_setting(std::string_view raw, VersionMode& out);
+std::string parse_setting(std::string_view raw, Fallback& out);
 std::string parse_setting(std::string_view raw, Mode& out);
 std::string parse_setting(std::string_view raw, Refresh& out);
 std::string parse_setting(std::string_view raw, Guard& out);
@@ -95,6 +98,7 @@ std::string setting_text(Foreign value);
 std::string setting_text(OnDown value);
 std::string setting_text(CoalesceScope value);
 std::string setting_text(VersionMode value);
+std::string setting_text(Fallback value);
 std::string setting_text(Mode value);
 std::string setting_text(Refresh value);
 std::string setting_text(Guard value);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policies/setting_types.hpp"
+#include "policies/version_weights.hpp"
 #include "protocol/glob.hpp"
 
 namespace pannier::policies {
@@ -93,6 +94,8 @@ struct TierLocalSettings {
 struct VersionSettings {
 #define PANNIER_VERSION PANNIER_MEMBER
 #include "policies/settings.def"
+  /// Which share of the clients uses which, to begin with; empty: all the current one.
+  VersionWeights versions;
 };
 
 /// How long values live and who may compute them; rules share tiers.

@@ -25,6 +25,8 @@ struct Subject {
   std::vector<std::string> tags;
   std::optional<DateRange> dates;  ///< That it is about, by its rule's captures.
   Life life{};
+  std::uint64_t version = 0;     ///< Which one of its rule's it is; 0: it has none.
+  std::uint32_t version_of = 0;  ///< With it: KeyVersions::Version::number.
 
   Bannable bannable() const { return {client_key, tags, rule->settings->name, dates}; }
 

@@ -10,6 +10,7 @@
 
 #include "policies/exchange.hpp"
 #include "policies/local_copies.hpp"
+#include "policies/reply_names.hpp"
 #include "policies/subject.hpp"
 #include "policies/verdict.hpp"
 
@@ -29,6 +30,8 @@ struct Transaction {
   /// Commands about the client's connection (CLIENT GETNAME, AUTH), which only the sidecar can
   /// answer: their place in the transaction, where upstream runs a PING, and their words.
   std::vector<std::pair<std::uint32_t, std::vector<std::string>>> own;
+  /// Those whose replies carry names of keys, by place.
+  std::vector<std::pair<std::uint32_t, ReplyNames>> names;
 };
 
 /// What EXEC leads to.

@@ -110,25 +110,6 @@ AdminActions::Reply AdminActions::keys(const Call& call) {
   return std::nullopt;
 }
 
-AdminActions::Reply AdminActions::version(const Call& call) {
-  const auto words = call.words;
-  if (words.size() == 1 && equals_nocase(words[0], "list")) return pipeline_.versions();
-  std::optional<policies::milliseconds> grace;
-  const bool with_grace = words.size() == 4 && equals_nocase(words[2], "grace");
-  if (with_grace) {
-    const auto seconds = protocol::to_integer(words[3]);
-    if (!seconds || *seconds < 0 || *seconds > 366LL * 86'400) {
-      return error("'" + std::string(words[3]) + "' is not a number of seconds; not executed");
-    }
-    grace = policies::milliseconds(*seconds * 1000);
-  }
-  if ((words.size() == 2 || with_grace) && equals_nocase(words[0], "bump")) {
-    pipeline_.bump_version(call.client, words[1], grace, call.now);
-    return std::nullopt;
-  }
-  return usage("version", "LIST | BUMP <name> [GRACE <seconds>]");
-}
-
 AdminActions::Reply AdminActions::leases(const Call& call) {
   constexpr std::int64_t usual = 100;
   const auto most = call.words.empty() ? usual : protocol::to_integer(call.words[0]).value_or(-1);

@@ -43,6 +43,8 @@ class AdminActions {
   using Reply = std::optional<protocol::Value>;
 #define PANNIER_ACTION(name, words, argument, looks, text) Reply name(const Call& call);
 #include "policies/actions.def"
+  Reply bump(const Call& call);   // Of version.
+  Reply weigh(const Call& call);
 
   /// Begins an invalidation in the caller's name.
   Reply start(const Call& call, policies::Invalidation what);

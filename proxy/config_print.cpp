@@ -148,8 +148,18 @@ void print_version(const policies::VersionSettings& version, Lines& lines) {
   lines.begin("version");
   lines.setting("mode", setting_text(version.mode));
   lines.setting("current", setting_text(version.current));
-  if (version.mode == policies::VersionMode::explicit_in_key) {
+  const bool falls_back = version.fallback == policies::Fallback::stale;
+  if (version.mode == policies::VersionMode::explicit_in_key || falls_back) {
     lines.setting("grace", setting_text(version.grace));
+  }
+  if (falls_back) lines.setting("fallback", setting_text(version.fallback));
+  if (!version.versions.empty()) {
+    std::string weights;
+    for (const auto& [number, weight] : version.versions) {
+      weights +=
+          (weights.empty() ? "{" : ", ") + std::to_string(number) + ": " + std::to_string(weight);
+    }
+    lines.setting("versions", weights + "}");
   }
   if (!version.name.empty()) lines.setting("name", in_quotes(version.name));
   lines.end();

@@ -12,13 +12,29 @@ using policies::RuleSettings;
 using policies::VersionMode;
 using policies::VersionSettings;
 
-// Room for versions that are times in milliseconds, and for counting on.
-constexpr std::uint64_t highest_version = 1'000'000'000'000'000;
+using policies::highest_version;
+
+/// `{1: 90, 2: 10}`.
+void read_weights(const ConfigNode& node, VersionSettings& version, Findings& findings) {
+  if (!expect(ConfigNode::Kind::map, node, "versions", findings)) return;
+  std::uint64_t all = 0;
+  for (const auto& entry : node.entries) {
+    if (!expect(ConfigNode::Kind::scalar, entry.value, "a version's weight", findings)) return;
+    const auto wrong = policies::add_weight(version.versions, entry.key, entry.value.text);
+    if (!wrong.empty()) return findings.error(entry.mark, "versions: " + wrong);
+  }
+  for (const auto& one : version.versions) all += one.weight;
+  if (all == 0 && !node.entries.empty()) {
+    findings.error(node.mark, "versions: at least one needs a weight above 0");
+  }
+}
 
 constexpr Field<VersionSettings> version_fields[] = {
 #define PANNIER_VERSION PANNIER_FIELD
 #include "policies/settings.def"
-};
+    {"versions", [](const ConfigNode& node, VersionSettings& version, Findings& findings) {
+       read_weights(node, version, findings);
+     }}};
 
 /// The short forms: `2`, `transparent`, `explicit`.
 void read_short(const ConfigNode& node, VersionSettings& version, Findings& findings) {
@@ -35,6 +51,32 @@ bool ends_in_version(const protocol::KeyPattern& pattern) {
   return !pattern.names().empty() && pattern.text().ends_with("v{" + pattern.names().back() + "}");
 }
 
+/// Settings that say nothing beside others.
+void check_fields(const ConfigNode& node, const VersionSettings& version, Findings& findings) {
+  const bool falls_back = version.fallback == policies::Fallback::stale;
+  const bool is_transparent = version.mode == VersionMode::transparent;
+  if (node.find("grace") && is_transparent && !falls_back) {
+    findings.error(mark_of(node, "grace"),
+                   "grace: only keys with explicit versions have one, and fallback: stale");
+  }
+  if (falls_back && !is_transparent) {
+    findings.error(mark_of(node, "fallback"),
+                   "fallback: keys with explicit versions say which one they mean");
+  }
+  if (version.versions.empty()) return;
+  if (!is_transparent) {
+    findings.error(mark_of(node, "versions"),
+                   "versions: keys with explicit versions say which one they mean");
+  }
+  for (const auto& one : version.versions) {
+    if (one.weight == 0 || one.version >= version.current.value) continue;
+    findings.error(mark_of(node, "versions"), "versions: " + std::to_string(one.version) +
+                                                  " is older than current, and a version never "
+                                                  "goes back");
+    return;
+  }
+}
+
 }  // namespace
 
 void read_version(const ConfigNode& node, VersionSettings& version, Findings& findings) {
@@ -49,9 +91,7 @@ void read_version(const ConfigNode& node, VersionSettings& version, Findings& fi
     if (node.find("name") && version.name.empty()) {
       findings.error(mark_of(node, "name"), "name: it is empty; leave it out, or write one");
     }
-    if (node.find("grace") && version.mode == VersionMode::transparent) {
-      findings.error(mark_of(node, "grace"), "grace: only keys with explicit versions have one");
-    }
+    check_fields(node, version, findings);
   }
   if (version.current.value == 0 || version.current.value > highest_version) {
     findings.error(mark_of(node, "current"), "version: they begin with 1 and end at 10^15");
@@ -88,6 +128,10 @@ void check_shared_versions(const ConfigNode& list, const std::vector<RuleSetting
         first.mode == rule.version.mode && rule.version.mode == VersionMode::explicit_in_key;
     if (first.current.value == rule.version.current.value &&
         (!both_explicit || first.grace == rule.version.grace)) {
+      if (first.versions == rule.version.versions) continue;
+      findings.error(mark_of(list.items[i], "version"),
+                     "version: rule " + quoted(owner->second->name) + " shares version " +
+                         quoted(owner->first) + " but gives it other versions");
       continue;
     }
     findings.error(mark_of(list.items[i], "version"),

@@ -173,7 +173,9 @@ void Server::deliver(policies::Ticket to, std::string_view reply) {
 
 void Server::send(Link name, std::string_view wire, std::uint32_t replies,
                   policies::ExchangeId exchange) {
-  link(name).send(exchange, replies, wire);
+  const auto* session = name.kind == Link::Kind::own ? find(name.client) : nullptr;
+  const bool may_block = session != nullptr && session->client.may_block;
+  link(name).send(exchange, replies, wire, may_block);
 }
 
 void Server::resume(ClientId client) {

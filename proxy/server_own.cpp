@@ -237,7 +237,7 @@ void Server::close(ClientId client, bool at_once) {
 }
 
 void Server::push_to(ClientId client, std::string_view push) {
-  if (auto* session = find(client)) session->push(push);
+  if (auto* session = find(client)) session->push(pipeline_.push_to(push));
 }
 
 }  // namespace pannier::proxy

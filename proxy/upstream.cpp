@@ -60,7 +60,8 @@ void Upstream::forward(policies::ClientId client, std::uint64_t number,
   if (state_ == State::idle) connect();
 }
 
-void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire) {
+void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire,
+                    bool may_block) {
   if (state_ == State::failed) {
     if (exchange != our_own) server_.fail_later(exchange, last_error_);
     return;
@@ -68,7 +69,7 @@ void Upstream::send(policies::ExchangeId exchange, std::uint32_t replies, std::s
   if (exchange != our_own && fails_fast()) {
     return server_.fail_later(exchange, server_.pipeline().core().down_error);
   }
-  push_slot(0, exchange, replies, false);
+  push_slot(0, exchange, replies, false).may_block = may_block;
   pending() += wire;
   server_.write_later(*this, dirty_);
   if (state_ == State::idle) connect();

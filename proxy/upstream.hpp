@@ -37,7 +37,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void forward(policies::ClientId client, std::uint64_t number, const policies::Forward& way,
                bool alone);
   /// Appends commands with `replies` replies for a conversation of the pipeline.
-  void send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire);
+  void send(policies::ExchangeId exchange, std::uint32_t replies, std::string_view wire,
+            bool may_block = false);
   /// From here on all replies that come are `client`'s, until its last subscription ends.
   void tunnel(policies::ClientId client, std::string_view wire);
   void tunnel_on(std::string_view wire);

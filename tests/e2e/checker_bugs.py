@@ -19,11 +19,13 @@ from support import ROOT
 
 BINARY = os.path.join(ROOT, "build/release/pannier_bugs")
 LIMIT, PLAYED = 60, 10
+UNPLAYED = {"version_back"}  # Of keys with versions, which its clients do not use.
 
 
 def names():
     with open(os.path.join(ROOT, "policies/test_bugs.def")) as file:
-        return re.findall(r"^PANNIER_BUG\((\w+),", file.read(), re.M)
+        found = re.findall(r"^PANNIER_BUG\((\w+),", file.read(), re.M)
+    return [name for name in found if name not in UNPLAYED]
 
 
 def hunt(bug):

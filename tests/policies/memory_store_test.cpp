@@ -90,17 +90,32 @@ TEST_CASE("A tag's generation moves to the server's time, and forward if it is t
 
 TEST_CASE("A version moves forward, never back") {
   MemorySession session;
-  const auto raise = [&](std::string_view wanted, std::string_view known) {
-    return session.run({"EVAL", scripts::raise_version, "1", "pn:v:tile", wanted, "60000", known});
+  const auto change = [&](std::string_view what, std::string_view version, std::string_view known) {
+    return session.run({"EVAL", scripts::change_version, "1", "pn:v:tile", what, version, "60000",
+                        known, known, "0"});
   };
-  CHECK(raise("0", "3") == "$21 4 1700000000250 60000");
+  CHECK(change("raise", "0", "3") == "$29 4 1700000000250 60000 3 4 0 0");
   session.now += milliseconds(1'000);
-  CHECK(raise("4", "1") == "$21 4 1700000000250 60000");
-  CHECK(raise("0", "1") == "$21 5 1700000001250 60000");
-  CHECK(raise("10", "1") == "$22 10 1700000001250 60000");
-  CHECK(raise("7", "1") == "$22 10 1700000001250 60000");
-  session.check({{"GET pn:v:tile", "$22 10 1700000001250 60000"}, {"TTL pn:v:tile", ":-1"}});
-  CHECK(raise("x", "1") == "unknown");
+  CHECK(change("raise", "0", "1") == "$29 5 1700000001250 60000 4 5 0 0");
+  CHECK(change("pin", "10", "1") == "$31 10 1700000001250 60000 5 10 1 0");
+  CHECK(change("pin", "7", "1").starts_with("-ERR pannier: version 7 is older"));
+  session.check(
+      {{"GET pn:v:tile", "$31 10 1700000001250 60000 5 10 1 0"}, {"TTL pn:v:tile", ":-1"}});
+  CHECK(change("pin", "x", "1") == "unknown");
+}
+
+TEST_CASE("A version's record is put back where it was lost, and not over a newer one") {
+  MemorySession session;
+  const auto restore = [&](std::string_view version, std::string_view at) {
+    return session.run(
+        {"EVAL", scripts::restore_version, "1", "pn:v:tile", version, at, "9 2 3 0 -"});
+  };
+  CHECK(restore("3", "0") == "$25 3 1700000000250 9 2 3 0 -");
+  CHECK(restore("3", "5") == "$25 3 1700000000250 9 2 3 0 -");
+  CHECK(restore("2", "5") == "$25 3 1700000000250 9 2 3 0 -");
+  CHECK(restore("4", "5") == "$13 4 5 9 2 3 0 -");
+  session.check({{"GET pn:v:tile", "$13 4 5 9 2 3 0 -"}});
+  CHECK(restore("x", "5") == "unknown");
 }
 
 TEST_CASE("A purge removes those keys that expire no later than it says") {

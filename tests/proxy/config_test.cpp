@@ -156,6 +156,20 @@ rules:
   CHECK(settings.rules[3].version.mode == policies::VersionMode::none);
 }
 
+TEST_CASE("A version's weights are read in any order and printed in that of the versions") {
+  const std::string text =
+      "tiers: {t: {ttl: 1s}}\n"
+      "rules: [{match: a, tier: t, version: {mode: transparent, fallback: stale, grace: 9s, "
+      "versions: {10: 5, 2: 90}}}]";
+  const auto settings = loaded(text).settings;
+  const auto& version = settings.rules[0].version;
+  CHECK(version.fallback == policies::Fallback::stale);
+  CHECK(version.versions == policies::VersionWeights{{2, 90}, {10, 5}});
+  const auto printed = print_config(settings);
+  CHECK(printed.find("versions: {2: 90, 10: 5}") != std::string::npos);
+  CHECK(print_config(loaded(printed).settings) == printed);
+}
+
 TEST_CASE("Lines may end in CR LF") {
   CHECK(loaded("drain: 5s\r\nupstream:\r\n  op_timeout: 2s\r\n").settings.upstream.op_timeout ==
         2s);

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "policies/time.hpp"
+
 namespace pannier::tests {
 
 /// The keys of a simulation, and what its configuration makes of them.
@@ -33,6 +35,8 @@ inline constexpr SimulatedKey simulated_keys[] = {
 
 /// Removing one of these is how its source's change is told: what was loaded before is not stored.
 inline bool is_guarded(std::string_view key) { return key.starts_with("guard:"); }
+/// So long after a bump the version before may be served, where it is.
+inline constexpr policies::milliseconds fallback_grace{2'000};
 /// What clients must say where they are asked who they are.
 inline constexpr const char* password = "secret";
 

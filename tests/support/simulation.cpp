@@ -28,6 +28,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   selecting_ = chance(80) ? 10 : 90;
   for (const auto& key : simulated_keys) keys_.push_back(&key);
   asks_who_ = chance(20);
+  falls_back_ = seed % 3 == 0;
   abandoning_ = chance(80) ? 15 : 60;
   focus();
   redis_.ran = [this](const auto& connection, const auto& args, std::string_view) {
@@ -60,6 +61,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   }
   least_source_.resize(count);
   least_version_.resize(count, 1);
+  strict_version_.resize(count, 1);
   written_.resize(count);
   for (auto clients = delaying_ > 0 ? 1 : 1 + pick(4); clients > 0; --clients) {
     people_.emplace_back().at = pick(count);
@@ -160,6 +162,7 @@ void Simulation::pass_time(milliseconds time) {
       least = std::max(least, source);
     }
     least_version_[due.sidecar] = std::max(least_version_[due.sidecar], due.version);
+    strict_version_[due.sidecar] = std::max(strict_version_[due.sidecar], due.strict_version);
     return true;
   });
 }

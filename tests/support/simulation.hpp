@@ -52,7 +52,7 @@ class Simulation {
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes, written;
     std::map<Name, int> least_source;
-    std::uint64_t least_version = 0;
+    std::uint64_t least_version = 0, strict_version = 0;
     std::map<Name, int> invalidates;  ///< Which keys, and their source's state.
   };
   /// A client was told that the key is missing, and has looked at its source.
@@ -72,8 +72,8 @@ class Simulation {
     std::deque<Words> queue;                                         ///< The rest of a transaction.
     std::vector<std::pair<std::string, std::string>> queued_writes;  ///< What it has sent of it.
     policies::TimePoint queue_late;  ///< From when on no fill belongs in it.
-    std::uint64_t version = 0;
-    bool in_multi = false;  ///< Redis has said OK to its MULTI.
+    std::uint64_t version = 0;       ///< It has seen or written this one, and sees none before it.
+    bool in_multi = false;           ///< Redis has said OK to its MULTI.
 
     std::string name() const {
       return "client " + std::to_string(id) + "@" + std::to_string(at + 1);
@@ -85,6 +85,7 @@ class Simulation {
     std::size_t sidecar;
     std::map<Name, int> sources;
     std::uint64_t version;
+    std::uint64_t strict_version = 0;  ///< From then on none before it, whatever falls back.
   };
 
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
@@ -140,7 +141,9 @@ class Simulation {
   FakeRedis::Connection outside_;
   std::vector<std::unique_ptr<Sidecar>> sidecars_;
   std::vector<std::map<Name, int>> least_source_;  ///< By sidecar: older ones are not served.
-  std::vector<std::uint64_t> least_version_;
+  std::vector<std::uint64_t> least_version_, strict_version_;
+  bool falls_back_ = false;  ///< Keys with versions are served of the one before, for a while.
+  std::uint64_t seen_version_ = 0;  ///< By the client, before the reply that is checked.
   std::vector<Due> due_;
   std::deque<Person> people_;
   History history_;

@@ -27,6 +27,11 @@ std::string text_of(std::string_view reply) {
   return text;
 }
 
+/// Of a key as Redis calls it.
+std::uint64_t version_of(const std::string& name) {
+  return std::stoull(name.substr(name.rfind('v') + 1));
+}
+
 bool own_error(const protocol::ReplyView& view) {
   return view.error() && view.text.starts_with("ERR pannier: upstream ");
 }
@@ -62,6 +67,7 @@ void Simulation::check_protocol(const Request& request, std::string_view reply) 
 
 void Simulation::check(Person& person, const Request& request, std::string_view reply) {
   check_protocol(request, reply);
+  seen_version_ = person.version;
   protocol::ReplyReader reader(reply);
   const auto view = reader.next();
   const auto& name = request.words[0];
@@ -143,6 +149,9 @@ void Simulation::acknowledge(Person& person, const Request& request) {
     floor = std::max(floor, place->rank);
     auto& written = written_[person.at][place->name];
     written = std::max(written, place->rank);
+    if (find_simulated(key)->kind == Kind::version) {
+      person.version = std::max(person.version, version_of(place->name.second));
+    }
   }
   for (const auto& [name, size] : request.sizes) {
     if (is_absent_) break;
@@ -202,11 +211,17 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
     if (source < least(request.least_source, name)) broken(*found + " had been invalidated");
   }
   if (kind == Kind::version) {
-    const auto version = std::stoull(place->name.second.substr(place->name.second.rfind('v') + 1));
-    if (version < request.least_version) {
-      broken(*found + " is of a version before " + std::to_string(request.least_version));
+    const auto version = version_of(place->name.second);
+    const auto oldest_served = falls_back_
+                                   ? std::max(request.least_version - 1, request.strict_version)
+                                   : request.least_version;
+    if (version < oldest_served) {
+      broken(*found + " is of a version before " + std::to_string(oldest_served));
     }
-    person.version = std::max<std::uint64_t>(person.version, version);
+    if (version < seen_version_) {
+      broken(*found + " is of a version before the client's " + std::to_string(seen_version_));
+    }
+    person.version = std::max(person.version, version);
   }
 }
 
@@ -221,6 +236,10 @@ void Simulation::invalidated(Person& person, const Request& request, std::uint64
     if (i != person.at && (!everywhere || is_absent_)) continue;
     const auto at = i == person.at ? now() : now() + milliseconds(2'100);
     due_.push_back({at, i, request.invalidates, bumped});
+    if (bumped > 0) {
+      const auto over = now() + fallback_grace + milliseconds(2'100);
+      due_.push_back({over, i, {}, 0, bumped});
+    }
     if (i != person.at) continue;
     for (const auto& [name, source] : request.invalidates) {
       auto& least = least_source_[i][name];

@@ -170,7 +170,8 @@ void Simulation::describe(Person& person, Request& request) {
   request.floors = person.read_floor;
   request.written = written_[person.at];
   request.least_source = least_source_[person.at];
-  request.least_version = std::max(least_version_[person.at], person.version);
+  request.least_version = least_version_[person.at];
+  request.strict_version = strict_version_[person.at];
   if (name == "GET" || name == "MGET") request.reads.assign(words.begin() + 1, words.end());
   if (name == "SET" || name == "MSET") request.writes.emplace_back(words[1], words[2]);
   if (name == "SETEX") request.writes.emplace_back(words[1], words[3]);

@@ -68,6 +68,11 @@ void Simulation::focus() {
 policies::Settings Simulation::settings(std::uint64_t variant) const {
   auto settings = simulated_settings(variant);
   if (asks_who_) settings.auth.password = password;
+  for (auto& rule : settings.rules) {
+    if (!falls_back_ || rule.version.mode != policies::VersionMode::transparent) continue;
+    rule.version.fallback = policies::Fallback::stale;
+    rule.version.grace = fallback_grace;
+  }
   return settings;
 }
 
