@@ -101,6 +101,10 @@ class Pipeline {
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);
   void explain(Client& client, std::string_view key, TimePoint now);
+  /// Whether this sidecar is the one of the fleet that runs a schedule for its time `due`: `:1`, or
+  /// `:0` if another one has. When nothing is known of earlier runs, `is_start` makes it `:0`.
+  void claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
+                 TimePoint now);
   protocol::Value tags(std::string_view key) const;
   protocol::Value versions() const;
   protocol::Value leases(std::size_t most, TimePoint now) const;
