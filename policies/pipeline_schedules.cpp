@@ -39,9 +39,9 @@ void Pipeline::claim_run(Client& client, std::string_view schedule, ServerTime d
   const std::string key = "pn:s:" + std::string(schedule);
   const auto life = std::chrono::duration_cast<milliseconds>(record_life);
   std::string wire;
-  protocol::append_command(wire, {"EVAL", scripts::claim_run, "1", key,
-                                  std::to_string(due.time_since_epoch().count()),
-                                  std::to_string(life.count()), is_start ? "1" : "0"});
+  protocol::append_command(
+      wire, {"EVAL", scripts::claim_run, "1", key, std::to_string(due.time_since_epoch().count()),
+             std::to_string(life.count()), is_start ? "1" : "0"});
   core_.send(lane, wire, 1, std::make_unique<RunClaim>(ticket));
 }
 

@@ -169,8 +169,9 @@ inline constexpr std::string_view purge_older =
     "return removed";
 
 /// Takes a run of a schedule for this sidecar, once in the fleet and never back in time.
-/// KEYS[1] the last time that was taken, ARGV[1] the time wanted, ARGV[2] how long the record lives,
-/// ARGV[3] 1 if nothing is to be made up for where there is no record. Returns 1 if it was taken.
+/// KEYS[1] the last time that was taken, ARGV[1] the time wanted, ARGV[2] how long the record
+/// lives, ARGV[3] 1 if nothing is to be made up for where there is no record. Returns 1 if it was
+/// taken.
 inline constexpr std::string_view claim_run =
     "local last = redis.call('GET', KEYS[1]) "
     "if last and tonumber(last) >= tonumber(ARGV[1]) then return 0 end "

@@ -1,4 +1,5 @@
 #include "proxy/config.hpp"
+#include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -195,7 +196,9 @@ std::string print_config(const Settings& settings) {
     for (const RuleSettings& rule : settings.rules) print_rule(rule, settings, lines);
     lines.end();
   }
-  return lines.take();
+  auto text = lines.take();
+  if (settings.automation) text += print_automation(*settings.automation);
+  return text;
 }
 
 std::vector<std::string> needs_restart(const Settings& running, const Settings& next) {

@@ -254,6 +254,7 @@ int check(const std::string& file, bool print) {
     auto shown = loaded->settings;
     shown.upstream.url = url_without_password(shown.upstream.url);
     if (!shown.auth.password.empty()) shown.auth.password = "***";
+    shown.automation = without_secrets(shown.automation);
     std::fputs(print_config(shown).c_str(), stdout);
   } else {
     std::printf("%s: ok, %zu tiers, %zu rules\n", file.c_str(), loaded->settings.tiers.size(),
