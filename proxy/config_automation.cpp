@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 
+#include "policies/field_template.hpp"
 #include "policies/schedule.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/hook_url.hpp"

@@ -6,6 +6,8 @@
 namespace pannier::proxy {
 namespace {
 
+using policies::Count;
+using policies::milliseconds;
 using policies::setting_text;
 
 std::string in_quotes(std::string_view text) {
@@ -45,8 +47,9 @@ class Flow {
   std::string out_;
 };
 
-#define PANNIER_FLOW(type, name, value, text) \
-  if (written(section.name) != written(type(value))) flow.add(#name, written(section.name));
+#define PANNIER_FLOW(type, name, value, text)                     \
+  if (written(section.name) != written(static_cast<type>(value))) \
+    flow.add(#name, written(section.name));
 
 void add(Flow& flow, const policies::SecretSettings& section){
 #define PANNIER_SECRET PANNIER_FLOW
@@ -56,7 +59,6 @@ void add(Flow& flow, const policies::SecretSettings& section){
 std::string written(const policies::TargetSettings& targets) {
   Flow flow;
   flow.add_list("keys", targets.keys).add_list("tags", targets.tags);
-  std::vector<std::string> parts;
   std::string list;
   for (const auto& tags : targets.all_of) list += (list.empty() ? "" : ", ") + written(tags);
   if (!list.empty()) flow.add("all_of", "[" + list + "]");

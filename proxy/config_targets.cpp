@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/date.hpp"
 #include "policies/field_template.hpp"
 #include "proxy/config_parts.hpp"
 

@@ -15,7 +15,7 @@ boost::system::result<HookUrl, std::string> parse_hook_url(std::string_view text
   if (url->encoded_host().empty()) return std::string("it names no host");
   HookUrl made;
   made.host = std::string(url->encoded_host());
-  made.port = url->has_port() && !url->port().empty() ? std::string(url->port()) : "80";
+  if (url->has_port() && !url->port().empty()) made.port = url->port_number();
   made.path = url->encoded_path().empty() ? "/" : std::string(url->encoded_path());
   if (url->has_query()) made.path += "?" + std::string(url->encoded_query());
   return made;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,9 +9,10 @@ namespace pannier::proxy {
 
 /// Where a hook goes.
 struct HookUrl {
-  std::string host, port, path;  ///< `path` with its query, beginning with `/`.
+  std::uint16_t port = 80;
+  std::string host, path;  ///< `path` with its query, beginning with `/`.
   /// As the header Host says it.
-  std::string host_text() const { return port == "80" ? host : host + ":" + port; }
+  std::string host_text() const { return port == 80 ? host : host + ":" + std::to_string(port); }
 };
 
 /// Reads http://host[:port][/path]. \returns the parts, or what is wrong; never with the URL, which

@@ -117,6 +117,10 @@ class Server final : public policies::Effects {
   using Receive = std::function<void(std::string_view reply)>;
   policies::Client& open_caller(Receive receive);
   void close_caller(policies::Client& caller);
+  /// Sends `wire`, a SUBSCRIBE, over a connection of the caller's own. All that comes over it is
+  /// received, at last an empty reply when it is lost; drop_own() ends it.
+  void tunnel_for(policies::Client& caller, std::string_view wire);
+  void tunnel_on_for(policies::Client& caller, std::string_view wire);
 
   Loop& loop() { return loop_; }
   Turn& turn() { return turn_; }
@@ -165,6 +169,7 @@ class Server final : public policies::Effects {
   };
 
   Session* find(policies::ClientId client) const;
+  bool receive(policies::ClientId caller, std::string_view reply);
   Upstream& link(policies::Link link);
   Upstream& own_link(policies::Link link);
   void give_back(const std::shared_ptr<Upstream>& upstream);
