@@ -35,10 +35,12 @@ struct TargetSettings {
   std::vector<std::vector<std::string>> all_of;
   std::vector<std::string> patterns;
   std::vector<Range> ranges;
+  std::vector<std::string> rules;  ///< All keys under them, by name.
   bool soft = false;
 
   bool empty() const {
-    return keys.empty() && tags.empty() && all_of.empty() && patterns.empty() && ranges.empty();
+    return keys.empty() && tags.empty() && all_of.empty() && patterns.empty() && ranges.empty() &&
+           rules.empty();
   }
 };
 

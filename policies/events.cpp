@@ -55,14 +55,6 @@ bool may_meet(std::string_view rule_tag, std::string_view widest) {
   return a.starts_with(b) || b.starts_with(a);
 }
 
-/// All keys of a rule, by the names that Redis has for them.
-void add_keys_of(const RuleSettings& rule, std::set<std::string>& patterns) {
-  for (const auto& pattern : rule.match) {
-    patterns.insert(pattern.as_glob());
-    if (rule.version.mode == VersionMode::transparent) patterns.insert(pattern.as_glob() + ":v*");
-  }
-}
-
 }  // namespace
 
 Result<Targets> Targets::compile(const TargetSettings& settings) {
@@ -86,6 +78,7 @@ Result<Targets> Targets::compile(const TargetSettings& settings) {
     if (!ends) return ends.error();
     made.ranges_.push_back({range.rule, std::move(ends->front()), std::move(ends->back())});
   }
+  made.rules_ = settings.rules;
   made.soft_ = settings.soft;
   return made;
 }
@@ -93,6 +86,7 @@ Result<Targets> Targets::compile(const TargetSettings& settings) {
 Result<Invalidation> Targets::fill(const JsonDocument& payload, std::size_t most) const {
   Invalidation what;
   what.soft = soft_;
+  what.rules = rules_;
   std::size_t left = most;
   for (const auto& [templates, as, out] :
        {std::tuple(&keys_, As::text, &what.keys), std::tuple(&tags_, As::text, &what.tags),
@@ -119,7 +113,7 @@ Result<Invalidation> Targets::fill(const JsonDocument& payload, std::size_t most
 Invalidation Targets::widest(const std::vector<RuleSettings>& rules) const {
   Invalidation what;
   what.soft = soft_;
-  std::set<std::string> patterns, tags;
+  std::set<std::string> patterns, tags, names(rules_.begin(), rules_.end());
   for (const auto& key : keys_) {
     if (key.has_fields()) {
       patterns.insert(key.widest(As::text));
@@ -134,19 +128,16 @@ Invalidation Targets::widest(const std::vector<RuleSettings>& rules) const {
       const auto glob = tag.widest(As::text);
       const bool meets = std::ranges::any_of(
           rule.tags, [&](const std::string& of_rule) { return may_meet(of_rule, glob); });
-      if (meets) add_keys_of(rule, patterns);
+      if (meets) names.insert(rule.name);
     }
   };
   for (const auto& tag : tags_) add_tag(tag);
   for (const auto& all : all_of_) {
     if (!all.empty()) add_tag(all.front());  // More than those with all of them.
   }
-  for (const auto& range : ranges_) {
-    for (const auto& rule : rules) {
-      if (rule.name == range.rule) add_keys_of(rule, patterns);
-    }
-  }
+  for (const auto& range : ranges_) names.insert(range.rule);
   what.tags.assign(tags.begin(), tags.end());
+  what.rules.assign(names.begin(), names.end());
   what.patterns.assign(patterns.begin(), patterns.end());
   return what;
 }

@@ -42,6 +42,7 @@ class Targets {
   Texts keys_, tags_, patterns_;
   std::vector<Texts> all_of_;
   std::vector<Range> ranges_;
+  std::vector<std::string> rules_;
   bool soft_ = false;
 };
 

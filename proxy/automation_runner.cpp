@@ -22,9 +22,13 @@ AutomationRunner::AutomationRunner(Server& server)
       calls_(server),
       intake_(server, calls_),
       schedules_(server, calls_),
-      clock_(server.loop()) {}
+      hooks_(server),
+      clock_(server.loop()) {
+  server_.tell([this](const policies::AuditRecord& record) { hooks_.tell(record); });
+}
 
 AutomationRunner::~AutomationRunner() {
+  server_.tell({});
   for (const auto& channel : channels_) channel->stop();
 }
 
@@ -32,6 +36,7 @@ void AutomationRunner::reload() {
   const auto& settings = server_.settings();
   intake_.reload(settings);
   schedules_.reload(settings);
+  hooks_.reload(settings);
   const auto before = std::exchange(channels_, {});
   const auto sources =
       settings.automation ? settings.automation->sources : std::vector<policies::SourceSettings>();
@@ -56,6 +61,7 @@ void AutomationRunner::tick() {
   const auto now = server_.begin_turn().now;
   for (const auto& channel : channels_) channel->tick(now);
   schedules_.tick();
+  hooks_.tick(now);
   clock_.expires_after(interval);
   clock_.async_wait([this](boost::system::error_code error) {
     if (!error) tick();

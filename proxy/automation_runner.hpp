@@ -5,13 +5,15 @@
 
 #include "proxy/channel_source.hpp"
 #include "proxy/event_intake.hpp"
+#include "proxy/hooks.hpp"
 #include "proxy/own_calls.hpp"
 #include "proxy/schedule_runner.hpp"
 #include "proxy/server.hpp"
 
 namespace pannier::proxy {
 
-/// Everything that happens without a client: events and where they come from, and schedules.
+/// Everything that happens without a client: events and where they come from, schedules,
+/// and hooks.
 class AutomationRunner {
  public:
   explicit AutomationRunner(Server& server);
@@ -28,6 +30,7 @@ class AutomationRunner {
   OwnCalls calls_;
   EventIntake intake_;
   ScheduleRunner schedules_;
+  Hooks hooks_;
   std::vector<std::shared_ptr<ChannelSource>> channels_;
   Timer clock_;
 };

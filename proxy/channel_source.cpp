@@ -146,6 +146,7 @@ void ChannelSource::fill_gap(std::string_view why) {
                              {"why", std::string(why)},
                              {"patterns", std::to_string(all.patterns.size())},
                              {"tags", std::to_string(all.tags.size())},
+                             {"rules", std::to_string(all.rules.size())},
                              {"keys", std::to_string(all.keys.size())}});
   if (all.size() == 0) return;
   const auto weak = weak_from_this();

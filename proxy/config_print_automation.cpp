@@ -70,6 +70,7 @@ std::string written(const policies::TargetSettings& targets) {
     list += (list.empty() ? "" : ", ") + one.add("to", in_quotes(range.to)).text();
   }
   if (!list.empty()) flow.add("ranges", "[" + list + "]");
+  flow.add_list("rules", targets.rules);
   if (targets.soft) flow.add("soft", "true");
   return flow.text();
 }

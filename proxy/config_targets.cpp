@@ -1,7 +1,5 @@
 // What an event or a schedule makes invalid.
 
-#include <algorithm>
-
 #include "policies/date.hpp"
 #include "policies/field_template.hpp"
 #include "proxy/config_parts.hpp"
@@ -56,6 +54,7 @@ constexpr Field<TargetSettings> target_fields[] = {
     {"all_of", read_all_of},
     PANNIER_TEXTS(patterns),
     {"ranges", read_ranges},
+    PANNIER_TEXTS(rules),
     {"soft", [](const ConfigNode& node, TargetSettings& targets,
                 Findings& findings) { read_scalar(node, "soft", targets.soft, findings); }},
 };
@@ -81,13 +80,24 @@ void check_templates(const ConfigNode& node, std::string_view what, bool has_pay
   }
 }
 
+/// Null, and reported, if there is none.
+const policies::RuleSettings* find_rule(std::string_view name, Mark mark,
+                                        const policies::Settings& settings, Findings& findings) {
+  std::vector<std::string_view> names;
+  for (const auto& rule : settings.rules) {
+    if (rule.name == name) return &rule;
+    names.push_back(rule.name);
+  }
+  findings.error(mark, "unknown rule " + quoted(name) + policies::suggestion(name, names));
+  return nullptr;
+}
+
 void check_range(const ConfigNode& node, const TargetSettings::Range& range, bool has_payload,
                  const policies::Settings& settings, Findings& findings) {
-  std::vector<std::string_view> names;
-  for (const auto& rule : settings.rules) names.push_back(rule.name);
-  if (std::ranges::find(names, range.rule) == names.end()) {
-    findings.error(mark_of(node, "rule"),
-                   "unknown rule " + quoted(range.rule) + policies::suggestion(range.rule, names));
+  const auto* rule = find_rule(range.rule, mark_of(node, "rule"), settings, findings);
+  if (rule && rule->dates.empty()) {
+    findings.error(mark_of(node, "rule"), "rule " + quoted(range.rule) +
+                                              " has no dates, which say what its keys are about");
   }
   for (const auto& [name, text] : {std::pair("from", &range.from), std::pair("to", &range.to)}) {
     const auto made = policies::FieldTemplate::compile(*text);
@@ -111,11 +121,14 @@ void read_targets(const ConfigNode& node, bool has_payload, const policies::Sett
   if (node.kind != ConfigNode::Kind::map) return;
   if (targets.empty() && !findings.failed()) {
     findings.error(node.mark,
-                   "invalidate: nothing is named; give keys, tags, all_of, patterns "
-                   "or ranges");
+                   "invalidate: nothing is named; give keys, tags, all_of, patterns, "
+                   "ranges or rules");
   }
   for (const std::string_view name : {"keys", "tags", "all_of", "patterns"}) {
     if (const auto* list = node.find(name)) check_templates(*list, name, has_payload, findings);
+  }
+  for (std::size_t i = 0; !findings.failed() && i < targets.rules.size(); ++i) {
+    find_rule(targets.rules[i], node.find("rules")->items[i].mark, settings, findings);
   }
   const auto* ranges = node.find("ranges");
   if (!ranges || findings.failed()) return;

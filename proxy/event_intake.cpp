@@ -190,7 +190,9 @@ void EventIntake::finish(Taken taken, std::string_view reply) {
   } else {
     made.kind = Kind::queued;
   }
-  made.json = event_reply(taken.reply, taken.payload, {made.count, made.kind == Kind::queued});
+  std::string pending;
+  if (made.kind == Kind::queued) pending = made.text.starts_with("job ") ? "running" : "queued";
+  made.json = event_reply(taken.reply, taken.payload, {made.count, pending});
   if (!taken.key.empty()) keys_.finish(taken.key, kept(made));
   log::debug("event", {{"name", taken.name},
                        {"outcome", std::string(name_of(made.kind))},
@@ -228,6 +230,7 @@ policies::Invalidation EventIntake::gap_of(const policies::SourceSettings& sourc
     append(all.keys, part.keys);
     append(all.tags, part.tags);
     append(all.patterns, part.patterns);
+    append(all.rules, part.rules);
   }
   return all;
 }

@@ -30,9 +30,9 @@ class EventIntake {
   struct Answer {
     enum class Kind {
       done,
-      queued,     ///< Upstream is away, or it takes longer; it will be carried out.
-      ignored,    ///< Its payload is not what `when` demands.
-      refused,    ///< Its payload does not fit, or names too much.
+      queued,   ///< Upstream is away, and it will be carried out; or keys are still being removed.
+      ignored,  ///< Its payload is not what `when` demands.
+      refused,  ///< Its payload does not fit, or names too much.
       malformed,  ///< Its payload is no JSON object.
       unknown,    ///< There is no such event.
       busy,       ///< One with its idempotency key is under way.

@@ -102,7 +102,7 @@ std::string event_reply(std::string_view reply, std::string_view payload,
   boost::system::error_code error;
   auto shape = json::parse(reply.empty() ? R"({"count": "{count}"})" : reply, error);
   auto filled = Filler(payload, result).fill(shape);
-  if (result.queued && filled.is_object()) filled.get_object()["queued"] = true;
+  if (!result.pending.empty() && filled.is_object()) filled.get_object()[result.pending] = true;
   return json::serialize(filled);
 }
 

@@ -1,10 +1,7 @@
 #include "proxy/own_calls.hpp"
 
 #include <boost/asio/post.hpp>
-#include <memory>
 #include <utility>
-
-#include "protocol/reply.hpp"
 
 namespace pannier::proxy {
 
@@ -29,40 +26,11 @@ void OwnCalls::answered(std::uint64_t call, std::string_view reply) {
 }
 
 void OwnCalls::invalidate(policies::Invalidation what, Done done) {
-  struct Sum {
-    std::size_t left = 1;
-    std::int64_t count = 0;
-    std::string other;  ///< A reply that is no number.
-    Done done;
-    void add(std::string_view reply) {
-      const auto view = protocol::ReplyReader(reply).next();
-      if (view.kind == ':') {
-        count += view.number;
-      } else if (other.empty() || view.error()) {
-        other = reply;
-      }
-      finish();
-    }
-    void finish() {
-      if (--left > 0) return;
-      if (other.empty()) protocol::append_integer(other, count);
-      done(other);
-    }
-  };
-  const auto sum = std::make_shared<Sum>();
-  sum->done = std::move(done);
-  const auto each = [&](const std::vector<std::string>& names, auto call) {
-    for (const auto& name : names) {
-      ++sum->left;
-      make([&](policies::Client& client,
-               policies::TimePoint now) { (server_.pipeline().*call)(client, name, now); },
-           [sum](std::string_view reply) { sum->add(reply); });
-    }
-  };
-  each(what.keys, &policies::Pipeline::invalidate_key);
-  each(what.tags, &policies::Pipeline::invalidate_tag);
-  each(what.patterns, &policies::Pipeline::invalidate_pattern);
-  asio::post(server_.loop(), [sum] { sum->finish(); });
+  make(
+      [&](policies::Client& client, policies::TimePoint now) {
+        server_.pipeline().invalidate(client, std::move(what), now);
+      },
+      std::move(done));
 }
 
 }  // namespace pannier::proxy

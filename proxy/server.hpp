@@ -112,6 +112,13 @@ class Server final : public policies::Effects {
   policies::ConnectionFacts connection(policies::ClientId client) override;
   void connect_anew() override { demoted_ = true; }
   void close(policies::ClientId client, bool at_once) override;
+  void invalidated(const policies::AuditRecord& record) override {
+    if (told_) told_(record);
+  }
+  /// Who is told of invalidations that have ended; from inside the pipeline's calls.
+  void tell(std::function<void(const policies::AuditRecord& record)> whom) {
+    told_ = std::move(whom);
+  }
 
   /// A caller that is not a session (the admin port): `receive` gets each reply to its requests.
   using Receive = std::function<void(std::string_view reply)>;
@@ -195,6 +202,7 @@ class Server final : public policies::Effects {
   ProxyCounters counters_;
   policies::Pipeline pipeline_;
   AdminActions* actions_ = nullptr;
+  std::function<void(const policies::AuditRecord& record)> told_;
   Timer ticker_;
   std::minstd_rand random_;
 

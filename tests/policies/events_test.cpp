@@ -139,7 +139,8 @@ TEST_CASE("After a gap all is invalidated that any payload could have named") {
   const auto what = targets(settings).widest(rules);
   CHECK(what.keys == Texts{"fixed"});
   CHECK(what.tags == Texts{"kpi"});
-  CHECK(what.patterns == Texts{"key:*:\\*", "kpi:*:*", "r:*:*", "stats:*"});
+  CHECK(what.patterns == Texts{"key:*:\\*", "kpi:*:*"});
+  CHECK(what.rules == Texts{"range", "stats"});
 }
 
 TEST_CASE("An event concerns only payloads that say what its condition demands") {
