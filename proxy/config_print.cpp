@@ -164,6 +164,7 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   lines.setting("name", in_quotes(rule.name));
   lines.setting("tags", in_quotes(rule.tags));
   lines.setting("index", setting_text(rule.index));
+  if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
   print_version(rule.version, lines);
   lines.end();
 }
