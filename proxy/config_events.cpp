@@ -92,7 +92,7 @@ void read_events(const ConfigNode& node, const policies::Settings& settings,
     if (name.empty()) findings.error(mark, "an event needs a name");
     read_map<Draft>(value, "event " + quoted(name), "in event " + quoted(name), event_fields, draft,
                     findings);
-    if (value.kind == ConfigNode::Kind::map && !value.find("invalidate")) {
+    if (!findings.failed() && !value.find("invalidate")) {
       findings.error(mark, "event " + quoted(name) + " has no invalidate");
     }
     automation.events.push_back(std::move(draft.event));

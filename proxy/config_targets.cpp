@@ -88,7 +88,9 @@ const policies::RuleSettings* find_rule(std::string_view name, Mark mark,
     if (rule.name == name) return &rule;
     names.push_back(rule.name);
   }
-  findings.error(mark, "unknown rule " + quoted(name) + policies::suggestion(name, names));
+  findings.error(mark, names.empty()
+                           ? "rule " + quoted(name) + " is unknown; there are no rules"
+                           : "unknown rule " + quoted(name) + policies::suggestion(name, names));
   return nullptr;
 }
 

@@ -1,3 +1,6 @@
+// Without it the library ends the process where a schema is wrong.
+#define VALIJSON_USE_EXCEPTIONS 1
+
 #include "proxy/json_schema.hpp"
 
 #include <boost/json/parse.hpp>

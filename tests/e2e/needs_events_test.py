@@ -139,15 +139,21 @@ class InvalidationTest(EventCase):
         self.relay.cut()
         wait_until(lambda: not is_up(self.pannier), "the loss")
         self.assertEqual(len(self.left()), 6)  # From copies.
-        body = json.dumps({"dealership_id": 17}).encode()
-        answer = send(self.pannier, "inventory_updated", body, signature(body))
-        self.assertEqual((answer.status, answer.json), (202, {"count": 0, "queued": True}))
-        found = [key for key in KEYS if self.wire.call("GET", key) == b"$1\r\nv\r\n"]
-        self.assertEqual(found, list(KEYS[2:]))
+        def served():
+            return [key for key in KEYS if self.wire.call("GET", key) == b"$1\r\nv\r\n"]
+
+        for event in ("analytics_updated", "inventory_updated"):
+            body = json.dumps({"dealership_id": 17, "of": event}).encode()
+            answer = send(self.pannier, event, body, signature(body))
+            self.assertEqual((answer.status, answer.json), (202, {"count": 0, "queued": True}))
+            self.assertFalse([key for key in served() if "17" in key])
+            if event == "analytics_updated":  # A pattern takes all copies.
+                self.assertEqual(served(), [KEYS[2], KEYS[5]])
         self.assertEqual(self.direct.call("EXISTS", *KEYS), b":6\r\n")
         self.relay.listen()
         wait_until(lambda: is_up(self.pannier), "upstream")
         wait_until(lambda: self.direct.call("EXISTS", *KEYS[:2]) == b":0\r\n", "the replay")
+        self.assertEqual(self.left(), [KEYS[2], KEYS[5]])
 
     def test_000_39_another_source_uses_the_same_interface(self):
         self.fill()
@@ -237,7 +243,7 @@ class WebhookTest(EventCase):
         again = self.post("inventory_updated", {"dealership_id": 17, "try": 2}, key)
         self.assertEqual((again.status, again.body), (first.status, first.body))
         self.assertEqual(len(self.left()), 6)
-        other = self.post("leads_updated", {"dealership_id": 17, "try": 2}, key)
+        other = self.post("leads_updated", {"dealership_id": 17, "try": 3}, key)
         self.assertEqual(other.json, {"count": 1})
         self.assertEqual(metric(self.pannier, "events_repeated"), 1)
 

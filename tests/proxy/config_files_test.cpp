@@ -121,9 +121,9 @@ TEST_CASE("The reference file names every setting with its default") {
   part = section(text, "schedules");
 #define PANNIER_SCHEDULE PANNIER_NAMED
 #include "policies/settings.def"
-  for (const char* name : {"method: POST", "header: Surrogate-Key", "timeout: 5s", "retries: 5",
-                           "backoff: 1s", "queue: 1000", "event: \"{event}\"",
-                           "flush_at_start: false"}) {
+  for (const char* name :
+       {"method: POST", "header: Surrogate-Key", "timeout: 5s", "retries: 5", "backoff: 1s",
+        "queue: 1000", "event: \"{event}\"", "flush_at_start: false"}) {
     CHECK_MESSAGE(text.find(" " + std::string(name) + "\n") != text.npos, name << " is missing");
   }
 }

@@ -64,13 +64,14 @@ TEST_CASE("Enumerations, patterns, bounds and schemas within the schema are chec
 }
 
 TEST_CASE("Texts that a regular expression would recurse over, and deep nesting, are refused") {
-  const auto made = schema(R"({"properties": {"name": {"type": "string", "pattern": "^(a|b)*$"}}})");
+  const auto made =
+      schema(R"({"properties": {"name": {"type": "string", "pattern": "^(a|b)*$"}}})");
   CHECK(made.objection("{\"name\": \"" + std::string(1'000, 'a') + "\"}") == "");
   CHECK(made.objection("{\"name\": \"" + std::string(60'000, 'a') + "\"}") ==
         "a text has more than 1024 bytes");
   const auto dates = schema(clear_cache);
-  CHECK(dates.objection("{\"startDate\": \"" + std::string(60'000, '1') + "\", \"endDate\": \"\"}") !=
-        "");
+  CHECK(dates.objection("{\"startDate\": \"" + std::string(60'000, '1') +
+                        "\", \"endDate\": \"\"}") != "");
   CHECK(made.objection(std::string(100'000, '[')).starts_with("it is not JSON: "));
 }
 
