@@ -101,10 +101,12 @@ class Pipeline {
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);
   void explain(Client& client, std::string_view key, TimePoint now);
-  /// Whether this sidecar is the one of the fleet that runs a schedule for its time `due`: `:1`, or
-  /// `:0` if another one has. When nothing is known of earlier runs, `is_start` makes it `:0`.
+  /// Whether this sidecar is the one of the fleet that runs a schedule for its time `due`: `:1`,
+  /// `:0` if it has been run, `:2` while another one is at it: ask again, it may have died. When
+  /// nothing is known of earlier runs, `is_start` makes it `:0`. A run is to be finished.
   void claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
                  TimePoint now);
+  void finish_run(Client& client, std::string_view schedule, ServerTime due, TimePoint now);
   protocol::Value tags(std::string_view key) const;
   protocol::Value versions() const;
   protocol::Value leases(std::size_t most, TimePoint now) const;

@@ -19,6 +19,7 @@ using protocol::Value;
 namespace {
 
 constexpr std::size_t longest_header = 4 << 10;
+constexpr std::size_t most_waiting_bytes = 8 << 20;
 constexpr policies::milliseconds longest_pause{60'000};
 
 bool matches_any(const std::vector<std::string>& globs, std::string_view text) {
@@ -108,6 +109,13 @@ std::string surrogate_keys(const policies::Invalidation& what) {
 
 Hooks::~Hooks() = default;
 
+Hooks::News Hooks::Hook::take_oldest() {
+  auto news = std::move(waiting.front());
+  waiting_bytes -= news.bytes();
+  waiting.pop_front();
+  return news;
+}
+
 void Hooks::reload(const policies::Settings& settings) {
   const auto before = std::exchange(hooks_, {});
   if (!settings.automation) return;
@@ -127,12 +135,14 @@ void Hooks::reload(const policies::Settings& settings) {
 void Hooks::tell(const AuditRecord& record) {
   for (const auto& hook : hooks_) {
     if (!wants(hook->settings, record)) continue;
-    if (hook->waiting.size() >= hook->settings.queue.value) {
-      hook->waiting.pop_front();
-      ++server_.pipeline().counters().hooks_dropped;
-    }
     auto id = server_.pipeline().core().name + "-" + std::to_string(++serial_);
     hook->waiting.push_back({hook_body(record), surrogate_keys(record.what), std::move(id)});
+    hook->waiting_bytes += hook->waiting.back().bytes();
+    while (hook->waiting.size() > hook->settings.queue.value ||
+           (hook->waiting_bytes > most_waiting_bytes && hook->waiting.size() > 1)) {
+      hook->take_oldest();
+      ++server_.pipeline().counters().hooks_dropped;
+    }
   }
 }
 
@@ -141,8 +151,7 @@ void Hooks::tick(policies::TimePoint now) {
     if (hook->delivery || now < hook->next_at) continue;
     if (!hook->current) {
       if (hook->waiting.empty()) continue;
-      hook->current = std::make_unique<News>(std::move(hook->waiting.front()));
-      hook->waiting.pop_front();
+      hook->current = std::make_unique<News>(hook->take_oldest());
     }
     send(*hook);
   }

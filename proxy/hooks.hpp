@@ -15,9 +15,9 @@ namespace pannier::proxy {
 
 /// Tells others of invalidations that have ended: a CDN, another cache.
 ///
-/// Each hook has a queue of its own, bounded, and one delivery under way. One that fails is tried
-/// again, later each time; when the queue is full the oldest that waits is dropped and counted.
-/// What is under way when the sidecar ends is lost.
+/// Each hook has a queue of its own, bounded (also to 8 MiB), and one delivery under way. One that
+/// fails is tried again, later each time; when the queue is full the oldest that waits is dropped
+/// and counted. What is under way when the sidecar ends is lost.
 class Hooks {
  public:
   explicit Hooks(Server& server) : server_(server) {}
@@ -32,15 +32,19 @@ class Hooks {
  private:
   struct News {
     std::string body, tags, id;
+    std::size_t bytes() const { return body.size() + tags.size() + id.size(); }
   };
   struct Hook {
     policies::HookSettings settings;
     HookUrl url;
     std::deque<News> waiting;
+    std::size_t waiting_bytes = 0;
     std::unique_ptr<News> current;
     std::unique_ptr<HookDelivery> delivery;  ///< Of `current`; null between attempts.
     std::uint64_t failures = 0;              ///< Of `current`.
     policies::TimePoint next_at{};
+
+    News take_oldest();
   };
   void send(Hook& hook);
   void sent(Hook& hook, const std::string& error);

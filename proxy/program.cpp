@@ -99,7 +99,7 @@ Program::Program(const Options& options, Loaded loaded)
   }
   if (!options_.config.empty()) {
     watch_ = std::make_unique<ConfigWatch>(
-        loop_, options_.config, [this] { return tls_files(server_.settings()); },
+        loop_, options_.config, [this] { return other_files(server_.settings()); },
         [this] { reload(); });
   }
 }

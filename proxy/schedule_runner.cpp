@@ -1,6 +1,7 @@
 #include "proxy/schedule_runner.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "policies/events.hpp"
 #include "protocol/reply.hpp"
@@ -11,6 +12,8 @@ namespace pannier::proxy {
 using policies::Schedule;
 
 namespace {
+
+constexpr policies::seconds between_questions{2};
 
 std::string text_of(policies::ServerTime time) {
   const auto second = std::chrono::floor<policies::seconds>(time.time_since_epoch());
@@ -47,10 +50,25 @@ void ScheduleRunner::tick() {
       claim(running.schedule, {running.since, true}, true);
       continue;
     }
-    const auto due = running.schedule.due(running.since, now);
-    running.since = std::max(running.since, running.schedule.seen(now));
-    if (due) claim(running.schedule, *due, false);
+    look(running, now);
   }
+}
+
+void ScheduleRunner::look(Running& running, policies::ServerTime now) {
+  const auto due = running.schedule.due(running.since, now);
+  running.since = std::max(running.since, running.schedule.seen(now));
+  if (due) {
+    running.elsewhere.reset();
+    return claim(running.schedule, *due, false);
+  }
+  if (!running.elsewhere || server_.turn().now < running.ask_at) return;
+  claim(running.schedule, *std::exchange(running.elsewhere, std::nullopt), false);
+}
+
+ScheduleRunner::Running* ScheduleRunner::find(std::string_view name) {
+  const auto at = std::ranges::find_if(
+      schedules_, [&](const Running& running) { return running.schedule.settings().name == name; });
+  return at == schedules_.end() ? nullptr : &*at;
 }
 
 void ScheduleRunner::claim(const Schedule& schedule, Schedule::Run due, bool is_start) {
@@ -66,6 +84,10 @@ void ScheduleRunner::claim(const Schedule& schedule, Schedule::Run due, bool is_
                        {{"schedule", settings.name}, {"error", std::string(view.text)}});
           if (is_start) return;
         } else if (view.number != 1) {
+          auto* running = view.number == 2 ? find(settings.name) : nullptr;
+          if (running == nullptr || running->since > due.time) return;
+          running->elsewhere = due;
+          running->ask_at = server_.turn().now + between_questions;
           return;
         }
         run(settings, due);
@@ -84,14 +106,24 @@ void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::R
     return;
   }
   what->by = "schedule " + settings.name;
-  calls_.invalidate(std::move(*what), [name = settings.name, due](std::string_view reply) {
+  calls_.invalidate(std::move(*what), [this, name = settings.name, due](std::string_view reply) {
     const auto view = protocol::ReplyReader(reply).next();
     const auto outcome = view.kind == ':' ? std::to_string(view.number) : std::string(view.text);
     log::info("schedule_run", {{"schedule", name},
                                {"time", text_of(due.time)},
                                {"late", due.is_late ? "true" : "false"},
                                {"removed", outcome}});
+    finish(name, due.time);
   });
+}
+
+void ScheduleRunner::finish(const std::string& name, policies::ServerTime time) {
+  // If that cannot be said, another sidecar runs it once more, which costs a load.
+  calls_.make(
+      [&](policies::Client& client, policies::TimePoint now) {
+        server_.pipeline().finish_run(client, name, time, now);
+      },
+      [](std::string_view) {});
 }
 
 }  // namespace pannier::proxy

@@ -172,7 +172,8 @@ class FleetTest(unittest.TestCase):
         return sum(metric(pannier, "schedule_runs") for pannier in self.fleet)
 
     def record(self):
-        return int(self.direct.call("GET", "pn:s:often").split(b"\r\n")[1])
+        """The last time that was run."""
+        return int(self.direct.call("GET", "pn:s:often").split(b"\r\n")[1].split()[0])
 
     def test_f14_three_sidecars_make_one_run_a_period(self):
         self.start(3)
@@ -203,6 +204,24 @@ class FleetTest(unittest.TestCase):
         periods = (self.record() - before) // 1000
         self.assertGreaterEqual(periods, 4)
         self.assertLessEqual(self.runs() - runs, periods - 1)
+
+    def test_f14_a_run_whose_sidecar_died_is_made_by_another_one(self):
+        self.redis = self.enterContext(Redis())
+        self.direct = self.enterContext(self.redis.wire())
+        now = int(time.time() * 1000)
+        midnight = now // 86_400_000 * 86_400_000
+        # Somebody took today's run, and has 3 s left to say that it is done.
+        self.direct.call("SET", "pn:s:daily", f"0 {midnight} {now + 3000}")
+        self.direct.call("SET", "day", "1")
+        self.fleet = [self.enterContext(Pannier(SCHEDULES, self.redis.port)) for _ in range(2)]
+        time.sleep(1)
+        self.assertEqual(self.direct.call("EXISTS", "day"), b":1\r\n")
+        wait_until(lambda: self.direct.call("EXISTS", "day") == b":0\r\n", "the run")
+        time.sleep(2.5)
+        self.assertIn(f"{midnight} 0 0".encode(), self.direct.call("GET", "pn:s:daily"))
+        runs = sum(pannier.log_text().count("event=schedule_run schedule=daily")
+                   for pannier in self.fleet)
+        self.assertEqual(runs, 1)
 
     def test_f14_while_redis_is_away_runs_are_journaled_and_the_fleet_goes_on(self):
         port = free_port()

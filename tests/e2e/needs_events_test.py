@@ -291,6 +291,17 @@ class LocalTest(EventCase):
         self.assertEqual(local(self.pannier, "inventory_updated", b"{" * 10).status, 400)
         self.assertEqual(local(self.pannier, "inventory_updated", payload).json, {"count": 2})
 
+    def test_000_39_a_new_event_is_known_after_a_reload(self):
+        self.fill()
+        self.assertIn(b"there is no event 'added'", self.event("added"))
+        self.pannier.write_config(self.config.replace(
+            "events:\n", "events:\n  added: {invalidate: {keys: [\"kpi:ads:17:a\"]}}\n"))
+        self.assertEqual(self.wire.call("PANNIER", "RELOAD"), b"+OK\r\n")
+        self.assertEqual(self.event("added"), b":1\r\n")
+        wait_until(lambda: self.direct.call("PUBSUB", "NUMSUB", "rylie:cache_events")
+                   .endswith(b":1\r\n"), "still a subscription")
+        self.assertEqual(metric(self.pannier, "event_gaps"), 0)
+
 
 HOOKS = """
 tiers: {{t: {{ttl: 60s}}}}
@@ -364,14 +375,15 @@ class CatchUpTest(unittest.TestCase):
         midnight = int(time.time()) // 86400 * 86400 * 1000
         # As if the fleet had last run it two days ago.
         for name in ("end-of-day", "never-late"):
-            direct.call("SET", f"pn:s:{name}", str(midnight - 2 * 86_400_000))
+            direct.call("SET", f"pn:s:{name}", f"{midnight - 2 * 86_400_000} 0 0")
         direct.call("MSET", "other", "1", "third", "1")
         with Pannier(SCHEDULES, redis.port) as pannier:
             wait_until(lambda: direct.call("EXISTS", "other") == b":0\r\n", "the run")
             self.assertEqual(metric(pannier, "schedule_runs"), 1)
             self.assertEqual(metric(pannier, "schedule_runs_late"), 1)
             self.assertEqual(direct.call("EXISTS", "third"), b":1\r\n")
-            self.assertEqual(direct.call("GET", "pn:s:end-of-day"), b"$13\r\n%d\r\n" % midnight)
+            wait_until(lambda: direct.call("GET", "pn:s:end-of-day") ==
+                       b"$17\r\n%d 0 0\r\n" % midnight, "the record")
             direct.call("SET", "other", "1")
         for _ in range(2):  # Neither by the next start nor by another sidecar.
             with Pannier(SCHEDULES, redis.port) as pannier:
