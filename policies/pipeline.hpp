@@ -109,6 +109,12 @@ class Pipeline {
   void pin_version(Client& client, std::string_view name, std::optional<std::uint64_t> version,
                    TimePoint now);
   void explain(Client& client, std::string_view key, TimePoint now);
+  /// Whether this sidecar is the one of the fleet that runs a schedule for its time `due`: `:1`,
+  /// `:0` if it has been run, `:2` while another one is at it: ask again, it may have died. When
+  /// nothing is known of earlier runs, `is_start` makes it `:0`. A run is to be finished.
+  void claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
+                 TimePoint now);
+  void finish_run(Client& client, std::string_view schedule, ServerTime due, TimePoint now);
   protocol::Value tags(std::string_view key) const;
   protocol::Value versions() const;
   /// The push of a client's own upstream connection, with the names that clients use; valid until

@@ -212,4 +212,32 @@ inline constexpr std::string_view purge_older =
     "local removed = #old > 0 and redis.call('UNLINK', unpack(old)) or 0 "
     "return {#over, removed}";
 
+/// Takes a run of a schedule for this sidecar, once in the fleet and never back in time.
+/// KEYS[1] the record "done taken until": the last time that was run, the one that somebody is at,
+/// and when that one counts as dead. ARGV[1] the time wanted, ARGV[2] how long the record lives,
+/// ARGV[3] 1 if nothing is to be made up for where there is no record, ARGV[4] how long a run may
+/// take. Returns 1 if it was taken, 2 while another sidecar is at it, 0 if it has been run.
+inline constexpr std::string_view claim_run =
+    "local record = redis.call('GET', KEYS[1]) "
+    "local done, taken, till = string.match(record or '', '^(%d+) (%d+) (%d+)$') "
+    "if tonumber(done or '-1') >= tonumber(ARGV[1]) then return 0 end "
+    "if not done and ARGV[3] == '1' then "
+    "  redis.call('SET', KEYS[1], ARGV[1] .. ' 0 0', 'PX', ARGV[2]) "
+    "  return 0 "
+    "end "
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "if tonumber(taken or '-1') >= tonumber(ARGV[1]) and tonumber(till) > now then return 2 end "
+    "redis.call('SET', KEYS[1], string.format('%s %s %.0f', done or '0', ARGV[1], "
+    "  now + ARGV[4]), 'PX', ARGV[2]) "
+    "return 1";
+
+/// The run that was taken is done. KEYS[1] and the first two ARGV as above. Returns 1.
+inline constexpr std::string_view finish_run =
+    "local done = string.match(redis.call('GET', KEYS[1]) or '', '^%d+') "
+    "if tonumber(done or '-1') < tonumber(ARGV[1]) then "
+    "  redis.call('SET', KEYS[1], ARGV[1] .. ' 0 0', 'PX', ARGV[2]) "
+    "end "
+    "return 1";
+
 }  // namespace pannier::policies::scripts

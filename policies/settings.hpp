@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "protocol/glob.hpp"
 
 namespace pannier::policies {
+
+struct Automation;
 
 #define PANNIER_MEMBER(type, name, value, text) type name = value;
 
@@ -143,6 +146,7 @@ struct Settings {
   LogSettings log;
   std::vector<TierSettings> tiers;
   std::vector<RuleSettings> rules;
+  std::shared_ptr<const Automation> automation;  ///< Events, schedules, hooks; null: none.
 };
 
 #undef PANNIER_MEMBER

@@ -11,6 +11,7 @@
 namespace pannier::proxy {
 
 class AdminActions;
+class EventIntake;
 class Server;
 
 /// The small HTTP port: /metrics, /livez, /readyz, /stats, and every action of actions.def as
@@ -27,6 +28,7 @@ class Admin {
   struct Sources {
     Server& server;
     AdminActions& actions;
+    EventIntake& events;
     std::function<Readiness()> readiness;
     std::vector<std::string> allowed_hosts;
   };

@@ -99,6 +99,14 @@ AdminActions::Reply AdminActions::start(const Call& call, policies::Invalidation
   return std::nullopt;
 }
 
+AdminActions::Reply AdminActions::event(const Call& call) {
+  if (call.words.size() != 2) return usage("event", "<name> <json>");
+  const policies::Ticket ticket{call.client.id, call.client.next};
+  program_.event(call.words[0], call.words[1],
+                 [this, ticket](const Value& answer) { program_.deliver(ticket, answer); });
+  return std::nullopt;
+}
+
 AdminActions::Reply AdminActions::tags(const Call& call) {
   if (call.words.size() != 1) return usage("tags", "<key>");
   return pipeline_.tags(call.words[0]);

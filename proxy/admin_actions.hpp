@@ -24,6 +24,11 @@ class AdminActions {
     std::function<Reloaded()> reload;
     /// Looks at a file; an empty name means the running one. \returns what is wrong, or nothing.
     std::function<std::string(const std::string& file)> check;
+    /// Takes an event; `done` gets its answer, later.
+    using Done = std::function<void(const protocol::Value& answer)>;
+    std::function<void(std::string_view name, std::string_view payload, Done done)> event = {};
+    /// Answers a request that got nothing from run().
+    std::function<void(policies::Ticket to, const protocol::Value& answer)> deliver = {};
   };
 
   AdminActions(policies::Pipeline& pipeline, Program program)

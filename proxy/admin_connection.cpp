@@ -42,6 +42,7 @@ void AdminConnection::start() {
 
 void AdminConnection::close() {
   call_.reset();
+  event_.reset();
   answered_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
@@ -100,13 +101,14 @@ AdminConnection::Coroutine<bool> AdminConnection::receive() {
 
 AdminConnection::Coroutine<void> AdminConnection::answer() {
   begin_answer();
-  const bool waits = call_ && call_->reply().empty();
+  const bool waits = (call_ && call_->reply().empty()) || (event_ && !event_->response());
   if (waits) {
     deadline_ = policies::TimePoint::max();
     answered_.expires_after(reply_time);
     co_await answered_.async_wait(token);
   }
   if (call_) end_action();
+  if (event_) end_event();
 }
 
 /// \returns whether there may be another request.
@@ -149,6 +151,11 @@ bool AdminConnection::take() {
     allow(body_time);
   }
   const auto& body = reader_.body();
+  if (route_->to == Route::To::event) {
+    const auto refusal = routes_->objection_to_event(reader_.head(), body);
+    if (refusal) refuse(*refusal);
+    return true;
+  }
   if (!body.empty() && !is_json_object(body)) refuse({400, "the body is not a JSON object"});
   return true;
 }
@@ -161,7 +168,9 @@ void AdminConnection::refuse(const Refusal& refusal) {
 /// Afterwards there is an answer, or an action under way.
 void AdminConnection::begin_answer() {
   try {
-    if (route_->to == Route::To::action) {
+    if (route_->to == Route::To::event) {
+      begin_event();
+    } else if (route_->to == Route::To::action) {
       call_ = std::make_unique<ActionCall>(routes_->sources(), [this] { answered_.cancel(); });
       call_->run(route_->words);
     } else {
@@ -170,8 +179,23 @@ void AdminConnection::begin_answer() {
   } catch (const std::exception& wrong) {
     log::error("admin_failed", {{"error", wrong.what()}});
     call_.reset();
+    event_.reset();
     set_answer(error_response({500, "internal error"}));
   }
+}
+
+void AdminConnection::begin_event() {
+  const auto keys = reader_.head().idempotency_keys;
+  event_ = std::make_unique<EventCall>([this] { answered_.cancel(); });
+  event_->run(routes_->sources().events, route_->words.front(), reader_.body(),
+              keys.empty() ? std::string_view() : std::string_view(keys.front()));
+}
+
+void AdminConnection::end_event() {
+  const auto event = std::move(event_);
+  set_answer(event->response()
+                 ? *event->response()
+                 : error_response({504, "no reply within 30 s; it may be carried out yet"}));
 }
 
 void AdminConnection::end_action() {

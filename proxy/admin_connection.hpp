@@ -6,6 +6,7 @@
 #include <string>
 
 #include "policies/time.hpp"
+#include "proxy/admin_event.hpp"
 #include "proxy/admin_http.hpp"
 #include "proxy/admin_routes.hpp"
 #include "proxy/loop.hpp"
@@ -43,7 +44,9 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   bool take();
   void refuse(const Refusal& refusal);
   void begin_answer();
+  void begin_event();
   void end_action();
+  void end_event();
   void set_answer(Response response);
   void allow(policies::milliseconds time);
 
@@ -58,6 +61,7 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   bool keep_alive_ = false;
   std::optional<Route> route_;  ///< From the end of its head on, unless it is refused.
   std::unique_ptr<ActionCall> call_;
+  std::unique_ptr<EventCall> event_;
   Response response_;
   std::string output_;
 };

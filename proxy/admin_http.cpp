@@ -22,7 +22,8 @@ Refusal refusal_of(const boost::system::error_code& error) {
   return {400, "not a request that is understood: " + error.message()};
 }
 
-std::vector<std::string> values(const http::fields& fields, http::field name) {
+template <class Name>
+std::vector<std::string> values(const http::fields& fields, Name name) {
   std::vector<std::string> all;
   const auto range = fields.equal_range(name);
   for (auto at = range.first; at != range.second; ++at) all.emplace_back(at->value());
@@ -79,8 +80,10 @@ RequestHead RequestReader::head() const {
   head.target = std::string(request.target());
   head.hosts = values(request, http::field::host);
   head.content_types = values(request, http::field::content_type);
-  const auto marks = request.equal_range("X-Pannier");
-  for (auto at = marks.first; at != marks.second; ++at) head.marks.emplace_back(at->value());
+  head.marks = values(request, "X-Pannier");
+  head.signatures = values(request, "X-Pannier-Signature");
+  head.timestamps = values(request, "X-Pannier-Timestamp");
+  head.idempotency_keys = values(request, "Idempotency-Key");
   head.has_origin = request.count(http::field::origin) > 0;
   head.is_encoded = request.count(http::field::transfer_encoding) > 0;
   head.expects = request.count(http::field::expect) > 0;

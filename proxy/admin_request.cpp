@@ -101,6 +101,10 @@ Result<Route, Refusal> find_route(const RequestHead& head) {
     route.to = Route::To::livez;
   } else if (only == "readyz" || only == "healthz") {
     route.to = Route::To::readyz;
+  } else if (words->size() == 2 && words->front() == "events") {
+    route.to = Route::To::event;
+    looks = false;
+    route.words = {std::move(words->back())};
   } else {
     const auto known = only_looks(*words);
     if (!known) return Refusal{404, std::string(unknown)};
@@ -125,13 +129,14 @@ bool is_json(std::string_view type) {
 }
 
 /// What a POST must say, which a page in a browser cannot make it say.
-std::optional<Refusal> objection_to_post(const RequestHead& head) {
-  if (head.marks.size() != 1 || head.marks[0] != "1") {
+std::optional<Refusal> objection_to_post(const RequestHead& head, Route::To to) {
+  const bool is_event = to == Route::To::event;
+  if (!is_event && (head.marks.size() != 1 || head.marks[0] != "1")) {
     return Refusal{403, "a POST needs the header X-Pannier: 1"};
   }
   const auto& types = head.content_types;
   const bool typed = types.size() == 1 && is_json(types[0]);
-  if ((head.body_bytes > 0 || !types.empty()) && !typed) {
+  if ((is_event || head.body_bytes > 0 || !types.empty()) && !typed) {
     return Refusal{415, "the Content-Type of a body is application/json"};
   }
   return {};
@@ -175,7 +180,7 @@ Result<Route, Refusal> judge(const RequestHead& head, std::span<const std::strin
   auto route = find_route(head);
   if (!route) return route;
   if (route->changes) {
-    if (auto objection = objection_to_post(head)) return std::move(*objection);
+    if (auto objection = objection_to_post(head, route->to)) return std::move(*objection);
   } else if (head.body_bytes > 0) {
     return Refusal{400, "a GET has no body"};
   }

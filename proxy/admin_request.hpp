@@ -14,6 +14,8 @@ struct RequestHead {
   std::string method, target;
   std::vector<std::string> hosts, content_types,
       marks;  ///< Values of Host, Content-Type, X-Pannier.
+  /// Of X-Pannier-Signature, X-Pannier-Timestamp, Idempotency-Key.
+  std::vector<std::string> signatures, timestamps, idempotency_keys;
   std::uint64_t body_bytes = 0;
   bool has_origin = false;
   bool is_encoded = false;  ///< Has a Transfer-Encoding.
@@ -23,11 +25,11 @@ struct RequestHead {
 
 /// Where an acceptable request leads.
 struct Route {
-  enum class To { metrics, livez, readyz, action };
+  enum class To { metrics, livez, readyz, action, event };
   To to = To::action;
   bool changes = false;  ///< Came as a POST: something will be done.
   bool head_only = false;
-  std::vector<std::string> words;  ///< Of an action, decoded; the first is its name.
+  std::vector<std::string> words;  ///< Of an action, or the name of an event; decoded.
 };
 
 /// Why a request is not acceptable.
@@ -41,7 +43,8 @@ struct Refusal {
 ///
 /// A browser can be made to send requests here by any page it shows, and DNS can be made to lead
 /// any name here; but it cannot be made to lie about Host and Origin, and without being asked first
-/// (CORS, which is never granted) it sends neither X-Pannier nor a JSON content type.
+/// (CORS, which is never granted) it sends neither X-Pannier nor a JSON content type. An event may
+/// come without X-Pannier: WebhookGate judges it, once its body is there.
 boost::system::result<Route, Refusal> judge(const RequestHead& head,
                                             std::span<const std::string> allowed_hosts);
 

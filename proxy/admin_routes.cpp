@@ -30,6 +30,18 @@ Response AdminRoutes::look(Route::To to) const {
   return response;
 }
 
+std::optional<Refusal> AdminRoutes::objection_to_event(const RequestHead& head,
+                                                       std::string_view body) {
+  auto& server = sources_.server;
+  const policies::WebhookSettings none;
+  const auto& automation = server.settings().automation;
+  const auto& webhook = automation ? automation->webhook : none;
+  if (auto refusal = gate_.objection_to_rate(monotonic_now())) return refusal;
+  auto refusal = gate_.objection(head, body, webhook, wall_now());
+  if (refusal && refusal->status == 401) ++server.pipeline().counters().webhooks_refused;
+  return refusal;
+}
+
 std::string AdminRoutes::metrics() const {
   auto& server = sources_.server;
   const auto& core = server.pipeline().core();

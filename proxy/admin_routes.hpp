@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "policies/client.hpp"
 #include "proxy/admin.hpp"
 #include "proxy/admin_http.hpp"
+#include "proxy/webhook_gate.hpp"
 
 namespace pannier::proxy {
 
@@ -21,6 +23,8 @@ class AdminRoutes {
   /// The answer of a route that is not an action.
   Response look(Route::To to) const;
 
+  /// Whether an event may be taken; its body has come.
+  std::optional<Refusal> objection_to_event(const RequestHead& head, std::string_view body);
   void count(unsigned status) { ++requests_[status]; }
   void count_refused() { ++refused_; }
   const Admin::Sources& sources() const { return sources_; }
@@ -31,6 +35,7 @@ class AdminRoutes {
   Admin::Sources sources_;
   std::map<unsigned, std::uint64_t> requests_;
   std::uint64_t refused_ = 0;  ///< Connections beyond the limit.
+  WebhookGate gate_;
 };
 
 /// One action under way. It is a client of the server from its beginning to its end; what is

@@ -21,7 +21,7 @@ constexpr std::size_t largest_file = 1u << 20;
                  Findings& findings) { read_##section(node, settings.section, findings); } \
   }
 
-/// Rules are last: they look for their tiers among those that have been read.
+/// Rules look for their tiers among those that have been read, and events for rules.
 void read_nothing_yet(const ConfigNode&, Settings&, Findings&) {}
 
 /// Names of commands that this table does not know may be a module's.
@@ -41,11 +41,24 @@ void read_deny(const ConfigNode& node, Settings& settings, Findings& findings) {
 constexpr Field<Settings> top_fields[] = {
 #define PANNIER_GENERAL PANNIER_FIELD
 #include "policies/settings.def"
-    PANNIER_SECTION(upstream),   PANNIER_SECTION(auth),       PANNIER_SECTION(tls),
-    PANNIER_SECTION(memory),     PANNIER_SECTION(local),      PANNIER_SECTION(limits),
-    PANNIER_SECTION(admin),      PANNIER_SECTION(log),        PANNIER_SECTION(tiers),
-    PANNIER_SECTION(journal),    PANNIER_SECTION(self_check), {"deny", read_deny},
+    PANNIER_SECTION(upstream),
+    PANNIER_SECTION(auth),
+    PANNIER_SECTION(tls),
+    PANNIER_SECTION(memory),
+    PANNIER_SECTION(local),
+    PANNIER_SECTION(limits),
+    PANNIER_SECTION(admin),
+    PANNIER_SECTION(log),
+    PANNIER_SECTION(tiers),
+    PANNIER_SECTION(journal),
+    PANNIER_SECTION(self_check),
+    {"deny", read_deny},
     {"rules", read_nothing_yet},
+    {"webhook", read_nothing_yet},
+    {"events", read_nothing_yet},
+    {"sources", read_nothing_yet},
+    {"schedules", read_nothing_yet},
+    {"hooks", read_nothing_yet},
 };
 #undef PANNIER_SECTION
 
@@ -74,6 +87,7 @@ boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
   if (const ConfigNode* rules = root->find("rules"); rules && !findings.failed()) {
     read_rules(*rules, settings, findings);
   }
+  if (!findings.failed()) read_automation(*root, settings, findings);
   if (findings.failed()) return findings.first();
   warn_of_unused_tiers(*root, settings, findings);
   loaded.warnings = findings.take_warnings();

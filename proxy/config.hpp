@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,10 @@ boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
 /// Every setting as YAML that parse_config() reads back to the same settings. The upstream URL is
 /// written with its password: put url_without_password() in before showing it to anybody.
 std::string print_config(const policies::Settings& settings);
+
+/// The same with `***` for what is secret, to be shown; null stays null.
+std::shared_ptr<const policies::Automation> without_secrets(
+    std::shared_ptr<const policies::Automation> automation);
 
 /// Names of the settings that differ and that only a restart can change ("listen"); the others may
 /// be applied while running.

@@ -56,6 +56,7 @@ class Builder : public YAML::EventHandler {
     check(mark, tag, anchor);
     ConfigNode scalar = node(ConfigNode::Kind::scalar, mark);
     scalar.text = value;
+    scalar.is_quoted = tag == "!";
     add(std::move(scalar));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,

@@ -27,6 +27,7 @@ struct ConfigNode {
 
   Mark mark;
   std::string text;               ///< Of a scalar.
+  bool is_quoted = false;         ///< A scalar that is a text whatever it looks like.
   std::vector<ConfigNode> items;  ///< Of a list.
   std::vector<Entry> entries;     ///< Of a map, in order, no key twice.
 

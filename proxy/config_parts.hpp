@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policies/automation.hpp"
 #include "policies/settings.hpp"
 #include "proxy/config_reader.hpp"
 
@@ -35,6 +36,27 @@ void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& 
 
 /// That clients can connect somewhere, and nobody where they should not.
 void check_listen(const ConfigNode& root, const policies::Settings& settings, Findings& findings);
+
+// Of Automation, each also checked against the rest: config_events.cpp, config_targets.cpp,
+// config_automation.cpp.
+void read_webhook(const ConfigNode& node, policies::WebhookSettings& webhook, Findings& findings);
+void read_events(const ConfigNode& node, const policies::Settings& settings,
+                 policies::Automation& automation, Findings& findings);
+void read_sources(const ConfigNode& node, policies::Automation& automation, Findings& findings);
+void read_schedules(const ConfigNode& node, const policies::Settings& settings,
+                    policies::Automation& automation, Findings& findings);
+void read_hooks(const ConfigNode& node, policies::Automation& automation, Findings& findings);
+/// Events, schedules and hooks; after the rules, which their ranges name.
+void read_automation(const ConfigNode& root, policies::Settings& settings, Findings& findings);
+
+/// As YAML, with all secrets that were given there.
+std::string print_automation(const policies::Automation& automation);
+
+/// What is to be invalidated. `has_payload`: fields may be named.
+void read_targets(const ConfigNode& node, bool has_payload, const policies::Settings& settings,
+                  policies::TargetSettings& targets, Findings& findings);
+/// A secret out of its three settings in the map `node`, each of which may be there or not.
+void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findings& findings);
 
 /// A pattern of a rule and where it is written.
 struct PlacedPattern {

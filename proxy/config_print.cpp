@@ -1,4 +1,5 @@
 #include "proxy/config.hpp"
+#include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -173,6 +174,7 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   lines.setting("name", in_quotes(rule.name));
   lines.setting("tags", in_quotes(rule.tags));
   lines.setting("index", setting_text(rule.index));
+  if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
   print_version(rule.version, lines);
   lines.end();
 }
@@ -205,7 +207,9 @@ std::string print_config(const Settings& settings) {
     for (const RuleSettings& rule : settings.rules) print_rule(rule, settings, lines);
     lines.end();
   }
-  return lines.take();
+  auto text = lines.take();
+  if (settings.automation) text += print_automation(*settings.automation);
+  return text;
 }
 
 std::vector<std::string> needs_restart(const Settings& running, const Settings& next) {

@@ -14,6 +14,7 @@
 
 #include "proxy/admin.hpp"
 #include "proxy/admin_actions.hpp"
+#include "proxy/automation_runner.hpp"
 #include "proxy/config.hpp"
 #include "proxy/config_watch.hpp"
 #include "proxy/errors.hpp"
@@ -49,6 +50,7 @@ class Program {
   enum class Port { plain, tls };
   void listen(const std::string& address, Port port);
   void accept(Socket socket, Port port);
+  AdminActions::Program ways_of_actions();
   AdminActions::Reloaded reload();
   std::string check_file(const std::string& file) const;
   Admin::Readiness readiness() const;
@@ -60,6 +62,7 @@ class Program {
   Options options_;
   Loop loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   Server server_;
+  AutomationRunner automation_;
   AdminActions actions_;
   std::size_t descriptors_ = descriptor_limit();
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -75,8 +78,8 @@ class Program {
 Program::Program(const Options& options, Loaded loaded)
     : options_(options),
       server_(loop_, std::move(loaded.settings)),
-      actions_(server_.pipeline(), {[this] { return reload(); },
-                                    [this](const std::string& file) { return check_file(file); }}),
+      automation_(server_),
+      actions_(server_.pipeline(), ways_of_actions()),
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       drain_timer_(loop_) {
   for (const auto& warning : loaded.warnings) log::warning("config", {{"text", warning}});
@@ -89,16 +92,35 @@ Program::Program(const Options& options, Loaded loaded)
   if (settings.listen_unix != "off") listen("unix:" + settings.listen_unix, Port::plain);
   listen(settings.listen_tls, Port::tls);
   if (settings.admin.listen != "off") {
-    admin_ =
-        std::make_unique<Admin>(loop_, *parse_address(settings.admin.listen),
-                                Admin::Sources{server_, actions_, [this] { return readiness(); },
-                                               settings.admin.allowed_hosts});
+    admin_ = std::make_unique<Admin>(
+        loop_, *parse_address(settings.admin.listen),
+        Admin::Sources{server_, actions_, automation_.events(), [this] { return readiness(); },
+                       settings.admin.allowed_hosts});
   }
   if (!options_.config.empty()) {
     watch_ = std::make_unique<ConfigWatch>(
-        loop_, options_.config, [this] { return tls_files(server_.settings()); },
+        loop_, options_.config, [this] { return other_files(server_.settings()); },
         [this] { reload(); });
   }
+}
+
+AdminActions::Program Program::ways_of_actions() {
+  AdminActions::Program ways;
+  ways.reload = [this] { return reload(); };
+  ways.check = [this](const std::string& file) { return check_file(file); };
+  ways.event = [this](std::string_view name, std::string_view payload,
+                      AdminActions::Program::Done done) {
+    automation_.events().take(
+        name, payload, {}, [done](const EventIntake::Answer& answer) { done(value_of(answer)); });
+  };
+  ways.deliver = [this](policies::Ticket to, const protocol::Value& answer) {
+    std::string bytes;
+    // Numbers, states and errors, which are the same in both protocols.
+    answer.append_to(bytes, protocol::Resp::v2);
+    server_.begin_turn();
+    server_.deliver(to, bytes);
+  };
+  return ways;
 }
 
 void Program::listen(const std::string& address, Port port) {
@@ -114,6 +136,7 @@ void Program::listen(const std::string& address, Port port) {
 int Program::run() {
   await_signal();
   server_.start();
+  automation_.reload();
   log::info("listening", {{"address", listening_},
                           {"admin", admin_ ? admin_->text() : "off"},
                           {"upstream", server_.upstream_name()},
@@ -155,6 +178,7 @@ AdminActions::Reloaded Program::reload() {
     for (const auto& name : left) log::warning("config_needs_restart", {{"setting", name}});
     log::set_level(loaded.settings.log.level);
     server_.reload(std::move(loaded.settings));
+    automation_.reload();
     ++server_.counters().reloads;
     log::info("config_reloaded", {{"file", options_.config}});
     return left;
@@ -254,6 +278,7 @@ int check(const std::string& file, bool print) {
     auto shown = loaded->settings;
     shown.upstream.url = url_without_password(shown.upstream.url);
     if (!shown.auth.password.empty()) shown.auth.password = "***";
+    shown.automation = without_secrets(shown.automation);
     std::fputs(print_config(shown).c_str(), stdout);
   } else {
     std::printf("%s: ok, %zu tiers, %zu rules\n", file.c_str(), loaded->settings.tiers.size(),

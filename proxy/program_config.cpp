@@ -4,6 +4,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "policies/automation.hpp"
 #include "proxy/environment.hpp"
 
 namespace pannier::proxy {
@@ -46,12 +47,18 @@ Loaded load(const Options& options) {
   return std::move(*loaded);
 }
 
-std::vector<std::string> tls_files(const policies::Settings& settings) {
+std::vector<std::string> other_files(const policies::Settings& settings) {
   const auto& [up, down] = std::tie(settings.upstream.tls, settings.tls);
   std::vector<std::string> files;
   for (const auto* name : {&up.ca, &up.cert, &up.key, &down.ca, &down.cert, &down.key}) {
     if (!name->empty()) files.push_back(*name);
   }
+  if (!settings.automation) return files;
+  const auto add = [&](const policies::SecretSettings& secret) {
+    if (!secret.secret_file.empty()) files.push_back(secret.secret_file);
+  };
+  add(settings.automation->webhook.secret);
+  for (const auto& hook : settings.automation->hooks) add(hook.secret);
   return files;
 }
 

@@ -138,6 +138,8 @@ void Server::close_session(ClientId client, std::string_view why) {
     session->closing_ = true;
     session->flush();
     session->close(why);
+  } else {
+    receive(client, {});
   }
 }
 
@@ -188,6 +190,25 @@ void Server::close_caller(policies::Client& caller) {
   begin_turn();
   pipeline_.close(caller, turn_.now);
   callers_.erase(caller.id);
+}
+
+bool Server::receive(ClientId client, std::string_view reply) {
+  const auto caller = callers_.find(client);
+  if (caller == callers_.end()) return false;
+  // What it does may end it.
+  const auto call = caller->second->receive;
+  call(reply);
+  return true;
+}
+
+void Server::tunnel_for(policies::Client& caller, std::string_view wire) {
+  begin_turn();
+  link({Link::Kind::own, caller.db, caller.id}).tunnel(caller.id, wire);
+}
+
+void Server::tunnel_on_for(policies::Client& caller, std::string_view wire) {
+  begin_turn();
+  link({Link::Kind::own, caller.db, caller.id}).tunnel_on(wire);
 }
 
 void Server::reload(policies::Settings settings) {

@@ -112,11 +112,22 @@ class Server final : public policies::Effects {
   policies::ConnectionFacts connection(policies::ClientId client) override;
   void connect_anew() override { demoted_ = true; }
   void close(policies::ClientId client, bool at_once) override;
+  void invalidated(const policies::AuditRecord& record) override {
+    if (told_) told_(record);
+  }
+  /// Who is told of invalidations that have ended; from inside the pipeline's calls.
+  void tell(std::function<void(const policies::AuditRecord& record)> whom) {
+    told_ = std::move(whom);
+  }
 
   /// A caller that is not a session (the admin port): `receive` gets each reply to its requests.
   using Receive = std::function<void(std::string_view reply)>;
   policies::Client& open_caller(Receive receive);
   void close_caller(policies::Client& caller);
+  /// Sends `wire`, a SUBSCRIBE, over a connection of the caller's own. All that comes over it is
+  /// received, at last an empty reply when it is lost; drop_own() ends it.
+  void tunnel_for(policies::Client& caller, std::string_view wire);
+  void tunnel_on_for(policies::Client& caller, std::string_view wire);
 
   Loop& loop() { return loop_; }
   Turn& turn() { return turn_; }
@@ -165,6 +176,7 @@ class Server final : public policies::Effects {
   };
 
   Session* find(policies::ClientId client) const;
+  bool receive(policies::ClientId caller, std::string_view reply);
   Upstream& link(policies::Link link);
   Upstream& own_link(policies::Link link);
   void give_back(const std::shared_ptr<Upstream>& upstream);
@@ -190,6 +202,7 @@ class Server final : public policies::Effects {
   ProxyCounters counters_;
   policies::Pipeline pipeline_;
   AdminActions* actions_ = nullptr;
+  std::function<void(const policies::AuditRecord& record)> told_;
   Timer ticker_;
   std::minstd_rand random_;
 

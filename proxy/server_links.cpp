@@ -82,7 +82,10 @@ void Server::answer_part(ClientId client, std::uint64_t number, std::string_view
 
 void Server::tunnel_to(ClientId client, std::string_view bytes) {
   auto* session = find(client);
-  if (session == nullptr) return;
+  if (session == nullptr) {
+    receive(client, bytes);
+    return;
+  }
   // CLIENT REPLY OFF silences replies, not what is pushed; in RESP2 that is a list.
   const bool is_3 = session->client.resp == Resp::v3;
   const bool is_push =
@@ -167,8 +170,7 @@ void Server::link_lost(Upstream& upstream, const std::string& error, std::string
 
 void Server::deliver(policies::Ticket to, std::string_view reply) {
   if (auto* session = find(to.client)) return session->reply(to.number, 1, reply);
-  const auto caller = callers_.find(to.client);
-  if (caller != callers_.end()) caller->second->receive(reply);
+  receive(to.client, reply);
 }
 
 void Server::send(Link name, std::string_view wire, std::uint32_t replies,

@@ -240,3 +240,23 @@ TEST_CASE("What two parsers could read differently is refused") {
   head.expects = true;
   CHECK(judged(head) == "417 Expect is not understood");
 }
+
+TEST_CASE("An event is a POST of JSON; whether it is let in is judged with its body") {
+  auto head = post("/events/order%20created");
+  head.content_types = {"application/json"};
+  head.body_bytes = 2;
+  CHECK(judged(head) == "do|order created");
+  CHECK(judge(head, {})->to == Route::To::event);
+  head.marks.clear();
+  CHECK(judged(head) == "do|order created");
+  head.has_origin = true;
+  CHECK(judged(head) == "403 requests of web pages are not allowed");
+  head.has_origin = false;
+  head.hosts = {"evil.example"};
+  CHECK(judged(head) == "403 host not allowed");
+  head = post("/events/a");
+  CHECK(judged(head) == "415 the Content-Type of a body is application/json");
+  CHECK(judged(get("/events/a")) == "405 this path is for POST");
+  CHECK(judged(post("/events")).starts_with("404 "));
+  CHECK(judged(post("/events/a/b")).starts_with("404 "));
+}

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "proxy/admin_actions.hpp"
+#include "proxy/event_intake.hpp"
 #include "proxy/server.hpp"
 
 using namespace pannier::proxy;
@@ -33,11 +34,13 @@ struct Port {
   Loop loop{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
   Server server{loop, upstream.settings()};
   AdminActions actions{server.pipeline(), {}};  ///< Reload and check have no program behind them.
+  OwnCalls calls{server};
+  EventIntake events{server, calls};
   Admin::Readiness readiness{true, "well"};
   bool broken = false;
   std::unique_ptr<Admin> admin = std::make_unique<Admin>(
       loop, *parse_address("127.0.0.1:0"),
-      Admin::Sources{server, actions, [this] { return ready(); }, {"cache.internal"}});
+      Admin::Sources{server, actions, events, [this] { return ready(); }, {"cache.internal"}});
 
   Admin::Readiness ready() {
     if (broken) throw std::runtime_error("out of order");

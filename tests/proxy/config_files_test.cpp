@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "policies/automation.hpp"
 #include "proxy/config.hpp"
 
 using namespace pannier;
@@ -113,6 +114,18 @@ TEST_CASE("The reference file names every setting with its default") {
 #define PANNIER_COALESCE PANNIER_NAMED
 #define PANNIER_VERSION PANNIER_NAMED
 #include "policies/settings.def"
+  part = section(text, "webhook");
+#define PANNIER_WEBHOOK PANNIER_NAMED
+#define PANNIER_SECRET PANNIER_NAMED
+#include "policies/settings.def"
+  part = section(text, "schedules");
+#define PANNIER_SCHEDULE PANNIER_NAMED
+#include "policies/settings.def"
+  for (const char* name :
+       {"method: POST", "header: Surrogate-Key", "timeout: 5s", "retries: 5", "backoff: 1s",
+        "queue: 1000", "event: \"{event}\"", "flush_at_start: false"}) {
+    CHECK_MESSAGE(text.find(" " + std::string(name) + "\n") != text.npos, name << " is missing");
+  }
 }
 
 TEST_CASE("The examples in the reference file work, and their tier has the defaults") {
@@ -121,6 +134,9 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
   CHECK(loaded->warnings.empty());
   policies::Settings settings = loaded->settings;
   CHECK(settings.rules.size() == 2);
+  REQUIRE(settings.automation);
+  CHECK(settings.automation->events.size() == 1);
+  settings.automation = nullptr;
   settings.rules.clear();
   settings.tiers.resize(1);
   policies::Settings expected;

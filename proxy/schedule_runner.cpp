@@ -1,0 +1,129 @@
+#include "proxy/schedule_runner.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "policies/events.hpp"
+#include "protocol/reply.hpp"
+#include "proxy/log.hpp"
+
+namespace pannier::proxy {
+
+using policies::Schedule;
+
+namespace {
+
+constexpr policies::seconds between_questions{2};
+
+std::string text_of(policies::ServerTime time) {
+  const auto second = std::chrono::floor<policies::seconds>(time.time_since_epoch());
+  return std::to_string(second.count());
+}
+
+}  // namespace
+
+void ScheduleRunner::reload(const policies::Settings& settings) {
+  const auto before = std::exchange(schedules_, {});
+  if (!settings.automation) return;
+  const auto now = server_.pipeline().core().server_floor();
+  for (const auto& one : settings.automation->schedules) {
+    auto schedule = *Schedule::make(one);  // The configuration has been checked.
+    const auto known = std::ranges::find_if(before, [&](const Running& running) {
+      return running.schedule.settings().name == one.name;
+    });
+    const auto since = schedule.seen(now);
+    schedules_.push_back({std::move(schedule), since, !one.catch_up});
+    if (known == before.end()) continue;
+    schedules_.back().since = std::max(since, known->since);
+    schedules_.back().caught_up = known->caught_up || !one.catch_up;
+  }
+}
+
+void ScheduleRunner::tick() {
+  const auto& core = server_.pipeline().core();
+  const auto now = core.server_floor();
+  for (auto& running : schedules_) {
+    // Before upstream has been heard of, nobody knows what was missed, nor what time it is there.
+    if (!running.caught_up && core.upstream == policies::Core::UpstreamState::up) {
+      running.caught_up = true;
+      running.since = std::max(running.since, running.schedule.seen(now));
+      claim(running.schedule, {running.since, true}, true);
+      continue;
+    }
+    look(running, now);
+  }
+}
+
+void ScheduleRunner::look(Running& running, policies::ServerTime now) {
+  const auto due = running.schedule.due(running.since, now);
+  running.since = std::max(running.since, running.schedule.seen(now));
+  if (due) {
+    running.elsewhere.reset();
+    return claim(running.schedule, *due, false);
+  }
+  if (!running.elsewhere || server_.turn().now < running.ask_at) return;
+  claim(running.schedule, *std::exchange(running.elsewhere, std::nullopt), false);
+}
+
+ScheduleRunner::Running* ScheduleRunner::find(std::string_view name) {
+  const auto at = std::ranges::find_if(
+      schedules_, [&](const Running& running) { return running.schedule.settings().name == name; });
+  return at == schedules_.end() ? nullptr : &*at;
+}
+
+void ScheduleRunner::claim(const Schedule& schedule, Schedule::Run due, bool is_start) {
+  const auto settings = schedule.settings();
+  calls_.make(
+      [&](policies::Client& client, policies::TimePoint now) {
+        server_.pipeline().claim_run(client, settings.name, due.time, is_start, now);
+      },
+      [this, settings, due, is_start](std::string_view reply) {
+        const auto view = protocol::ReplyReader(reply).next();
+        if (view.error()) {
+          log::warning("schedule_unclaimed",
+                       {{"schedule", settings.name}, {"error", std::string(view.text)}});
+          if (is_start) return;
+        } else if (view.number != 1) {
+          auto* running = view.number == 2 ? find(settings.name) : nullptr;
+          if (running == nullptr || running->since > due.time) return;
+          running->elsewhere = due;
+          running->ask_at = server_.turn().now + between_questions;
+          return;
+        }
+        run(settings, due);
+      });
+}
+
+void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::Run due) {
+  auto& counters = server_.pipeline().counters();
+  ++counters.schedule_runs;
+  counters.schedule_runs_late += due.is_late ? 1 : 0;
+  const auto nothing = policies::JsonDocument::parse("{}");
+  const auto targets = policies::Targets::compile(settings.invalidate);
+  auto what = targets->fill(*nothing, server_.settings().limits.max_targets.value);
+  if (!what) {
+    log::error("schedule_failed", {{"schedule", settings.name}, {"error", what.error()}});
+    return;
+  }
+  what->by = "schedule " + settings.name;
+  calls_.invalidate(std::move(*what), [this, name = settings.name, due](std::string_view reply) {
+    const auto view = protocol::ReplyReader(reply).next();
+    const auto outcome = view.kind == ':' ? std::to_string(view.number) : std::string(view.text);
+    log::info("schedule_run", {{"schedule", name},
+                               {"time", text_of(due.time)},
+                               {"late", due.is_late ? "true" : "false"},
+                               {"removed", outcome}});
+    finish(name, due.time);
+  });
+}
+
+void ScheduleRunner::finish(const std::string& name, policies::ServerTime time) {
+  // If that cannot be said, another sidecar runs it once more, which costs a load.
+  calls_.make(
+      [&](policies::Client& client, policies::TimePoint now) {
+        server_.pipeline().finish_run(client, name, time, now);
+      },
+      [](std::string_view) {});
+}
+
+}  // namespace pannier::proxy
