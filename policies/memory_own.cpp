@@ -119,6 +119,36 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
   return born;
 }
 
+bool change_tags(MemoryCall& call, const Script& script) {
+  if (script.keys.size() < 2 || script.args.size() != 3) return false;
+  const auto least = protocol::to_integer(script.args[2]);
+  if (!least) return false;
+  MemoryCall::Entry* const record = call.find(script.keys[0]);
+  const std::string before = record ? record->value : std::string();
+  if (before != script.args[0]) {
+    call.integer(0);
+    return true;
+  }
+  const auto number = [](std::string_view text) {
+    return protocol::to_integer(text.substr(0, text.find(' ')));
+  };
+  std::int64_t floor = number(before).value_or(0), life = *least;
+  const MemoryCall::Entry* const value = call.find(script.keys[1]);
+  if (before.empty() && value) floor = call.now;
+  for (const auto key : script.keys.subspan(2)) {
+    const MemoryCall::Entry* const entry = call.find(key);
+    floor = std::max(floor, entry ? number(entry->value).value_or(call.now) : call.now);
+  }
+  for (const auto* entry : {static_cast<const MemoryCall::Entry*>(record), value}) {
+    if (entry && entry->expires_at >= 0) life = std::max(life, entry->expires_at - call.now);
+  }
+  std::string text = std::to_string(floor) + std::string(script.args[1]);
+  if (!call.admits(script.keys[0], text.size())) return true;
+  call.store(record, script.keys[0], std::move(text), call.now + life);
+  call.integer(1);
+  return true;
+}
+
 bool store_now(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() < 3) return false;
   const auto life = protocol::to_integer(script.args[1]);
@@ -149,6 +179,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
+  if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
   if (call.arg(1) == scripts::raise_bans) {

@@ -101,7 +101,11 @@ class Pipeline {
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);
   void explain(Client& client, std::string_view key, TimePoint now);
-  protocol::Value tags(std::string_view key) const;
+  /// Nothing where upstream must be asked; then the reply is delivered.
+  std::optional<protocol::Value> tags(Client& client, std::string_view key, TimePoint now);
+  /// Gives the key these run-time tags, and takes away others.
+  void tag(Client& client, std::string_view key, std::span<const std::string_view> tags,
+           TimePoint now);
   protocol::Value versions() const;
   protocol::Value leases(std::size_t most, TimePoint now) const;
   protocol::Value stats(TimePoint now) const;

@@ -82,16 +82,6 @@ std::string_view state_name(Core::UpstreamState state) {
   return "";
 }
 
-Value Pipeline::tags(std::string_view key) const {
-  Match match;
-  core_.rules->find(key, match);
-  Value::List list;
-  if (match) {
-    for (auto& tag : core_.rules->tags(match)) list.push_back({std::move(tag)});
-  }
-  return {std::move(list)};
-}
-
 Value Pipeline::versions() const {
   // Of those that clients do not name there is none but the current one.
   const auto has_grace = [this](std::string_view name) {

@@ -2,6 +2,7 @@
 
 #include "policies/ban_record.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
@@ -220,6 +221,8 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else if (key == Bans::key) {
       core_.bans.outdate_all();
+    } else if (key.starts_with(TagRecord::key_prefix)) {
+      core_.book.local_dropped += core_.copies.pushed(key.substr(TagRecord::key_prefix.size()));
     } else {
       core_.book.local_dropped += core_.copies.pushed(key);
       heard_of(key);

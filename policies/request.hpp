@@ -17,6 +17,10 @@ struct KeyUse {
   std::string upstream;        ///< What upstream calls it, where that differs; else empty.
 };
 
+/// A key under a rule, with what follows from both.
+SubjectRef make_subject(const Core& core, const Match& match, std::uint32_t db,
+                        std::string_view client_key, std::string_view upstream_key);
+
 /// A command on its way through the pipeline, with everything found out about it.
 struct Request {
   Client& client;

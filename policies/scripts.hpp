@@ -88,6 +88,28 @@ inline constexpr std::string_view expire_now =
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
+/// Replaces the run-time tags of a key if they are what they were. What was invalid under a tag
+/// that goes stays so: the record keeps the newest generation of those. KEYS[1] the record, KEYS[2]
+/// the key, KEYS[3...] the generations of the tags that go, ARGV[1] what the record must say
+/// (empty: it is not there), ARGV[2] the new tags, each behind a space, ARGV[3] how long the record
+/// lives at least. Returns whether it was replaced.
+inline constexpr std::string_view change_tags =
+    "local record = redis.call('GET', KEYS[1]) or '' "
+    "if record ~= ARGV[1] then return 0 end "
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local floor = tonumber(string.match(record, '^%d+') or '0') "
+    "if record == '' and redis.call('EXISTS', KEYS[2]) == 1 then floor = now end "
+    "for i = 3, #KEYS do "
+    "  local generation = string.match(redis.call('GET', KEYS[i]) or '', '^%d+') "
+    "  floor = math.max(floor, tonumber(generation or now)) "
+    "end "
+    "local life = math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[1]), "
+    "  redis.call('PTTL', KEYS[2])) "
+    "redis.call('SET', KEYS[1], string.format('%.0f', floor) .. ARGV[2], "
+    "  'PX', string.format('%.0f', life)) "
+    "return 1";
+
 /// Keeps or ends a lease of the fleet that is still ours. KEYS[1] its record, ARGV[1] what we wrote
 /// there, ARGV[2] how much longer we need it, 0 for not at all. Returns whether it was ours.
 inline constexpr std::string_view hold_lease =
