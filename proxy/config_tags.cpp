@@ -75,7 +75,7 @@ void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& so
     read_map<policies::TagSource>(item, "each of tags_from", "in tags_from", source_fields,
                                   sources.emplace_back(), findings);
     for (const std::string_view part : {"json", "as"}) {
-      if (item.kind == ConfigNode::Kind::map && !item.find(part)) {
+      if (item.kind == ConfigNode::Kind::map && item.entries.size() < 2 && !item.find(part)) {
         findings.error(item.mark, "tags_from: " + std::string(part) +
                                       " is missing; write {json: \"$.id\", as: \"product:{}\"}");
       }

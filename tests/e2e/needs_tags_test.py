@@ -150,9 +150,9 @@ class Needs(unittest.TestCase):
         wire = self.start("""
             tiers: {t: {ttl: 5m}}
             rules:
-              - {match: "pivotal:org:{orgId}:role:{roleId}", tier: t,
+              - {match: "pivotal:org:{orgId}:role:{roleId}", tier: t, name: roles,
                  tags: ["org:{orgId}", "role:{roleId}"]}
-              - {match: "pivotal:org:{orgId}:user:{userId}:*", tier: t,
+              - {match: "pivotal:org:{orgId}:user:{userId}:*", tier: t, name: users,
                  tags: ["org:{orgId}", "user:{userId}"]}
               - {match: "pivotal:org:{orgId}:*", tier: t, tags: ["org:{orgId}"]}
         """)

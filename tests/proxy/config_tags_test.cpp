@@ -32,7 +32,7 @@ TEST_CASE("Tags from a value need a path and a place for what it finds") {
       {source("[{json: $.b, az: \"b:{}\"}]"),
        "3:54: unknown key 'az' in tags_from (did you mean 'as'?)"},
       {rule("match: a, tier: n, tags_from: [{json: $.b, as: \"b:{}\"}]"),
-       "3:33: tags_from: tier 'n' is cache: never, so there is nothing to invalidate"},
+       "3:34: tags_from: tier 'n' is cache: never, so there is nothing to invalidate"},
       {rule("match: a, tier: n, runtime_tags: true"),
        "3:37: runtime_tags: tier 'n' is cache: never, so there is nothing to invalidate"},
   });
@@ -48,10 +48,10 @@ TEST_CASE("A TTL that depends on a day is complete, and only grows as days pass"
       "is no condition; write date({capture}) is today, is before today or is after today";
   check_rows({
       {dated("{when: \"date({day}) is today\", then: 30d, else: 5m}"),
-       "1:54: then: it must not be longer than else, because the life of a key may only grow as "
+       "1:55: then: it must not be longer than else, because the life of a key may only grow as "
        "days pass"},
       {dated("{when: \"date({day}) is before today\", then: 5m, else: 30d}"),
-       "1:61: then: it must not be shorter than else, because the life of a key may only grow as "
+       "1:62: then: it must not be shorter than else, because the life of a key may only grow as "
        "days pass"},
       {dated("{when: \"{day} is today\", then: 5m, else: 30d}"),
        "1:25: when: '{day} is today' " + forms},
@@ -59,7 +59,7 @@ TEST_CASE("A TTL that depends on a day is complete, and only grows as days pass"
        "1:25: when: 'date({day}) is tomorrow' " + forms},
       {dated("{when: \"date({day}) is today\", then: 5m}"),
        "1:18: ttl: else is missing; a ttl that depends on a day has when, then, else"},
-      {dated("{when: \"date({day}) is today\", then: 0, else: 30d}"), "1:54: then: 0 is no life"},
+      {dated("{when: \"date({day}) is today\", then: 0, else: 30d}"), "1:55: then: 0 is no life"},
       {dated(today, "[\"a:{day}\", \"b:{dya}\"]"),
        "3:41: the ttl of tier 't' needs {day}, which 'b:{dya}' does not capture (did you mean "
        "'dya'?)"},
