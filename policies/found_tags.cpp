@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -139,16 +140,26 @@ std::uint32_t append_creations(std::string& wire, const Subject& subject, Server
                                const Core& core) {
   if (!subject.base) return 0;
   const auto& asked = subject.base->tags;  // These were looked for when the key was missed.
-  const auto at = std::to_string((missed - milliseconds(1)).time_since_epoch().count());
-  const auto life = std::to_string(core.generation_life().count());
-  std::uint32_t replies = 0;
+  std::vector<std::string> unknown;
   for (const auto& tag : subject.tags) {
     if (std::binary_search(asked.begin(), asked.end(), tag)) continue;
-    if (core.generations.find(subject.db, tag) != nullptr) continue;
-    protocol::append_command(wire, {"SET", TagGenerations::key(tag), at, "NX", "PX", life});
-    ++replies;
+    if (core.generations.find(subject.db, tag) == nullptr) unknown.push_back(tag);
   }
-  return replies;
+  if (unknown.empty()) return 0;
+  append_creations_of(unknown, wire, missed, core);
+  return 1;
+}
+
+void append_creations_of(const std::vector<std::string>& tags, std::string& wire, ServerTime began,
+                         const Core& core) {
+  protocol::append_command(wire, 6 + tags.size());
+  protocol::append_bulk(wire, "EVAL");
+  protocol::append_bulk(wire, scripts::create_generations);
+  protocol::append_bulk(wire, std::to_string(1 + tags.size()));
+  protocol::append_bulk(wire, TagGenerations::any_key);
+  for (const auto& tag : tags) protocol::append_bulk(wire, TagGenerations::key(tag));
+  protocol::append_bulk(wire, std::to_string(began.time_since_epoch().count()));
+  protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
 }
 
 std::vector<std::string> tags_of_copy(std::string_view kept) {

@@ -71,6 +71,10 @@ std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, co
 /// tags nobody knew then. \returns the number of replies.
 std::uint32_t append_creations(std::string& wire, const Subject& subject, ServerTime missed,
                                const Core& core);
+/// The same for these tags, whoever knows them; one reply. Without any it sees to it that upstream
+/// remembers from now on when a tag is invalidated.
+void append_creations_of(const std::vector<std::string>& tags, std::string& wire, ServerTime began,
+                         const Core& core);
 
 /// The tags of a copy, kept beside it under a question that no command asks.
 inline constexpr std::string_view copied_tags_question = "\x01tags";

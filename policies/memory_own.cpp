@@ -28,7 +28,7 @@ std::optional<Script> script_of(MemoryCall& call) {
 }
 
 bool raise_generation(MemoryCall& call, const Script& script) {
-  if (script.keys.size() != 1 || script.args.size() != 2) return false;
+  if (script.keys.empty() || script.keys.size() > 2 || script.args.size() != 2) return false;
   const auto life = protocol::to_integer(script.args[0]);
   if (!life || *life <= 0) return false;
   const std::string_view key = script.keys[0];
@@ -45,6 +45,28 @@ bool raise_generation(MemoryCall& call, const Script& script) {
   if (!call.admits(key, text.size())) return true;
   call.bulk(text);
   call.store(entry, key, std::move(text), call.now + *life);
+  if (script.keys.size() == 2) {
+    MemoryCall::Entry* const any = call.find(script.keys[1]);
+    const auto before = any ? protocol::to_integer(any->value).value_or(0) : 0;
+    const auto last = std::max(before, raised.time_since_epoch().count());
+    call.store(any, script.keys[1], std::to_string(last), call.now + *life);
+  }
+  return true;
+}
+
+bool create_generations(MemoryCall& call, const Script& script) {
+  if (script.keys.empty() || script.args.size() != 2) return false;
+  const auto began = protocol::to_integer(script.args[0]);
+  const auto life = protocol::to_integer(script.args[1]);
+  if (!began || !life) return false;
+  MemoryCall::Entry* const any = call.find(script.keys[0]);
+  const auto last = any ? protocol::to_integer(any->value).value_or(call.now) : call.now - 1;
+  call.store(any, script.keys[0], std::to_string(last), call.now + *life);
+  const auto at = std::to_string(last < *began ? *began - 1 : call.now);
+  for (const auto key : script.keys.subspan(1)) {
+    if (call.find(key) == nullptr) call.store(nullptr, key, at, call.now + *life);
+  }
+  call.integer(1);
   return true;
 }
 
@@ -179,6 +201,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
+  if (call.arg(1) == scripts::create_generations) return create_generations(call, *script);
   if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);

@@ -229,6 +229,7 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void load_scripts();
+  void remember_invalidations();
   void look_again();
   void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?

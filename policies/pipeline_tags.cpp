@@ -18,11 +18,6 @@ namespace {
 
 constexpr int most_attempts = 8;
 
-/// A tag that nobody knows is as if it had been invalidated this long ago: a value that is given
-/// its tags before it is stored began about then. Not for ever: the tag's generation may have been
-/// lost.
-constexpr milliseconds load_allowance = seconds(10);
-
 /// PANNIER TAG: reads the key's record, then replaces it unless somebody else has meanwhile.
 class TagChange final : public Exchange {
  public:
@@ -32,16 +27,19 @@ class TagChange final : public Exchange {
 
   static void read(TagChange change, Core& core) {
     std::string wire;
+    protocol::append_command(wire, {"PEXPIRETIME", change.subject_->key});
     protocol::append_command(wire, {"GET", TagRecord::key(change.subject_->key)});
     change.replaces_ = false;
-    change.parts_ = 1;
     send(std::move(change), wire, core);
   }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
-    if (part + 1 < parts_) return;
     protocol::ReplyReader reader(reply);
     const auto answer = reader.next();
+    if (part == 0) {
+      if (!replaces_ && answer.kind == ':') expiretime_ = answer.number;
+      return;
+    }
     if (answer.error()) return core.reply_from(link_, ticket_, reply);
     if (!replaces_) return replace(answer.null ? std::string() : std::string(answer.text), core);
     if (answer.number == 1) return tell(core);
@@ -55,8 +53,7 @@ class TagChange final : public Exchange {
  private:
   static void send(TagChange change, const std::string& wire, Core& core) {
     const auto link = change.link_;
-    const auto parts = change.parts_;
-    core.send(link, wire, parts, std::make_unique<TagChange>(std::move(change)));
+    core.send(link, wire, 2, std::make_unique<TagChange>(std::move(change)));
   }
 
   void replace(std::string record, Core& core) {
@@ -68,12 +65,7 @@ class TagChange final : public Exchange {
     std::string text;
     for (const auto& tag : tags_) (text += ' ') += tag;
     std::string wire;
-    const auto life = std::to_string(core.generation_life().count());
-    const auto at = (core.server_floor() - load_allowance).time_since_epoch().count();
-    for (const auto& tag : tags_) {
-      protocol::append_command(
-          wire, {"SET", TagGenerations::key(tag), std::to_string(at), "NX", "PX", life});
-    }
+    append_creations_of(tags_, wire, began(core), core);
     protocol::append_command(wire, 8 + gone.size());
     protocol::append_bulk(wire, "EVAL");
     protocol::append_bulk(wire, scripts::change_tags);
@@ -83,10 +75,19 @@ class TagChange final : public Exchange {
     for (const auto& tag : gone) protocol::append_bulk(wire, TagGenerations::key(tag));
     protocol::append_bulk(wire, record);
     protocol::append_bulk(wire, text);
-    protocol::append_bulk(wire, life);
+    protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
     replaces_ = true;
-    parts_ = static_cast<std::uint32_t>(tags_.size() + 1);
     send(std::move(*this), wire, core);
+  }
+
+  /// When the value began that is there, or is being loaded; else it is still to come.
+  ServerTime began(Core& core) const {
+    auto at = core.server_floor();
+    if (expiretime_ >= 0) {
+      at = std::min(at, ServerTime(milliseconds(expiretime_)) - subject_->life.total);
+    }
+    const auto miss = core.misses.look(subject_->table_key, core.now);
+    return miss ? std::min(at, miss->at) : at;
   }
 
   void tell(Core& core) {
@@ -114,7 +115,7 @@ class TagChange final : public Exchange {
   SubjectRef subject_;
   std::vector<std::string> tags_, before_;  ///< By their names, sorted.
   bool replaces_ = false;
-  std::uint32_t parts_ = 1;
+  std::int64_t expiretime_ = -2;  ///< Of the key.
   int attempts_ = 0;
 };
 

@@ -116,8 +116,17 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
     read_bans(core_, 0);
     load_scripts();
   }
+  remember_invalidations();
   if (core_.journal.empty()) look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+/// Lest the first values under tags that only they tell are taken for older ones.
+void Pipeline::remember_invalidations() {
+  if (!core_.rules->finds_tags() || core_.upstream != Core::UpstreamState::up) return;
+  std::string wire;
+  append_creations_of({}, wire, ServerTime{}, core_);
+  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<Unheeded>());
 }
 
 /// What was to be pushed about other sidecars' loads may have been lost.

@@ -9,7 +9,8 @@ namespace pannier::policies::scripts {
 
 /// Moves a tag's generation forward: max(server time, last + 1). KEYS[1] the record, as Generation
 /// has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become stale only; of a tag
-/// without a record nothing older is known, so they are invalid all the same. Returns the record.
+/// without a record nothing older is known, so they are invalid all the same. KEYS[2], if given:
+/// when any tag was last invalidated. Returns the record.
 inline constexpr std::string_view raise_generation =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
@@ -17,9 +18,32 @@ inline constexpr std::string_view raise_generation =
     "local hard = string.match(record, '^%d+') "
     "local last = tonumber(string.match(record, '%d+$') or '0') "
     "record = string.format('%.0f', math.max(now, last + 1)) "
+    "if KEYS[2] then "
+    "  local any = math.max(tonumber(record), tonumber(redis.call('GET', KEYS[2]) or '0')) "
+    "  redis.call('SET', KEYS[2], string.format('%.0f', any), 'PX', ARGV[1]) "
+    "end "
     "if ARGV[2] == 'soft' and hard then record = hard .. ' ' .. record end "
     "redis.call('SET', KEYS[1], record, 'PX', ARGV[1]) "
     "return record";
+
+/// Creates generations of tags that were not known when a value began: just before it, if no tag
+/// was invalidated since, for then none of these was; else, or if that is not known, as of now.
+/// KEYS[1] when any tag was last invalidated, KEYS[2...] the generations, ARGV[1] when the value
+/// began, ARGV[2] how long they live.
+inline constexpr std::string_view create_generations =
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local any = tonumber(redis.call('GET', KEYS[1]) or '') "
+    "if any then redis.call('PEXPIRE', KEYS[1], ARGV[2]) else "
+    "  any = now - 1 "
+    "  redis.call('SET', KEYS[1], string.format('%.0f', any), 'PX', ARGV[2]) "
+    "end "
+    "local at = now "
+    "if any < tonumber(ARGV[1]) then at = ARGV[1] - 1 end "
+    "for i = 2, #KEYS do "
+    "  redis.call('SET', KEYS[i], string.format('%.0f', at), 'NX', 'PX', ARGV[2]) "
+    "end "
+    "return 1";
 
 /// Makes bans. KEYS[1] their record, ARGV[1] how long they count at most, ARGV[2] how many there
 /// may be, ARGV[3...] their texts. Returns the server time from which they count.

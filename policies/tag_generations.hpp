@@ -38,6 +38,9 @@ struct Generation {
 class TagGenerations {
  public:
   static constexpr std::string_view key_prefix = "pn:g:", index_prefix = "pn:t:";
+  /// Upstream's record of when any tag was last invalidated: where it is older than a value, no tag
+  /// was since, not even one whose generation is lost or was never known.
+  static constexpr std::string_view any_key = "pn:i";
   static constexpr std::size_t capacity = 200'000;  ///< Beyond it everything is read again.
 
   struct Known {
