@@ -58,9 +58,9 @@ void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
 }
 
 bool CheckedRead::find_tags(std::string_view reply, Core& core) {
-  std::vector<bool> known;
-  for (auto& part : parts_) known.push_back(part.check.complete(core));
-  if (std::ranges::all_of(known, [](bool is) { return is; })) return false;
+  bool all_known = true;
+  for (auto& part : parts_) all_known = part.check.complete(core) && all_known;
+  if (all_known) return false;
   auto exchange = std::make_unique<CheckedRead>(std::move(*this));
   concluded_ = true;
   std::string wire;

@@ -127,13 +127,14 @@ SubjectRef FoundTags::subject(const SubjectRef& known, ServerTime asked) const {
   return with(known, std::move(tags), none ? std::nullopt : std::optional(record_->floor));
 }
 
-std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, const Core& core) {
+std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, Replaces what,
+                                   const Core& core) {
   if (!subject.rule->settings->runtime_tags) return 0;
-  const auto key = TagRecord::key(subject.key);
-  const auto life = std::to_string(core.generation_life().count());
-  protocol::append_command(wire, {"SET", key, TagRecord{}.text(), "NX", "PX", life});
-  protocol::append_command(wire, {"PEXPIRE", key, life, "GT"});
-  return 2;
+  protocol::append_command(
+      wire, {"EVAL", scripts::keep_record, "2", TagRecord::key(subject.key), subject.key,
+             TagRecord{}.text(), std::to_string(core.generation_life().count()),
+             what == Replaces::all ? "1" : "0"});
+  return 1;
 }
 
 std::uint32_t append_creations(std::string& wire, const Subject& subject, ServerTime missed,

@@ -63,9 +63,12 @@ inline const SubjectRef& by_rule(const SubjectRef& subject) {
   return subject->base ? subject->base : subject;
 }
 
-/// Appends, before or behind a write of the key, what keeps its record at least as long as its
-/// value. \returns the number of replies.
-std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, const Core& core);
+/// What a write makes of the value that is there.
+enum class Replaces { all, part };
+/// Appends, before a write of the key, what keeps its record at least as long as its value, and
+/// creates it with a value. \returns the number of replies.
+std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, Replaces what,
+                                   const Core& core);
 
 /// Appends, before a value that was missed at `missed` is stored, what creates the generations of
 /// tags nobody knew then. \returns the number of replies.

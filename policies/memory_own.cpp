@@ -141,6 +141,22 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
   return born;
 }
 
+bool keep_record(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 2 || script.args.size() != 3) return false;
+  const auto life = protocol::to_integer(script.args[1]);
+  if (!life) return false;
+  MemoryCall::Entry* const record = call.find(script.keys[0]);
+  const bool creates = script.args[2] == "1" || call.find(script.keys[1]) == nullptr;
+  if (!call.admits(script.keys[0], script.args[0].size())) return true;
+  if (record == nullptr && creates) {
+    call.store(nullptr, script.keys[0], std::string(script.args[0]), call.now + *life);
+  } else if (record != nullptr && record->expires_at >= 0) {
+    record->expires_at = std::max(record->expires_at, call.now + *life);
+  }
+  call.integer(1);
+  return true;
+}
+
 bool change_tags(MemoryCall& call, const Script& script) {
   if (script.keys.size() < 2 || script.args.size() != 3) return false;
   const auto least = protocol::to_integer(script.args[2]);
@@ -202,6 +218,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_version) return raise_version(call, *script);
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
   if (call.arg(1) == scripts::create_generations) return create_generations(call, *script);
+  if (call.arg(1) == scripts::keep_record) return keep_record(call, *script);
   if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);

@@ -16,7 +16,7 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
   std::size_t total = 0;
   std::unordered_set<std::string_view> seen;
   for (auto& [place, given] : asked.ruled) {
-    const auto subject = by_rule(given);
+    const auto& subject = by_rule(given);
     std::optional<LocalCopies::View> view;
     // Of a key that is there twice the first value is kept.
     if (core.keeps_copies(*subject->rule, link) && seen.insert(subject->key).second) {

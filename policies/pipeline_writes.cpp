@@ -93,7 +93,8 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (lock) expiry = now + *asked->ttl;
   std::string wire;
   const auto expected = guard::expected(*subject, miss, core_);
-  std::uint32_t before = append_record_upkeep(wire, *subject, core_);
+  std::uint32_t before = append_record_upkeep(
+      wire, *subject, asked->only_absent ? Replaces::part : Replaces::all, core_);
   if (miss) before += append_creations(wire, *subject, miss->at, core_);
   if (!miss && guard::in_fleet(*subject, core_)) {
     guard::append_move(wire, subject->key);
@@ -127,8 +128,8 @@ Verdict Pipeline::store(Request& request, Link link) {
 Verdict Pipeline::write(Request& request, Link link) {
   std::vector<SubjectRef> subjects;
   std::vector<WriteUnderWay> writes;
-  std::string behind;
-  std::uint32_t replies = 1;
+  std::string ahead, behind;
+  std::uint32_t ahead_replies = 0, replies = 1;
   const bool removal = removes(request.spec.verb);
   // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
   const bool expires = request.spec.access == Access::write && !removal &&
@@ -152,15 +153,16 @@ Verdict Pipeline::write(Request& request, Link link) {
       fills.emplace_back(use.position, std::move(*expected));
     }
     if (expires) {
-      replies += append_record_upkeep(behind, *subject, core_);
+      const auto what = has_value ? Replaces::all : Replaces::part;
+      ahead_replies += append_record_upkeep(ahead, *subject, what, core_);
       if (miss) replies += append_creations(behind, *subject, miss->at, core_);
       append_expiry(behind, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
       replies += 1 + append_index(behind, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
   }
-  std::string wire;
-  std::uint32_t before = 0;
+  std::string wire = std::move(ahead);
+  std::uint32_t before = ahead_replies;
   const bool only_keys = request.keys.size() == request.args().size() - 1;
   if (!fills.empty()) {
     guard::append_mset(wire, pairs_of(request, std::move(fills)));
@@ -169,7 +171,7 @@ Verdict Pipeline::write(Request& request, Link link) {
   } else {
     if (request.spec.verb == Verb::mset) guarded.clear();
     for (const auto& subject : guarded) guard::append_move(wire, subject->key);
-    before = static_cast<std::uint32_t>(guarded.size());
+    before += static_cast<std::uint32_t>(guarded.size());
     wire += request.wire(wire_);
   }
   wire += behind;

@@ -134,6 +134,16 @@ inline constexpr std::string_view change_tags =
     "  'PX', string.format('%.0f', life)) "
     "return 1";
 
+/// Before a key that may have run-time tags is written: its record lives as long as the value, and
+/// there is one if it has none, but not where a value is that may have lost it. KEYS[1] the record,
+/// KEYS[2] the key, ARGV[1] what an empty record says, ARGV[2] how long it lives, ARGV[3] 1: what
+/// the key holds will be replaced as a whole.
+inline constexpr std::string_view keep_record =
+    "if ARGV[3] == '1' or redis.call('EXISTS', KEYS[2]) == 0 then "
+    "  redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) "
+    "end "
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')";
+
 /// Keeps or ends a lease of the fleet that is still ours. KEYS[1] its record, ARGV[1] what we wrote
 /// there, ARGV[2] how much longer we need it, 0 for not at all. Returns whether it was ours.
 inline constexpr std::string_view hold_lease =
