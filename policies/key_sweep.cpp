@@ -145,14 +145,26 @@ std::string_view TagPurge::find_rule(const Listed& listed, Match& match, const C
   return name;
 }
 
-bool TagPurge::looks(const Listed& listed, std::string_view name, const Match& match,
-                     std::int64_t latest, Core& core) const {
-  if (!match.rule->finds_tags()) return false;
-  const auto subject = make_subject(core, match, link_.db, name, listed.key);
+bool TagPurge::needs_look(const Match& match, const Core& core) const {
+  if (!match || !match.rule->finds_tags()) return false;
+  const auto tags = core.rules->tags(match);
   const auto is_it = [&](const std::string& tag) { return tag_name(tag) == tag_name(tag_); };
-  if (std::any_of(subject->tags.begin(), subject->tags.end(), is_it)) return false;
-  TagLook::start(subject, link_, tag_, listed.expiry, latest, core);
-  return true;
+  return std::none_of(tags.begin(), tags.end(), is_it);
+}
+
+struct TagPurge::Looks {
+  TagPurge purge;        ///< As it goes on.
+  std::size_t open = 0;  ///< Looks under way.
+};
+
+void TagPurge::look(const Listed& listed, SubjectRef subject, std::int64_t latest,
+                    const std::shared_ptr<Looks>& looks, Core& core) const {
+  ++looks->open;
+  const auto done = [looks](bool stays, Core& at_end) {
+    looks->purge.kept_ += stays ? 1 : 0;
+    if (--looks->open == 0 && looks->purge.more_) looks->purge.list(at_end);
+  };
+  TagLook::start(subject, link_, {tag_, listed.expiry, latest, done}, core);
 }
 
 void TagPurge::read_list(std::string_view reply, Core& core) {
@@ -160,6 +172,7 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
   const auto head = reader.next();
   if (head.kind != '*' || head.number == 0) return;
   std::vector<Listed> doomed;
+  const auto looks = std::make_shared<Looks>();
   for (std::int64_t i = 0; i < head.number; ++i) {
     if (reader.next().kind != '*') return;  // Pairs, as RESP3 has them.
     Listed listed{std::string(reader.next().text), 0};
@@ -175,8 +188,8 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
       const auto life = life_of(*match.rule->tier, name, match, core.server_floor());
       limit = (generation_ + life.total).time_since_epoch().count();
     }
-    if (match && listed.expiry <= limit && looks(listed, name, match, limit, core)) {
-      ++kept_;
+    if (listed.expiry <= limit && needs_look(match, core)) {
+      look(listed, make_subject(core, match, link_.db, name, listed.key), limit, looks, core);
     } else if (listed.expiry <= limit) {
       listed.expiry = limit;
       doomed.push_back(std::move(listed));
@@ -185,6 +198,8 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     }
   }
   more_ = head.number == static_cast<std::int64_t>(batch);
+  looks->purge = *this;
+  if (looks->open > 0) more_ = false;  // They go on.
   if (doomed.empty()) {
     if (more_) list(core);
     return;

@@ -65,9 +65,12 @@ class TagPurge final : public Exchange {
   void read_list(std::string_view reply, Core& core);
   /// Its rule, by the name that clients use. \returns that name.
   static std::string_view find_rule(const Listed& listed, Match& match, const Core& core);
-  /// Whether only a look at the value tells if it has the tag; then the look has begun.
-  bool looks(const Listed& listed, std::string_view name, const Match& match, std::int64_t latest,
-             Core& core) const;
+  /// Whether only a look at the value tells if it has the tag.
+  bool needs_look(const Match& match, const Core& core) const;
+  /// Looks, and goes on with the list when all have.
+  struct Looks;
+  void look(const Listed& listed, SubjectRef subject, std::int64_t latest,
+            const std::shared_ptr<Looks>& looks, Core& core) const;
   class Step;
   /// Reads the next piece of the list, when it is its turn.
   void list(Core& core);

@@ -209,8 +209,9 @@ inline constexpr std::string_view guarded_check =
     "return redis.call('DEL', KEYS[1])";
 
 /// Removes keys that expire no later than given: their values began before an invalidation. What
-/// was written since expires later and stays, listed; what is gone is not listed any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i]
-/// the latest expiry of KEYS[i + 1]. Returns how many were removed.
+/// was written since expires later and stays, listed; what is gone is not listed any more. KEYS[1]
+/// the tag's index, KEYS[2...] the keys, ARGV[i] the latest expiry of KEYS[i + 1]. Returns how many
+/// were removed.
 inline constexpr std::string_view purge_older =
     "local old = {} "
     "for i = 2, #KEYS do "

@@ -20,9 +20,8 @@ class Removal final : public Exchange {
 
 }  // namespace
 
-void TagLook::start(const SubjectRef& subject, Link link, const std::string& tag,
-                    std::int64_t listed, std::int64_t latest, Core& core) {
-  auto look = std::make_unique<TagLook>(subject, link, tag, listed, latest);
+void TagLook::start(const SubjectRef& subject, Link link, Asked asked, Core& core) {
+  auto look = std::make_unique<TagLook>(subject, link, std::move(asked));
   std::string wire;
   const auto replies = look->check_.ask(wire, core);
   core.send(link, wire, replies, std::move(look));
@@ -36,19 +35,20 @@ void TagLook::settle(std::size_t part, std::string_view reply, Core& core) {
   const auto& tags = check.subject().tags;
   const auto expiry = check.expiretime();
   const bool has_tag = std::any_of(tags.begin(), tags.end(), [&](const std::string& tag) {
-    return tag_name(tag) == tag_name(tag_);
+    return tag_name(tag) == tag_name(asked_.tag);
   });
+  const bool moved_on = !check.absent() && !has_tag;
+  // A value that ends no later than its entry may be the one that was listed, with less time.
+  if (moved_on && expiry <= asked_.listed) return asked_.done(true, core);
   // What is stored meanwhile ends later than what was looked at.
-  auto latest = listed_;
-  if (has_tag || check.absent()) {
-    latest = check.absent() ? latest_ : std::min(latest_, expiry);
-  } else if (expiry <= listed_) {
-    return;
-  }
+  auto latest = moved_on ? asked_.listed : asked_.latest;
+  if (has_tag) latest = std::min(latest, expiry);
   std::string wire;
-  protocol::append_command(wire, {"EVAL", scripts::purge_older, "2", TagGenerations::index(tag_),
-                                  check.subject().key, std::to_string(latest)});
+  protocol::append_command(wire,
+                           {"EVAL", scripts::purge_older, "2", TagGenerations::index(asked_.tag),
+                            check.subject().key, std::to_string(latest)});
   core.send(link_, wire, 1, std::make_unique<Removal>());
+  asked_.done(false, core);
 }
 
 }  // namespace pannier::policies

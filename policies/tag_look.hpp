@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "policies/tagged_check.hpp"
 
@@ -11,18 +14,17 @@ namespace pannier::policies {
 /// list.
 class TagLook final : public Exchange {
  public:
-  /// \param listed the expiry that the tag's list has for the key.
-  /// \param latest the latest expiry of a value that began before the invalidation.
-  static void start(const SubjectRef& subject, Link link, const std::string& tag,
-                    std::int64_t listed, std::int64_t latest, Core& core);
+  struct Asked {
+    std::string tag;
+    std::int64_t listed;  ///< The expiry that the tag's list has for the key.
+    std::int64_t latest;  ///< The latest expiry of a value that began before the invalidation.
+    /// Told at the end whether the key stays in the list; not where upstream is lost.
+    std::function<void(bool stays, Core& core)> done;
+  };
+  static void start(const SubjectRef& subject, Link link, Asked asked, Core& core);
 
-  TagLook(const SubjectRef& subject, Link link, std::string tag, std::int64_t listed,
-          std::int64_t latest)
-      : check_(subject, link),
-        link_(link),
-        tag_(std::move(tag)),
-        listed_(listed),
-        latest_(latest) {}
+  TagLook(const SubjectRef& subject, Link link, Asked asked)
+      : check_(subject, link), link_(link), asked_(std::move(asked)) {}
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view, Core&) override {}
@@ -30,8 +32,7 @@ class TagLook final : public Exchange {
  private:
   TaggedCheck check_;
   Link link_;
-  std::string tag_;
-  std::int64_t listed_, latest_;
+  Asked asked_;
 };
 
 }  // namespace pannier::policies
