@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/tag_names.hpp"
 #include "protocol/glob.hpp"
 #include "protocol/reply.hpp"
 
@@ -34,7 +35,8 @@ bool Ban::covers(const Bannable& key) const {
       return protocol::glob_matches(name, key.key);
     case Kind::tags:
       return std::ranges::all_of(tags, [&](const std::string& tag) {
-        return std::ranges::find(key.tags, tag) != key.tags.end();
+        const auto wanted = tag_name(tag);
+        return std::ranges::find(key.tags, wanted, tag_name) != key.tags.end();
       });
     case Kind::rule:
       return key.rule == name;

@@ -32,7 +32,7 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
   std::string all;
   std::size_t total = 0;
   for (const auto& subject : subjects) {
-    auto& part = exchange->parts_.emplace_back(Part{total, ValidityCheck(subject, link)});
+    auto& part = exchange->parts_.emplace_back(Part{total, TaggedCheck(subject, link)});
     total += part.check.ask(all, core, {false, read.question.has_value()});
   }
   if (read.question) {
@@ -46,21 +46,47 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
 }
 
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part == total_) return conclude(reply, core);
   if (part > total_) return;
+  if (part == total_) {
+    asked_.write.reset();
+    if (!find_tags(reply, core)) conclude(reply, core);
+    return;
+  }
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
+  if (judges_ && part + 1 == total_) conclude(reply_, core);
+}
+
+bool CheckedRead::find_tags(std::string_view reply, Core& core) {
+  bool all_known = true;
+  for (auto& part : parts_) all_known = part.check.complete(core) && all_known;
+  if (all_known) return false;
+  auto exchange = std::make_unique<CheckedRead>(std::move(*this));
+  concluded_ = true;
+  std::string wire;
+  std::size_t total = 0;
+  for (auto& part : exchange->parts_) {  // Of all: so each has replies of its own.
+    part.begins = total;
+    total += part.check.ask_generations(wire);
+  }
+  exchange->reply_ = reply;
+  exchange->judges_ = true;
+  exchange->total_ = total;
+  exchange->at_ = 0;
+  const auto link = exchange->link_;
+  core.send(link, wire, static_cast<std::uint32_t>(total), std::move(exchange));
+  return true;
 }
 
 void CheckedRead::conclude(std::string_view reply, Core& core) {
   concluded_ = true;
-  asked_.write.reset();
   std::vector<std::string_view> invalid;
   for (auto& part : parts_) {
-    const auto standing = part.check.judge(core);
-    if (part.check.absent() || standing.state != Standing::State::invalid) continue;
-    ++part.check.subject().counters().invalid_reads;
-    invalid.push_back(part.check.subject().key);
+    auto& check = part.check.check();
+    const auto standing = check.judge(core);
+    if (check.absent() || standing.state != Standing::State::invalid) continue;
+    ++check.subject().counters().invalid_reads;
+    invalid.push_back(check.subject().key);
   }
   if (asked_.question) keep(reply, core);
   if (invalid.empty()) return core.reply_from(link_, ticket_, reply);
@@ -73,7 +99,7 @@ void CheckedRead::conclude(std::string_view reply, Core& core) {
 }
 
 void CheckedRead::keep(std::string_view reply, Core& core) {
-  const auto& check = parts_.front().check;
+  const auto& check = parts_.front().check.check();
   // Of what is kept an error says nothing.
   if (reply.starts_with('-') || reply.starts_with('!')) return;
   const auto until = copy_deadline(check, view_, core);
@@ -83,13 +109,13 @@ void CheckedRead::keep(std::string_view reply, Core& core) {
 
 void CheckedRead::fail(std::string_view error, Core& core) {
   if (concluded_) return;  // Only the reply of what was sent behind the read is missing.
-  const auto& subject = parts_.front().check.subject();
+  const auto& subject = parts_.front().check.check().subject();
   if (const auto copy =
           asked_.question ? outdated_copy(core, subject, *asked_.question) : std::nullopt) {
     count_outdated(subject.counters(), 1);
     return core.reply_from(link_, ticket_, std::string(*copy));
   }
-  for (const auto& part : parts_) ++part.check.subject().counters().errors;
+  for (const auto& part : parts_) ++part.check.check().subject().counters().errors;
   core.reply(ticket_, error);
 }
 
@@ -103,21 +129,31 @@ void ExpiryRead::start(const SubjectRef& subject, Link link, Ticket ticket, Unit
 void ExpiryRead::settle(std::size_t part, std::string_view reply, Core& core) {
   check_.settle(part, reply, core);
   if (part + 1 < check_.parts()) return;
+  if (!judges_ && !check_.complete(core)) {
+    auto exchange = std::make_unique<ExpiryRead>(std::move(*this));
+    exchange->judges_ = true;
+    std::string wire;
+    const auto replies = exchange->check_.ask_generations(wire);
+    const auto link = exchange->link_;
+    core.send(link, wire, replies, std::move(exchange));
+    return;
+  }
   std::string out;
   protocol::append_integer(out, shown(core));
   core.reply(ticket_, out);
 }
 
 std::int64_t ExpiryRead::shown(Core& core) {
-  if (check_.absent()) return -2;
-  const auto standing = check_.judge(core);
+  auto& check = check_.check();
+  if (check.absent()) return -2;
+  const auto standing = check.judge(core);
   if (standing.state == Standing::State::invalid) return -2;
-  if (check_.expiretime() < 0) return check_.expiretime();
-  const auto& life = check_.subject().life;
+  if (check.expiretime() < 0) return check.expiretime();
+  const auto& life = check.subject().life;
   auto remaining = standing.remaining;
   if (standing.state != Standing::State::foreign) remaining -= life.total - life.fresh;
   remaining = std::max(remaining, milliseconds(0));
-  const auto at = (check_.asked_at() + remaining).time_since_epoch();
+  const auto at = (check.asked_at() + remaining).time_since_epoch();
   switch (unit_) {
     case Unit::ttl:
       return (remaining.count() + 500) / 1000;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "policies/core.hpp"
-#include "policies/validity.hpp"
+#include "policies/tagged_check.hpp"
 
 namespace pannier::policies {
 
@@ -25,6 +25,7 @@ class CheckedRead final : public Exchange {
   static void start(const std::vector<SubjectRef>& subjects, Link link, Ticket ticket, Asked asked,
                     Core& core);
 
+  CheckedRead(CheckedRead&&) = default;
   CheckedRead(Link link, Ticket ticket, Asked asked)
       : link_(link), ticket_(ticket), asked_(std::move(asked)) {}
 
@@ -34,8 +35,10 @@ class CheckedRead final : public Exchange {
  private:
   struct Part {
     std::size_t begins;  ///< First reply of its check.
-    ValidityCheck check;
+    TaggedCheck check;
   };
+  /// The reply is here. \returns whether generations must be asked for before it is judged.
+  bool find_tags(std::string_view reply, Core& core);
   void conclude(std::string_view reply, Core& core);
   void keep(std::string_view reply, Core& core);
 
@@ -47,6 +50,8 @@ class CheckedRead final : public Exchange {
   std::size_t at_ = 0;     ///< The part whose replies are arriving.
   std::size_t total_ = 0;  ///< Replies of all checks.
   bool concluded_ = false;
+  bool judges_ = false;  ///< Only generations are still to come.
+  std::string reply_;    ///< Of the read, meanwhile.
 };
 
 /// TTL, PTTL, EXPIRETIME and PEXPIRETIME of a key under a rule: answered with the tier's TTL, which
@@ -57,7 +62,8 @@ class ExpiryRead final : public Exchange {
   static void start(const SubjectRef& subject, Link link, Ticket ticket, Unit unit, Core& core);
 
   ExpiryRead(const SubjectRef& subject, Link link, Ticket ticket, Unit unit)
-      : check_(subject, link), ticket_(ticket), unit_(unit) {}
+      : check_(subject, link), link_(link), ticket_(ticket), unit_(unit) {}
+  ExpiryRead(ExpiryRead&&) = default;
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
@@ -65,9 +71,11 @@ class ExpiryRead final : public Exchange {
  private:
   std::int64_t shown(Core& core);
 
-  ValidityCheck check_;
+  TaggedCheck check_;
+  Link link_;
   Ticket ticket_;
   Unit unit_;
+  bool judges_ = false;
 };
 
 }  // namespace pannier::policies

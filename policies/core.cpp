@@ -148,6 +148,7 @@ void Core::lose_copies(std::optional<std::uint32_t> db) {
 
 Core::Newest Core::newest(const Subject& subject) const {
   Newest newest;
+  newest.at = subject.floor;
   for (const auto& tag : subject.tags) {
     const auto* known = generations.find(subject.db, tag);
     if (known == nullptr) {

@@ -17,16 +17,24 @@ double share_of(std::string_view key) {
   return static_cast<double>(hash >> 11) * 0x1.0p-53;
 }
 
-}  // namespace
-
-Life life_of(const TierSettings& tier, std::string_view key) {
-  auto fresh = tier.ttl;
+Life life_for(const TierSettings& tier, std::string_view key, milliseconds fresh) {
   if (tier.jitter.value > 0) {
     const double kept = 1.0 - tier.jitter.value * share_of(key);
     fresh = milliseconds(static_cast<std::int64_t>(static_cast<double>(fresh.count()) * kept));
   }
   fresh = std::max(fresh, milliseconds(1));
   return {fresh, fresh + tier.stale};
+}
+
+}  // namespace
+
+Life life_of(const TierSettings& tier, std::string_view key) {
+  return life_for(tier, key, tier.ttl);
+}
+
+Life life_of(const TierSettings& tier, std::string_view key, const Match& match, ServerTime now) {
+  if (!tier.dated) return life_of(tier, key);
+  return life_for(tier, key, tier.dated.ttl(match.capture(tier.dated.capture), date_of(now)));
 }
 
 Standing judge(std::int64_t expiretime, ServerTime now, const Life& life,

@@ -3,17 +3,22 @@
 #include <optional>
 #include <string_view>
 
+#include "policies/rule_set.hpp"
 #include "policies/settings.hpp"
 #include "policies/time.hpp"
 
 namespace pannier::policies {
 
-/// How long a key lives under its tier: always the same for the same key, in every sidecar.
+/// How long a key lives under its tier: always the same for the same key, in every sidecar. Where
+/// that depends on the day, the longest.
 struct Life {
   milliseconds fresh;  ///< T * (1 - jitter * u(key)): the TTL that clients see.
   milliseconds total;  ///< The same plus the stale window: the key's life in Redis.
 };
 Life life_of(const TierSettings& tier, std::string_view key);
+/// The same where the TTL may depend on a day in the key, on the day of `now`. From one day to the
+/// next it may become longer, never shorter.
+Life life_of(const TierSettings& tier, std::string_view key, const Match& match, ServerTime now);
 
 /// What PEXPIRETIME says about a value that is there.
 struct Standing {

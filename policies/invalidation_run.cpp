@@ -196,7 +196,7 @@ void InvalidationRun::send_tags(Core& core) {
     const Journal::Entry entry{Journal::Kind::tag, db_, tag, record_.what.soft};
     std::string wire;
     append_raise(wire, entry, core);
-    protocol::append_command(wire, {"ZCOUNT", "pn:t:" + tag, now, "+inf"});
+    protocol::append_command(wire, {"ZCOUNT", TagGenerations::index(tag), now, "+inf"});
     if (lane.kind == Link::Kind::memory) journal_for_later(core, entry);
     core.remember(entry);
     ++pending_;

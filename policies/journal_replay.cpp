@@ -209,8 +209,9 @@ void keep(Core& core, Journal::Entry entry) {
 
 void append_raise(std::string& wire, const Journal::Entry& tag, const Core& core) {
   const auto life = std::to_string(core.generation_life().count());
-  protocol::append_command(wire, {"EVAL", scripts::raise_generation, "1",
-                                  TagGenerations::key(tag.name), life, tag.soft ? "soft" : ""});
+  protocol::append_command(wire,
+                           {"EVAL", scripts::raise_generation, "2", TagGenerations::key(tag.name),
+                            TagGenerations::any_key, life, tag.soft ? "soft" : ""});
 }
 
 void carry_out_tag(Core& core, Link lane, const Journal::Entry& tag, std::string_view record) {

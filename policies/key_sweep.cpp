@@ -4,7 +4,9 @@
 #include <charconv>
 #include <utility>
 
+#include "policies/request.hpp"
 #include "policies/scripts.hpp"
+#include "policies/tag_look.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -151,24 +153,44 @@ void TagPurge::ask(std::unique_ptr<TagPurge> purge, Core& core) {
   const auto last = (purge->generation_ + core.rules->longest_life()).time_since_epoch().count();
   std::string wire;
   protocol::append_command(
-      wire, {"ZRANGEBYSCORE", "pn:t:" + purge->tag_, "-inf", std::to_string(last), "WITHSCORES",
-             "LIMIT", std::to_string(purge->kept_), std::to_string(batch)});
+      wire, {"ZRANGEBYSCORE", TagGenerations::index(purge->tag_), "-inf", std::to_string(last),
+             "WITHSCORES", "LIMIT", std::to_string(purge->kept_), std::to_string(batch)});
   const auto link = purge->link_;
   core.send(link, wire, 1, std::move(purge));
 }
 
-std::int64_t TagPurge::latest(const Listed& listed, const Core& core) const {
+std::string_view TagPurge::find_rule(const Listed& listed, Match& match, const Core& core) {
   // A transparent version stands behind the name that clients use, and the life is of that name.
   auto name = std::string_view(listed.key).substr(0, listed.key.rfind(":v"));
-  Match match;
   core.rules->find(name, match);
   if (!match || match.rule->settings->version.mode != VersionMode::transparent) {
     name = listed.key;
     core.rules->find(name, match);
   }
-  if (!match) return listed.expiry;
-  const auto last = generation_ + life_of(*match.rule->tier, name).total;
-  return last.time_since_epoch().count();
+  return name;
+}
+
+bool TagPurge::needs_look(const Match& match, const Core& core) const {
+  if (!match || !match.rule->finds_tags()) return false;
+  const auto tags = core.rules->tags(match);
+  const auto is_it = [&](const std::string& tag) { return tag_name(tag) == tag_name(tag_); };
+  return std::none_of(tags.begin(), tags.end(), is_it);
+}
+
+struct TagPurge::Looks {
+  TagPurge purge;        ///< As it goes on.
+  std::size_t open = 0;  ///< Looks under way.
+};
+
+void TagPurge::look(const Listed& listed, SubjectRef subject, std::int64_t latest,
+                    const std::shared_ptr<Looks>& looks, Core& core) const {
+  ++looks->open;
+  const auto done = [looks](bool stays, Core& at_end) {
+    looks->purge.kept_ += stays ? 1 : 0;
+    if (--looks->open > 0) return;
+    looks->purge.more_ ? looks->purge.list(at_end) : looks->purge.end(at_end);
+  };
+  TagLook::start(subject, link_, {tag_, listed.expiry, latest, done}, core);
 }
 
 void TagPurge::read_list(std::string_view reply, Core& core) {
@@ -176,6 +198,7 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
   const auto head = reader.next();
   if (head.kind != '*' || head.number == 0) return end(core);
   std::vector<Listed> doomed;
+  const auto looks = std::make_shared<Looks>();
   for (std::int64_t i = 0; i < head.number; ++i) {
     if (reader.next().kind != '*') return end(core);  // Pairs, as RESP3 has them.
     Listed listed{std::string(reader.next().text), 0};
@@ -183,8 +206,17 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     double at = 0;
     std::from_chars(score.data(), score.data() + score.size(), at);
     listed.expiry = static_cast<std::int64_t>(at);
-    const auto limit = latest(listed, core);
-    if (listed.expiry <= limit) {
+    Match match;
+    const auto name = find_rule(listed, match, core);
+    // The latest expiry that a value of the key can have if it began before the invalidation.
+    auto limit = listed.expiry;
+    if (match) {
+      const auto life = life_of(*match.rule->tier, name, match, core.server_floor());
+      limit = (generation_ + life.total).time_since_epoch().count();
+    }
+    if (listed.expiry <= limit && needs_look(match, core)) {
+      look(listed, make_subject(core, match, link_.db, name, listed.key), limit, looks, core);
+    } else if (listed.expiry <= limit) {
       listed.expiry = limit;
       doomed.push_back(std::move(listed));
     } else {
@@ -192,13 +224,18 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     }
   }
   more_ = head.number == static_cast<std::int64_t>(batch);
-  if (doomed.empty()) return more_ ? list(core) : end(core);
+  looks->purge = *this;
+  if (looks->open > 0) more_ = false;  // They go on.
+  if (doomed.empty()) {
+    if (more_) return list(core);
+    return looks->open > 0 ? void() : end(core);
+  }
   std::string wire;
   protocol::append_command(wire, 3 + 1 + 2 * doomed.size());
   protocol::append_bulk(wire, "EVAL");
   protocol::append_bulk(wire, scripts::purge_older);
   protocol::append_bulk(wire, std::to_string(doomed.size() + 1));
-  protocol::append_bulk(wire, "pn:t:" + tag_);
+  protocol::append_bulk(wire, TagGenerations::index(tag_));
   for (const auto& listed : doomed) protocol::append_bulk(wire, listed.key);
   for (const auto& listed : doomed) protocol::append_bulk(wire, std::to_string(listed.expiry));
   auto purge = std::make_unique<TagPurge>(*this);

@@ -69,8 +69,14 @@ class TagPurge final : public Exchange {
     std::int64_t expiry;  ///< As the list has it: not later than the key's own.
   };
   void read_list(std::string_view reply, Core& core);
-  /// The latest expiry that a value of the key can have if it began before the invalidation.
-  std::int64_t latest(const Listed& listed, const Core& core) const;
+  /// Its rule, by the name that clients use. \returns that name.
+  static std::string_view find_rule(const Listed& listed, Match& match, const Core& core);
+  /// Whether only a look at the value tells if it has the tag.
+  bool needs_look(const Match& match, const Core& core) const;
+  /// Looks, and goes on with the list when all have.
+  struct Looks;
+  void look(const Listed& listed, SubjectRef subject, std::int64_t latest,
+            const std::shared_ptr<Looks>& looks, Core& core) const;
   class Step;
   void end(Core& core);
   /// Reads the next piece of the list, when it is its turn.

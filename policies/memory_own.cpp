@@ -28,7 +28,7 @@ std::optional<Script> script_of(MemoryCall& call) {
 }
 
 bool raise_generation(MemoryCall& call, const Script& script) {
-  if (script.keys.size() != 1 || script.args.size() != 2) return false;
+  if (script.keys.empty() || script.keys.size() > 2 || script.args.size() != 2) return false;
   const auto life = protocol::to_integer(script.args[0]);
   if (!life || *life <= 0) return false;
   const std::string_view key = script.keys[0];
@@ -45,6 +45,28 @@ bool raise_generation(MemoryCall& call, const Script& script) {
   if (!call.admits(key, text.size())) return true;
   call.bulk(text);
   call.store(entry, key, std::move(text), call.now + *life);
+  if (script.keys.size() == 2) {
+    MemoryCall::Entry* const any = call.find(script.keys[1]);
+    const auto before = any ? protocol::to_integer(any->value).value_or(0) : 0;
+    const auto last = std::max(before, raised.time_since_epoch().count());
+    call.store(any, script.keys[1], std::to_string(last), call.now + *life);
+  }
+  return true;
+}
+
+bool create_generations(MemoryCall& call, const Script& script) {
+  if (script.keys.empty() || script.args.size() != 2) return false;
+  const auto began = protocol::to_integer(script.args[0]);
+  const auto life = protocol::to_integer(script.args[1]);
+  if (!began || !life) return false;
+  MemoryCall::Entry* const any = call.find(script.keys[0]);
+  const auto last = any ? protocol::to_integer(any->value).value_or(call.now) : call.now - 1;
+  call.store(any, script.keys[0], std::to_string(last), call.now + *life);
+  const auto at = std::to_string(last < *began ? *began - 1 : call.now);
+  for (const auto key : script.keys.subspan(1)) {
+    if (call.find(key) == nullptr) call.store(nullptr, key, at, call.now + *life);
+  }
+  call.integer(1);
   return true;
 }
 
@@ -95,6 +117,52 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
   return born;
 }
 
+bool keep_record(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 2 || script.args.size() != 3) return false;
+  const auto life = protocol::to_integer(script.args[1]);
+  if (!life) return false;
+  MemoryCall::Entry* const record = call.find(script.keys[0]);
+  const bool creates = script.args[2] == "1" || call.find(script.keys[1]) == nullptr;
+  if (!call.admits(script.keys[0], script.args[0].size())) return true;
+  if (record == nullptr && creates) {
+    call.store(nullptr, script.keys[0], std::string(script.args[0]), call.now + *life);
+  } else if (record != nullptr && record->expires_at >= 0) {
+    record->expires_at = std::max(record->expires_at, call.now + *life);
+  }
+  call.integer(1);
+  return true;
+}
+
+bool change_tags(MemoryCall& call, const Script& script) {
+  if (script.keys.size() < 2 || script.args.size() != 3) return false;
+  const auto least = protocol::to_integer(script.args[2]);
+  if (!least) return false;
+  MemoryCall::Entry* const record = call.find(script.keys[0]);
+  const std::string before = record ? record->value : std::string();
+  if (before != script.args[0]) {
+    call.integer(0);
+    return true;
+  }
+  const auto number = [](std::string_view text) {
+    return protocol::to_integer(text.substr(0, text.find(' ')));
+  };
+  std::int64_t floor = number(before).value_or(0), life = *least;
+  const MemoryCall::Entry* const value = call.find(script.keys[1]);
+  if (before.empty() && value) floor = call.now;
+  for (const auto key : script.keys.subspan(2)) {
+    const MemoryCall::Entry* const entry = call.find(key);
+    floor = std::max(floor, entry ? number(entry->value).value_or(call.now) : call.now);
+  }
+  for (const auto* entry : {static_cast<const MemoryCall::Entry*>(record), value}) {
+    if (entry && entry->expires_at >= 0) life = std::max(life, entry->expires_at - call.now);
+  }
+  std::string text = std::to_string(floor) + std::string(script.args[1]);
+  if (!call.admits(script.keys[0], text.size())) return true;
+  call.store(record, script.keys[0], std::move(text), call.now + life);
+  call.integer(1);
+  return true;
+}
+
 bool store_now(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() < 3) return false;
   const auto life = protocol::to_integer(script.args[1]);
@@ -125,6 +193,9 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::raise_generation) return raise_generation(call, *script);
   if (run_versions(call, *script)) return true;
   if (call.arg(1) == scripts::store_now) return store_now(call, *script);
+  if (call.arg(1) == scripts::create_generations) return create_generations(call, *script);
+  if (call.arg(1) == scripts::keep_record) return keep_record(call, *script);
+  if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
   if (call.arg(1) == scripts::raise_bans) {

@@ -16,14 +16,15 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
   std::string all;
   std::size_t total = 0;
   std::unordered_set<std::string_view> seen;
-  for (auto& [place, subject] : asked.ruled) {
+  for (auto& [place, given] : asked.ruled) {
+    const auto& subject = by_rule(given);
     std::optional<LocalCopies::View> view;
     // Of a key that is there twice the first value is kept.
     if (core.keeps_copies(*subject->rule, link) && seen.insert(subject->key).second) {
       view = core.copies.look(subject->key, core.now, core.tracks);
     }
     auto& part =
-        exchange->parts_.emplace_back(Part{place, total, ValidityCheck(subject, link), view});
+        exchange->parts_.emplace_back(Part{place, total, ValidityCheck(subject, link), view, {}});
     total += part.check.ask(all, core, {true, view && core.tracks});
   }
   exchange->total_ = total;
@@ -31,15 +32,78 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
   exchange->known_ = std::move(asked.known);
   exchange->whole_ = asked.whole;
   all += asked.wire;
+  for (auto& part : exchange->parts_) {
+    if (!part.check.subject().rule->finds_tags()) continue;
+    part.tags = std::make_unique<FoundTags>();
+    part.record_parts = append_record_question(all, part.check.subject());
+    exchange->behind_ += part.record_parts;
+    exchange->finds_tags_ = true;
+  }
   exchange->id_ = core.next_exchange;
-  core.send(link, all, static_cast<std::uint32_t>(total + 1), std::move(exchange));
+  const auto replies = total + 1 + exchange->behind_;
+  core.send(link, all, static_cast<std::uint32_t>(replies), std::move(exchange));
 }
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (!befores_.empty()) return settle_before(part, reply, core);
-  if (part == total_) return conclude(reply, core);
-  while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
+  if (!finds_tags_ && part == total_) return conclude(reply, core);
+  if (part >= total_) {
+    part == total_ ? void(values_ = reply) : settle_record(part - total_ - 1, reply);
+    if (part < total_ + behind_) return;
+    if (!find_tags(core)) conclude(values_, core);
+    return;
+  }
+  // Of those that are asked for generations alone some have no replies.
+  while (part >= parts_[at_].begins + parts_[at_].check.parts() || parts_[at_].begins == unasked) {
+    ++at_;
+  }
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
+  if (judges_ && part + 1 == total_) conclude(values_, core);
+}
+
+void MultiRead::settle_record(std::size_t part, std::string_view reply) {
+  for (auto& one : parts_) {
+    if (part < one.record_parts) {
+      if (part + 1 == one.record_parts) one.tags->record_reply(reply);
+      return;
+    }
+    part -= one.record_parts;
+  }
+}
+
+bool MultiRead::find_tags(Core& core) {
+  protocol::ReplyReader reader(values_);
+  const auto head = reader.next();
+  if (head.kind != '*') return false;
+  std::string wire;
+  std::size_t total = 0;
+  auto part = parts_.begin();
+  auto known = known_.begin();
+  const auto keys = static_cast<std::size_t>(head.number) + known_.size();
+  for (std::size_t i = 0; i < keys && part != parts_.end(); ++i) {
+    if (known != known_.end() && known->place == i) {
+      ++known;
+      continue;
+    }
+    const auto value = protocol::ReplyReader(reader.skip()).next();
+    if (part->place != i) continue;
+    auto& one = *part++;
+    one.begins = unasked;
+    if (!one.tags || value.null || one.check.absent()) continue;
+    auto& check = one.check;
+    one.tags->value(check.subject(), value.text);
+    if (check.retag(one.tags->subject(check.subject_ref(), check.asked_at()), core)) continue;
+    one.begins = total;
+    total += check.ask_generations(wire);
+  }
+  if (total == 0) return false;
+  auto exchange = std::make_unique<MultiRead>(std::move(*this));
+  exchange->judges_ = true;
+  exchange->total_ = total;
+  exchange->behind_ = exchange->at_ = 0;
+  const auto link = exchange->link_;
+  core.send(link, wire, static_cast<std::uint32_t>(total), std::move(exchange));
+  return true;
 }
 
 bool MultiRead::load(const ValidityCheck& check, bool over_value, Core& core) {
@@ -87,8 +151,7 @@ void MultiRead::keep(const Part& part, std::string_view value, bool null, Core& 
   } else if (part.check.absent()) {  // Else it has another type, and GET would say so.
     until = negative_deadline(subject, *part.view, core);
   }
-  core.copies.replace(subject.db, subject.key, *part.view, {}, value, until, core.now,
-                      subject.rule->kept_past_end());
+  keep_copy(core, subject, *part.view, value, until);
 }
 
 void MultiRead::give(const Known& known, std::string& out, const Client& client, Core& core) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "policies/core.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/validity.hpp"
 
 namespace pannier::policies {
@@ -38,6 +40,8 @@ class MultiRead final : public Exchange {
 
   static void start(Link link, Ticket ticket, Asked asked, TimePoint since, Core& core);
 
+  MultiRead(MultiRead&&) = default;
+
   MultiRead(Link link, Ticket ticket, TimePoint since)
       : link_(link), ticket_(ticket), since_(since) {}
 
@@ -45,11 +49,14 @@ class MultiRead final : public Exchange {
   void fail(std::string_view error, Core& core) override;
 
  private:
+  static constexpr std::size_t unasked = ~std::size_t{0};
   struct Part {
     std::size_t place;   ///< Among the keys.
     std::size_t begins;  ///< First reply of its check.
     ValidityCheck check;
     std::optional<LocalCopies::View> view;  ///< Its value becomes a copy.
+    std::unique_ptr<FoundTags> tags;        ///< Its value may have some its rule does not tell.
+    std::uint32_t record_parts = 0;         ///< Replies behind the values that say which.
   };
   /// A key that is missing, in the version before it: as in ReadFlight.
   struct Before {
@@ -63,6 +70,9 @@ class MultiRead final : public Exchange {
   void settle_before(std::size_t part, std::string_view reply, Core& core);
   /// What the client gets of the version before where it is not elected to load: else null.
   const Before* take_before(const Part& part, Core& core);
+  /// All replies are here. \returns whether the generations of tags must be asked for first.
+  bool find_tags(Core& core);
+  void settle_record(std::size_t part, std::string_view reply);
   void conclude(std::string_view reply, Core& core);
   void answer(std::string_view reply, Core& core);
   /// Makes the client the one who loads the key, if nobody does. \returns whether it is.
@@ -87,8 +97,12 @@ class MultiRead final : public Exchange {
   std::string reply_;  ///< While they are asked for: what came before.
   std::size_t before_total_ = 0;
   std::string whole_;
-  std::size_t at_ = 0;  ///< The part whose replies are arriving.
-  std::size_t total_ = 0;
+  std::size_t at_ = 0;     ///< The part whose replies are arriving.
+  std::size_t total_ = 0;  ///< Replies before that of the MGET.
+  std::size_t behind_ = 0;
+  std::string values_;  ///< Its reply, while something that is asked behind it is not here.
+  bool finds_tags_ = false;
+  bool judges_ = false;  ///< Only generations are still to come.
 };
 
 }  // namespace pannier::policies

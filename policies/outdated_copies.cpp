@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/found_tags.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -14,7 +15,14 @@ std::optional<std::string_view> outdated_copy(Core& core, const Subject& subject
       core.copies.find_outdated(subject.db, subject.key, question, core.now, rule.kept_past_end());
   // That there was nothing is no value.
   if (!copy || copy->reply.starts_with('_')) return std::nullopt;
-  const bool is_valid = std::ranges::all_of(subject.tags, [&](const std::string& tag) {
+  auto tags = subject.tags;
+  if (rule.finds_tags()) {
+    const auto kept = core.copies.find_outdated(subject.db, subject.key, copied_tags_question,
+                                                core.now, rule.kept_past_end());
+    if (!kept) return std::nullopt;
+    tags = tags_of_copy(kept->reply);
+  }
+  const bool is_valid = std::ranges::all_of(tags, [&](const std::string& tag) {
     const auto* known = core.generations.find(subject.db, tag);
     return known != nullptr && !known->pushed && known->moved <= copy->stamp;
   });

@@ -84,9 +84,12 @@ void Pipeline::reload(Settings settings) {
   }
   policy_ = CommandPolicy(settings.deny);
   const auto before = core_.rules ? core_.rules->kept_past_end() : std::string();
+  const bool found_tags = core_.rules && core_.rules->finds_tags();
   core_.rules = std::make_shared<const RuleSet>(settings, core_.book);
-  if (core_.rules->kept_past_end() != before) core_.copies.outdate_all();
+  // Tags are kept with copies as they were found.
+  if (core_.rules->kept_past_end() != before || found_tags) core_.copies.outdate_all();
   if (core_.upstream == Core::UpstreamState::absent) core_.versions.settle_without_upstream();
+  remember_invalidations();
   // What they have sent under other rules may change keys that have copies under these.
   for (const auto& [id, client] : core_.clients) client->fence_due |= client->open > 0;
 }

@@ -115,7 +115,11 @@ class Pipeline {
   void claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
                  TimePoint now);
   void finish_run(Client& client, std::string_view schedule, ServerTime due, TimePoint now);
-  protocol::Value tags(std::string_view key) const;
+  /// Nothing where upstream must be asked; then the reply is delivered.
+  std::optional<protocol::Value> tags(Client& client, std::string_view key, TimePoint now);
+  /// Gives the key these run-time tags, and takes away others.
+  void tag(Client& client, std::string_view key, std::span<const std::string_view> tags,
+           TimePoint now);
   protocol::Value versions() const;
   /// The push of a client's own upstream connection, with the names that clients use; valid until
   /// the next call on the pipeline.
@@ -260,6 +264,7 @@ class Pipeline {
   void read_versions();
   void heartbeat();
   void load_scripts();
+  void remember_invalidations();
   void look_again();
   void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?

@@ -106,7 +106,7 @@ void Pipeline::list_keys(Client& client, std::string_view tag, TimePoint now) {
   const Call call(*this, now);
   const auto lane = core_.lane(client.db, nullptr);
   std::string wire;
-  protocol::append_command(wire, {"ZRANGEBYSCORE", "pn:t:" + std::string(tag),
+  protocol::append_command(wire, {"ZRANGEBYSCORE", TagGenerations::index(tag),
                                   std::to_string(core_.server_floor().time_since_epoch().count()),
                                   "+inf", "LIMIT", "0", "10000"});
   core_.begin(client, lane);

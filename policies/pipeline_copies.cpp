@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "policies/found_tags.hpp"
 #include "policies/multi_read.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/served_versions.hpp"
@@ -102,7 +103,16 @@ std::optional<std::string_view> Pipeline::find_copy(const Request& request, cons
       core_.copies.find(client.db, key, question, core_.now, use.match.rule->kept_past_end());
   if (!copy) return std::nullopt;
   if (!use.match.rule->tagged() || copy->reply.starts_with('_')) return copy->reply;
-  for (const auto& tag : core_.rules->tags(use.match)) {
+  std::vector<std::string> tags;
+  if (!use.match.rule->finds_tags()) {
+    tags = core_.rules->tags(use.match);
+  } else if (const auto kept = core_.copies.find(client.db, key, copied_tags_question, core_.now,
+                                                 use.match.rule->kept_past_end())) {
+    tags = tags_of_copy(kept->reply);
+  } else {
+    return std::nullopt;
+  }
+  for (const auto& tag : tags) {
     const auto* known = core_.generations.find(client.db, tag);
     const bool is_current = known != nullptr && known->current && core_.tracks;
     if (!is_current && !has(Bug::no_tag_check)) return std::nullopt;

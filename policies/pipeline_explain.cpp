@@ -5,7 +5,7 @@
 #include "policies/pipeline.hpp"
 #include "policies/refresh.hpp"
 #include "policies/served_versions.hpp"
-#include "policies/validity.hpp"
+#include "policies/tagged_check.hpp"
 #include "policies/version_report.hpp"
 #include "protocol/reply.hpp"
 
@@ -32,13 +32,15 @@ std::string_view state_name(Standing::State state) {
 /// PANNIER EXPLAIN: asks upstream what a read would ask, and tells instead of acting.
 class Explanation final : public Exchange {
  public:
-  Explanation(Ticket ticket, SubjectRef subject, Link link)
-      : ticket_(ticket), check_(std::move(subject), link) {}
-  std::uint32_t ask(std::string& wire, Core& core) { return check_.ask(wire, core); }
+  Explanation(Ticket ticket, const SubjectRef& subject, Link link)
+      : ticket_(ticket), link_(link), tagged_(subject, link) {}
+  Explanation(Explanation&&) = default;
+  std::uint32_t ask(std::string& wire, Core& core) { return tagged_.ask(wire, core); }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
-    check_.settle(part, reply, core);
-    if (part + 1 < check_.parts()) return;
+    tagged_.settle(part, reply, core);
+    if (part + 1 < tagged_.parts()) return;
+    if (!judges_ && !tagged_.complete(core)) return ask_generations(core);
     const auto* client = core.find(ticket_.client);
     if (client == nullptr) return;
     std::string out;
@@ -48,6 +50,16 @@ class Explanation final : public Exchange {
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 
  private:
+  /// Of tags that only the value tells.
+  void ask_generations(Core& core) {
+    auto exchange = std::make_unique<Explanation>(std::move(*this));
+    exchange->judges_ = true;
+    std::string wire;
+    const auto replies = exchange->tagged_.ask_generations(wire);
+    const auto link = exchange->link_;
+    core.send(link, wire, replies, std::move(exchange));
+  }
+  const ValidityCheck& check() const { return tagged_.check(); }
   Value::Map describe(const Core& core);
   void describe_tags(Value::Map& fields, const Core& core) const;
   void describe_bans(Value::Map& fields, const Core& core) const;
@@ -59,11 +71,13 @@ class Explanation final : public Exchange {
   std::string refresh_of(const Standing& standing, const Core& core) const;
 
   Ticket ticket_;
-  ValidityCheck check_;
+  Link link_;
+  TaggedCheck tagged_;
+  bool judges_ = false;
 };
 
 void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
-  const auto& life = check_.subject().life;
+  const auto& life = check().subject().life;
   const auto window = life.total - life.fresh;
   if (standing.state == Standing::State::foreign) return;
   fields.push_back({"age_ms", {standing.age.count()}});
@@ -73,7 +87,7 @@ void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
 }
 
 std::string Explanation::refresh_of(const Standing& standing, const Core& core) const {
-  const auto& subject = check_.subject();
+  const auto& subject = check().subject();
   const auto& tier = *subject.rule->tier;
   if (tier.refresh.how == Refresh::How::xfetch) return "hit, or nil with the lease (xfetch draws)";
   const auto load = core.learning.usual_load(subject.rule->settings->name);
@@ -84,7 +98,7 @@ std::string Explanation::refresh_of(const Standing& standing, const Core& core) 
 
 /// Each tag with its generation, in milliseconds; soft ones, if there are any, by themselves.
 void Explanation::describe_tags(Value::Map& fields, const Core& core) const {
-  const auto& subject = check_.subject();
+  const auto& subject = check().subject();
   Value::Map tags, soft;
   for (const auto& tag : subject.tags) {
     const auto* known = core.generations.find(subject.db, tag);
@@ -98,7 +112,7 @@ void Explanation::describe_tags(Value::Map& fields, const Core& core) const {
 }
 
 void Explanation::describe_bans(Value::Map& fields, const Core& core) const {
-  const auto& subject = check_.subject();
+  const auto& subject = check().subject();
   const auto banned = core.bans.newest(subject.db, subject.bannable());
   fields.push_back({"banned", {banned.hard || banned.soft}});
   if (banned.hard) fields.push_back({"ban_ms", {banned.hard->time_since_epoch().count()}});
@@ -106,7 +120,7 @@ void Explanation::describe_bans(Value::Map& fields, const Core& core) const {
 }
 
 void Explanation::describe_lease(Value::Map& fields, const Core& core) const {
-  const auto& key = check_.subject().table_key;
+  const auto& key = check().subject().table_key;
   const bool leased = core.leases.held(key);
   fields.push_back({"leased", {leased}});
   if (!leased) return;
@@ -117,7 +131,7 @@ void Explanation::describe_lease(Value::Map& fields, const Core& core) const {
 }
 
 std::optional<milliseconds> Explanation::copy_left(const Core& core) const {
-  const auto& subject = check_.subject();
+  const auto& subject = check().subject();
   const auto past_end = subject.rule->kept_past_end();
   const auto kept = core.copies.look_at(subject.db, subject.key, core.now, past_end);
   const bool is_known = core.generations_current(subject) && !core.lacks_generation(subject);
@@ -129,9 +143,9 @@ std::optional<milliseconds> Explanation::copy_left(const Core& core) const {
 }
 
 Value::Map Explanation::describe(const Core& core) {
-  const auto& subject = check_.subject();
+  const auto& subject = check().subject();
   const auto& rule = *subject.rule;
-  const auto standing = check_.look(core);
+  const auto standing = check().look(core);
   Value::Map fields{{"key", {subject.client_key}},
                     {"upstream_key", {subject.key}},
                     {"rule", {rule.settings->name}},
@@ -148,7 +162,7 @@ Value::Map Explanation::describe(const Core& core) {
   fields.push_back({"copy", {copy_left.has_value()}});
   if (copy_left) fields.push_back({"copy_left_ms", {copy_left->count()}});
   const bool leased = core.leases.held(subject.table_key);
-  const bool there = !check_.absent();
+  const bool there = !check().absent();
   fields.push_back({"state", {std::string(there ? state_name(standing.state) : "absent")}});
   if (there) describe_value(fields, standing);
   using State = Standing::State;

@@ -82,14 +82,6 @@ std::string_view state_name(Core::UpstreamState state) {
   return "";
 }
 
-Value Pipeline::tags(std::string_view key) const {
-  Match match;
-  core_.rules->find(key, match);
-  Value::List list;
-  if (match) {
-    for (auto& tag : core_.rules->tags(match)) list.push_back({std::move(tag)});
-  }
-  return {std::move(list)};
 }
 
 Value Pipeline::leases(std::size_t most, TimePoint now) const {

@@ -191,8 +191,10 @@ Verdict Pipeline::read_other(Request& request, Link link) {
   const auto wire = request.wire(wire_);
   const bool in_memory = link.kind == Link::Kind::memory;
   std::vector<SubjectRef> subjects;
-  const bool keeps = core_.keeps_copies(*request.ruled_key().match.rule, link) && core_.tracks &&
-                     keeps_reply(request);
+  const auto& rule = *request.ruled_key().match.rule;
+  // Where the tags of a value are known with the value, only that is kept.
+  const bool keeps =
+      core_.keeps_copies(rule, link) && core_.tracks && keeps_reply(request) && !rule.finds_tags();
   for (const auto& use : request.keys) {
     // Where no push does, this ends a copy that is older than what is told now (R7).
     if (use.match && use.match.rule->copies() && !core_.tracks) {

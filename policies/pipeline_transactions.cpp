@@ -3,6 +3,7 @@
 
 #include <iterator>
 
+#include "policies/found_tags.hpp"
 #include "policies/guard.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/store.hpp"
@@ -125,7 +126,11 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
     for (const auto& use : request.keys) {
       if (!use.match) continue;
       const bool fills = rewrites || spec.verb == Verb::mset;
-      written.push_back({request.subject(use, core_), !rewrites, fills});
+      auto subject = request.subject(use, core_);
+      if (rewrites) subject = with_tags_of(subject, asked->value);
+      const bool has_value = spec.verb == Verb::mset && use.position + 1 < command.args.size();
+      if (has_value) subject = with_tags_of(subject, command.args[use.position + 1]);
+      written.push_back({std::move(subject), !rewrites, fills});
     }
   }
   if (!rewrites) {
@@ -142,7 +147,7 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
     guard::append_removal(wire_, request, guarded);
     return enqueue(client, own, wire_, std::move(written));
   }
-  const auto subject = request.subject(request.ruled_key(), core_);
+  const auto subject = with_tags_of(request.subject(request.ruled_key(), core_), asked->value);
   const auto miss = core_.misses.look(subject->table_key, core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   const auto expiry =

@@ -2,6 +2,7 @@
 
 #include "policies/ban_record.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/key_sweep.hpp"
 #include "policies/pipeline.hpp"
@@ -117,8 +118,17 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
     load_scripts();
     resume_purges(core_);
   }
+  remember_invalidations();
   if (core_.journal.empty()) look_again();
   for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+}
+
+/// Lest the first values under tags that only they tell are taken for older ones.
+void Pipeline::remember_invalidations() {
+  if (!core_.rules->finds_tags() || core_.upstream != Core::UpstreamState::up) return;
+  std::string wire;
+  append_creations_of({}, wire, ServerTime{}, core_);
+  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<Unheeded>());
 }
 
 /// What was to be pushed about other sidecars' loads may have been lost.
@@ -223,6 +233,8 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else if (key == Bans::key) {
       core_.bans.outdate_all();
+    } else if (key.starts_with(TagRecord::key_prefix)) {
+      core_.book.local_dropped += core_.copies.pushed(key.substr(TagRecord::key_prefix.size()));
     } else {
       core_.book.local_dropped += core_.copies.pushed(key);
       heard_of(key);

@@ -4,6 +4,7 @@
 
 #include "policies/checked_read.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/guard.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/removal.hpp"
@@ -78,7 +79,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   const auto now = core_.server_floor();
   const auto asked = parse_store(request.spec.name, request.args(), now);
   if (!asked) return write(request, link);
-  const auto subject = request.subject(request.ruled_key(), core_);
+  const auto subject = with_tags_of(request.subject(request.ruled_key(), core_), asked->value);
   auto write = core_.begin_write(*subject);
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
@@ -92,7 +93,9 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (lock) expiry = now + *asked->ttl;
   std::string wire;
   const auto expected = guard::expected(*subject, miss, core_);
-  std::uint32_t before = 0;
+  std::uint32_t before = append_record_upkeep(
+      wire, *subject, asked->only_absent ? Replaces::part : Replaces::all, core_);
+  if (miss) before += append_creations(wire, *subject, miss->at, core_);
   if (!miss && guard::in_fleet(*subject, core_)) {
     guard::append_move(wire, subject->key);
     ++before;
@@ -125,8 +128,8 @@ Verdict Pipeline::store(Request& request, Link link) {
 Verdict Pipeline::write(Request& request, Link link) {
   std::vector<SubjectRef> subjects;
   std::vector<WriteUnderWay> writes;
-  std::string behind;
-  std::uint32_t replies = 1;
+  std::string ahead, behind;
+  std::uint32_t ahead_replies = 0, replies = 1;
   const bool removal = removes(request.spec.verb);
   // Only what certainly ends with one reply may be followed by more, and EVAL sets its own times.
   const bool expires = request.spec.access == Access::write && !removal &&
@@ -136,6 +139,9 @@ Verdict Pipeline::write(Request& request, Link link) {
   for (const auto& use : request.keys) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
+    const bool has_value =
+        request.spec.verb == Verb::mset && use.position + 1 < request.args().size();
+    if (has_value) subject = with_tags_of(subject, request.args()[use.position + 1]);
     writes.push_back(core_.begin_write(*subject));
     if (removal) ++subject->counters().deletes;
     if (guard::in_fleet(*subject, core_)) guarded.push_back(subject);
@@ -147,13 +153,16 @@ Verdict Pipeline::write(Request& request, Link link) {
       fills.emplace_back(use.position, std::move(*expected));
     }
     if (expires) {
+      const auto what = has_value ? Replaces::all : Replaces::part;
+      ahead_replies += append_record_upkeep(ahead, *subject, what, core_);
+      if (miss) replies += append_creations(behind, *subject, miss->at, core_);
       append_expiry(behind, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
       replies += 1 + append_index(behind, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));
   }
-  std::string wire;
-  std::uint32_t before = 0;
+  std::string wire = std::move(ahead);
+  std::uint32_t before = ahead_replies;
   const bool only_keys = request.keys.size() == request.args().size() - 1;
   if (!fills.empty()) {
     guard::append_mset(wire, pairs_of(request, std::move(fills)));
@@ -162,7 +171,7 @@ Verdict Pipeline::write(Request& request, Link link) {
   } else {
     if (request.spec.verb == Verb::mset) guarded.clear();
     for (const auto& subject : guarded) guard::append_move(wire, subject->key);
-    before = static_cast<std::uint32_t>(guarded.size());
+    before += static_cast<std::uint32_t>(guarded.size());
     wire += request.wire(wire_);
   }
   wire += behind;

@@ -1,6 +1,7 @@
 #include "policies/read_flight.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "policies/outdated_copies.hpp"
 #include "policies/served_versions.hpp"
@@ -19,7 +20,7 @@ constexpr std::string_view lost_error_ending = " connection lost; outcome unknow
 void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, Core& core,
                        Claims claims) {
   const auto link = core.lane(subject->db, subject->rule.get());
-  auto flight = std::make_unique<ReadFlight>(subject, link, std::move(readers));
+  auto flight = std::make_unique<ReadFlight>(by_rule(subject), link, std::move(readers));
   auto* self = flight.get();
   std::string wire;
   std::uint32_t asked = 0;
@@ -34,8 +35,13 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
   asked += self->check_.ask(wire, core, {false, tracks});
   if (self->keeps_) self->view_ = core.copies.look(subject->key, core.now, core.tracks);
   protocol::append_command(wire, {"GET", subject->key});
+  if (subject->rule->finds_tags()) {
+    self->tags_ = std::make_unique<FoundTags>();
+    self->record_parts_ = append_record_question(wire, *subject);
+  }
   self->sent_ = core.now;
-  self->id_ = core.send(link, wire, asked + 1, std::move(flight));
+  const auto replies = asked + 1 + self->record_parts_;
+  self->id_ = core.send(link, wire, replies, std::move(flight));
   core.flights[subject->table_key] = self;
 }
 
@@ -65,15 +71,47 @@ void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   const std::size_t claimed = asking_ ? asking_->parts : 0;
   if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
-  if (part < check_.parts()) return check_.settle(part, reply, core);
-  conclude(reply, core);
+  if (part < check_.parts()) {
+    check_.settle(part, reply, core);
+    if (judges_ && part + 1 == check_.parts()) conclude(value_, core);
+    return;
+  }
+  part -= check_.parts();
+  if (!tags_) return conclude(reply, core);
+  if (part == record_parts_ && part == 0) return find_tags(reply, core);
+  if (part == 0) value_ = reply;
+  if (part < record_parts_) return;
+  tags_->record_reply(reply);
+  find_tags(std::exchange(value_, {}), core);
+}
+
+void ReadFlight::find_tags(std::string_view value, Core& core) {
+  protocol::ReplyReader reader(value);
+  const auto found = reader.next();
+  if (found.error() || found.null || check_.absent()) return conclude(value, core);
+  tags_->value(check_.subject(), found.text);
+  if (check_.retag(tags_->subject(check_.subject_ref(), check_.asked_at()), core)) {
+    return conclude(value, core);
+  }
+  leave(core);  // Of what is pushed from now on those who joined would not know.
+  auto flight = std::make_unique<ReadFlight>(std::move(*this));
+  flight->value_ = value;
+  flight->judges_ = true;
+  flight->lease_moved_ = true;  // It may, and nobody will tell.
+  std::string wire;
+  const auto replies = flight->check_.ask_generations(wire);
+  const auto link = flight->link_;
+  core.send(link, wire, replies, std::move(flight));
+}
+
+void ReadFlight::leave(Core& core) {
+  const auto open = core.flights.find(check_.subject().table_key);
+  if (open != core.flights.end() && open->second == this) core.flights.erase(open);
 }
 
 void ReadFlight::conclude(std::string_view value, Core& core) {
   const auto& subject = check_.subject();
-  const auto open = core.flights.find(subject.table_key);
-  if (open != core.flights.end() && open->second == this) core.flights.erase(open);
-
+  leave(core);
   protocol::ReplyReader reader(value);
   const auto found = reader.next();
   if (found.error()) {
@@ -117,8 +155,7 @@ void ReadFlight::keep(std::string_view value, bool error, bool null, Core& core)
   } else if (!error) {
     until = copy_deadline(check_, view_, core);
   }
-  core.copies.replace(subject.db, subject.key, view_, {}, value, until, core.now,
-                      subject.rule->kept_past_end());
+  keep_copy(core, subject, view_, value, until);
 }
 
 void ReadFlight::adopt(Core& core) {
@@ -153,8 +190,7 @@ bool ReadFlight::ask_again(std::string_view error, Core& core) {
 
 void ReadFlight::fail(std::string_view error, Core& core) {
   const auto& subject = check_.subject();
-  const auto open = core.flights.find(subject.table_key);
-  if (open != core.flights.end() && open->second == this) core.flights.erase(open);
+  leave(core);
   if (ask_again(error, core)) return;
   if (const auto copy = outdated_copy(core, subject, {})) {
     const std::string value(*copy);

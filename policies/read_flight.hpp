@@ -6,6 +6,7 @@
 
 #include "policies/core.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/validity.hpp"
 
 namespace pannier::policies {
@@ -19,6 +20,10 @@ namespace pannier::policies {
 /// Where the lease or the guard is the fleet's, whoever finds nothing reads once more, asking for
 /// them in the same breath: the value may have come since, and if another sidecar has the lease,
 /// upstream will tell of the end of its load from this read on.
+///
+/// Where values may have tags that their rule does not tell, the value waits here until the
+/// generations of its tags are known. Only they are asked for, not the value again: it might be
+/// another one by then, with other tags, and newer than what its readers have asked for.
 class ReadFlight final : public Exchange {
  public:
   struct Reader {
@@ -45,6 +50,8 @@ class ReadFlight final : public Exchange {
   ReadFlight(ReadFlight&&) noexcept = default;
 
   ~ReadFlight() override;
+
+  ReadFlight(ReadFlight&&) = default;
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
@@ -85,6 +92,10 @@ class ReadFlight final : public Exchange {
   /// Answers those who may get that, or asks for it. \returns whether nobody is left.
   bool look_before(Core& core);
   void settle_before(std::size_t part, std::string_view reply, Core& core);
+  /// The value is here, and so is all that says which tags it has.
+  void find_tags(std::string_view value, Core& core);
+  /// Nobody joins any more.
+  void leave(Core& core);
   /// Makes the reply a copy, or sees to it that there is none.
   void keep(std::string_view value, bool error, bool null, Core& core);
   /// The connection broke: a read may be asked again on the next one, once and within the budget.
@@ -117,6 +128,10 @@ class ReadFlight final : public Exchange {
   std::unique_ptr<Asking> asking_;
   std::unique_ptr<Before> before_;
   bool gives_before_ = false;  ///< What is given is of the version before.
+  std::unique_ptr<FoundTags> tags_;  ///< Only under a rule whose values may have others.
+  std::uint32_t record_parts_ = 0;
+  bool judges_ = false;  ///< The value is here; its tags' generations are on their way.
+  std::string value_;    ///< While something that is asked behind it is not.
   bool lease_moved_ = false;
   ValidityCheck check_;
   Link link_;

@@ -17,18 +17,25 @@ bool Request::renames() const {
                      [](const KeyUse& use) { return !use.upstream.empty(); });
 }
 
-SubjectRef Request::subject(const KeyUse& use, const Core& core) const {
+std::shared_ptr<Subject> make_subject(const Core& core, const Match& match, std::uint32_t db,
+                                      std::string_view client_key, std::string_view upstream_key) {
   auto subject = std::make_shared<Subject>();
-  subject->rule = RuleRef(core.rules, use.match.rule);
-  subject->db = client.multi_db.value_or(client.db);
-  subject->client_key = client_key(use);
-  subject->key = upstream_key(use);
-  subject->table_key = table_key(subject->db, subject->key);
-  subject->tags = core.rules->tags(use.match);
-  subject->dates = RuleSet::dates(use.match);
+  subject->rule = RuleRef(core.rules, match.rule);
+  subject->db = db;
+  subject->client_key = client_key;
+  subject->key = upstream_key;
+  subject->table_key = table_key(db, upstream_key);
+  subject->tags = core.rules->tags(match);
+  subject->dates = RuleSet::dates(match);
+  subject->life = life_of(*match.rule->tier, client_key, match, core.server_floor());
+  return subject;
+}
+
+SubjectRef Request::subject(const KeyUse& use, const Core& core) const {
+  auto subject = make_subject(core, use.match, client.multi_db.value_or(client.db), client_key(use),
+                              upstream_key(use));
   subject->version = use.version;
   subject->version_of = use.version_of;
-  subject->life = life_of(*use.match.rule->tier, subject->client_key);
   return subject;
 }
 

@@ -19,6 +19,10 @@ struct KeyUse {
   std::uint32_t version_of = 0;
 };
 
+/// A key under a rule, with what follows from both.
+std::shared_ptr<Subject> make_subject(const Core& core, const Match& match, std::uint32_t db,
+                                      std::string_view client_key, std::string_view upstream_key);
+
 /// A command on its way through the pipeline, with everything found out about it.
 struct Request {
   Client& client;

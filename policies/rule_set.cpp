@@ -11,21 +11,21 @@ namespace {
 
 constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
-/// `tenant:{id}` with the captures put in.
-std::string filled(std::string_view text, const Match& match) {
+}  // namespace
+
+std::string filled_tag(std::string_view text, const Match& match, std::string_view value) {
   std::string out;
   while (!text.empty()) {
     const auto open = text.find('{');
     out += text.substr(0, open);
     if (open == text.npos) break;
     const auto close = text.find('}', open);
-    out += match.capture(text.substr(open + 1, close - open - 1));
+    const auto name = text.substr(open + 1, close - open - 1);
+    out += name.empty() ? value : match.capture(name);
     text.remove_prefix(close + 1);
   }
   return out;
 }
-
-}  // namespace
 
 std::string_view Match::capture(std::string_view name) const {
   const auto& names = pattern->names();
@@ -59,7 +59,7 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
     renames_ |= rule.version.mode == VersionMode::transparent;
-    if (!rule.tags.empty()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
+    if (rules_.back().tagged()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
       Sown* at = &root;
       for (const char byte : pattern.prefix()) {
@@ -140,7 +140,10 @@ std::optional<DateRange> RuleSet::dates(const Match& match) {
 std::vector<std::string> RuleSet::tags(const Match& match) const {
   std::vector<std::string> tags;
   tags.reserve(match.rule->settings->tags.size());
-  for (const auto& text : match.rule->settings->tags) tags.push_back(filled(text, match));
+  for (const auto& text : match.rule->settings->tags) tags.push_back(filled_tag(text, match));
+  if (tags.empty() && match.rule->finds_tags()) {
+    tags.push_back("rule:" + match.rule->settings->name);
+  }
   std::sort(tags.begin(), tags.end());
   tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   return tags;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,7 +24,9 @@ struct Rule {
   std::size_t number = 0;  ///< Its place in the configuration.
 
   bool never() const { return tier->cache == CacheMode::never; }
-  bool tagged() const { return !settings->tags.empty(); }
+  bool tagged() const { return !settings->tags.empty() || finds_tags(); }
+  /// Whether its keys may have tags that only a look upstream tells.
+  bool finds_tags() const { return !settings->tags_from.empty() || settings->runtime_tags; }
   bool copies() const { return tier->local.ttl.count() > 0; }
   /// Whether copies may be served past their end while upstream is away.
   bool serves_outdated() const { return copies() && tier->stale_if_error.count() > 0; }
@@ -32,6 +35,10 @@ struct Rule {
   bool guards() const { return tier->guard != Guard::off; }
   bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet; }
 };
+
+struct Match;
+/// `tenant:{id}` with the captures put in, and `value` in the place of `{}`.
+std::string filled_tag(std::string_view text, const Match& match, std::string_view value = {});
 
 /// What the captures of a match are called and hold; views into the key.
 struct Match {
@@ -60,6 +67,10 @@ class RuleSet {
   bool empty() const { return rules_.empty(); }
   /// Whether upstream calls the keys of any rule otherwise than clients do.
   bool renames() const { return renames_; }
+  /// Whether any rule's keys may have tags that only a look upstream tells.
+  bool finds_tags() const {
+    return std::any_of(rules_.begin(), rules_.end(), [](const Rule& r) { return r.finds_tags(); });
+  }
   /// Whether any rule keeps stale values from being stored.
   bool guards() const { return guards_; }
 
@@ -70,7 +81,9 @@ class RuleSet {
   /// some; of two in the wrong order the first counts as both.
   static std::optional<DateRange> dates(const Match& match);
 
-  /// The tags of a key that matched, from the rule's templates; sorted, none twice.
+  /// The tags of a key that matched, from the rule's templates; sorted, none twice. A rule whose
+  /// keys may have others has at least one, `rule:<name>`: while its generation is there, nobody
+  /// has emptied the database and with it those of the others.
   std::vector<std::string> tags(const Match& match) const;
 
   const std::vector<Rule>& rules() const { return rules_; }

@@ -9,7 +9,8 @@ namespace pannier::policies::scripts {
 
 /// Moves a tag's generation forward: max(server time, last + 1). KEYS[1] the record, as Generation
 /// has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become stale only; of a tag
-/// without a record nothing older is known, so they are invalid all the same. Returns the record.
+/// without a record nothing older is known, so they are invalid all the same. KEYS[2], if given:
+/// when any tag was last invalidated. Returns the record.
 inline constexpr std::string_view raise_generation =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
@@ -17,9 +18,32 @@ inline constexpr std::string_view raise_generation =
     "local hard = string.match(record, '^%d+') "
     "local last = tonumber(string.match(record, '%d+$') or '0') "
     "record = string.format('%.0f', math.max(now, last + 1)) "
+    "if KEYS[2] then "
+    "  local any = math.max(tonumber(record), tonumber(redis.call('GET', KEYS[2]) or '0')) "
+    "  redis.call('SET', KEYS[2], string.format('%.0f', any), 'PX', ARGV[1]) "
+    "end "
     "if ARGV[2] == 'soft' and hard then record = hard .. ' ' .. record end "
     "redis.call('SET', KEYS[1], record, 'PX', ARGV[1]) "
     "return record";
+
+/// Creates generations of tags that were not known when a value began: just before it, if no tag
+/// was invalidated since, for then none of these was; else, or if that is not known, as of now.
+/// KEYS[1] when any tag was last invalidated, KEYS[2...] the generations, ARGV[1] when the value
+/// began, ARGV[2] how long they live.
+inline constexpr std::string_view create_generations =
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local any = tonumber(redis.call('GET', KEYS[1]) or '') "
+    "if any then redis.call('PEXPIRE', KEYS[1], ARGV[2]) else "
+    "  any = now - 1 "
+    "  redis.call('SET', KEYS[1], string.format('%.0f', any), 'PX', ARGV[2]) "
+    "end "
+    "local at = now "
+    "if any < tonumber(ARGV[1]) then at = ARGV[1] - 1 end "
+    "for i = 2, #KEYS do "
+    "  redis.call('SET', KEYS[i], string.format('%.0f', at), 'NX', 'PX', ARGV[2]) "
+    "end "
+    "return 1";
 
 /// Makes bans. KEYS[1] their record, ARGV[1] how long they count at most, ARGV[2] how many there
 /// may be, ARGV[3...] their texts. Returns the server time from which they count.
@@ -130,6 +154,38 @@ inline constexpr std::string_view expire_now =
     "  end "
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
+
+/// Replaces the run-time tags of a key if they are what they were. What was invalid under a tag
+/// that goes stays so: the record keeps the newest generation of those. KEYS[1] the record, KEYS[2]
+/// the key, KEYS[3...] the generations of the tags that go, ARGV[1] what the record must say
+/// (empty: it is not there), ARGV[2] the new tags, each behind a space, ARGV[3] how long the record
+/// lives at least. Returns whether it was replaced.
+inline constexpr std::string_view change_tags =
+    "local record = redis.call('GET', KEYS[1]) or '' "
+    "if record ~= ARGV[1] then return 0 end "
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local floor = tonumber(string.match(record, '^%d+') or '0') "
+    "if record == '' and redis.call('EXISTS', KEYS[2]) == 1 then floor = now end "
+    "for i = 3, #KEYS do "
+    "  local generation = string.match(redis.call('GET', KEYS[i]) or '', '^%d+') "
+    "  floor = math.max(floor, tonumber(generation or now)) "
+    "end "
+    "local life = math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[1]), "
+    "  redis.call('PTTL', KEYS[2])) "
+    "redis.call('SET', KEYS[1], string.format('%.0f', floor) .. ARGV[2], "
+    "  'PX', string.format('%.0f', life)) "
+    "return 1";
+
+/// Before a key that may have run-time tags is written: its record lives as long as the value, and
+/// there is one if it has none, but not where a value is that may have lost it. KEYS[1] the record,
+/// KEYS[2] the key, ARGV[1] what an empty record says, ARGV[2] how long it lives, ARGV[3] 1: what
+/// the key holds will be replaced as a whole.
+inline constexpr std::string_view keep_record =
+    "if ARGV[3] == '1' or redis.call('EXISTS', KEYS[2]) == 0 then "
+    "  redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) "
+    "end "
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')";
 
 /// Keeps or ends a lease of the fleet that is still ours. KEYS[1] its record, ARGV[1] what we wrote
 /// there, ARGV[2] how much longer we need it, 0 for not at all. Returns whether it was ours.

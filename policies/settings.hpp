@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "policies/dated_ttl.hpp"
+#include "policies/json_path.hpp"
 #include "policies/setting_types.hpp"
 #include "policies/version_weights.hpp"
 #include "protocol/glob.hpp"
@@ -106,8 +108,15 @@ struct TierSettings {
   std::string name;
 #define PANNIER_TIER PANNIER_MEMBER
 #include "policies/settings.def"
+  DatedTtl dated;  ///< If the TTL depends on a day; then `ttl` is the longer of both.
   TierLocalSettings local;
   CoalesceSettings coalesce;
+};
+
+/// Tags that a value has because of what stands in it.
+struct TagSource {
+  JsonPath json;
+  std::string as;  ///< `product:{}`: each scalar found, and captures of the key, are put in.
 };
 
 /// Which keys, and what is done with them. The first rule that matches a key is the key's rule.
@@ -116,7 +125,9 @@ struct RuleSettings {
   std::vector<protocol::KeyPattern> match;
   std::size_t tier = 0;           ///< Index into Settings::tiers.
   std::vector<std::string> tags;  ///< Templates: `dashboard`, `tenant:{id}`; captures are checked.
-  bool index = true;              ///< Whether keys are listed under their tags upstream.
+  std::vector<TagSource> tags_from;
+  bool runtime_tags = false;  ///< Whether PANNIER TAG may give its keys tags.
+  bool index = true;          ///< Whether keys are listed under their tags upstream.
   /// The captures that say which days a key is about: one, or the first day's and the last's.
   std::vector<std::string> dates;
   VersionSettings version;

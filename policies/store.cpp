@@ -138,7 +138,7 @@ std::uint32_t append_index(std::string& wire, const Subject& subject, ServerTime
   if (subject.tags.empty() || !subject.rule->settings->index) return 0;
   const auto at = std::to_string(expiry.time_since_epoch().count());
   for (const auto& tag : subject.tags) {
-    const auto index = "pn:t:" + tag;
+    const auto index = TagGenerations::index(tag);
     protocol::append_command(wire, {"ZADD", index, at, subject.key});
     protocol::append_command(wire, {"PEXPIREAT", index, at, "NX"});
     protocol::append_command(wire, {"PEXPIREAT", index, at, "GT"});
@@ -201,7 +201,8 @@ void Store::stored(Core& core) {
   if (!leased) return;
   // A value from before an invalidation is nobody's answer, even if it was waited for.
   const auto newest = core.newest(*subject_).at;
-  const bool outdated = newest && born_ <= *newest;
+  const bool knows_all = !subject_->base || core.generations_current(*subject_);
+  const bool outdated = !knows_all || (newest && born_ <= *newest);
   if (!fills() || !kept_ || outdated) return core.touched(key);
   core.throttle.release(key);
   for (const auto& waiter : core.end_lease(key)) {

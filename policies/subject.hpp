@@ -17,6 +17,8 @@ using RuleRef = std::shared_ptr<const Rule>;
 
 /// One key under a rule, with what follows from both. Immutable and shared.
 struct Subject {
+  /// The same with the tags of its rule alone; null where it has no others.
+  std::shared_ptr<const Subject> base;
   RuleRef rule;
   std::uint32_t db = 0;
   std::string client_key;  ///< As clients say it.
@@ -24,6 +26,8 @@ struct Subject {
   std::string table_key;   ///< As the tables of leases, misses and flights know it.
   std::vector<std::string> tags;
   std::optional<DateRange> dates;  ///< That it is about, by its rule's captures.
+  /// What began no later is invalid, whatever its tags say: it had others when those were taken.
+  std::optional<ServerTime> floor;
   Life life{};
   std::uint64_t version = 0;     ///< Which one of its rule's it is; 0: it has none.
   std::uint32_t version_of = 0;  ///< With it: KeyVersions::Version::number.

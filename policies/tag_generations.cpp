@@ -31,7 +31,7 @@ const TagGenerations::Known* TagGenerations::find(std::uint32_t db, std::string_
 TagGenerations::Known* TagGenerations::edit(std::uint32_t db, std::string_view tag) {
   const auto tags = known_.find(db);
   if (tags == known_.end()) return nullptr;
-  const auto at = tags->second.find(tag);
+  const auto at = is_tag_name(tag) ? tags->second.find(tag) : tags->second.find(tag_name(tag));
   return at == tags->second.end() ? nullptr : &at->second;
 }
 
@@ -42,9 +42,8 @@ bool TagGenerations::learn(std::uint32_t db, std::string_view tag, Generation ge
                         known->generation.soft < generation.soft;
   if (known == nullptr) {
     if (size() >= capacity) known_.clear();
-    known = &known_[db]
-                 .emplace(std::string(tag), Known{generation, false, false, now, 0})
-                 .first->second;
+    known =
+        &known_[db].emplace(tag_name(tag), Known{generation, false, false, now, 0}).first->second;
   }
   auto& newest = known->generation;
   newest.hard = std::max(newest.hard, generation.hard);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "policies/tag_names.hpp"
 #include "policies/time.hpp"
 
 namespace pannier::policies {
@@ -32,10 +33,14 @@ struct Generation {
 ///
 /// The truth is upstream, one key a tag. What was read over the lane is tracked by Redis, so it
 /// counts as current until a push says otherwise, the lane is lost or has been silent too long.
-/// Where several answers meet the newest wins: a generation never goes back.
+/// Where several answers meet the newest wins: a generation never goes back. Tags are what they
+/// are; only here they get the names that upstream's keys have (tag_name()).
 class TagGenerations {
  public:
-  static constexpr std::string_view key_prefix = "pn:g:";
+  static constexpr std::string_view key_prefix = "pn:g:", index_prefix = "pn:t:";
+  /// Upstream's record of when any tag was last invalidated: where it is older than a value, no tag
+  /// was since, not even one whose generation is lost or was never known.
+  static constexpr std::string_view any_key = "pn:i";
   static constexpr std::size_t capacity = 200'000;  ///< Beyond it everything is read again.
 
   struct Known {
@@ -47,7 +52,11 @@ class TagGenerations {
   };
 
   /// Upstream's key of a tag.
-  static std::string key(std::string_view tag) { return std::string(key_prefix) += tag; }
+  static std::string key(std::string_view tag) { return std::string(key_prefix) += tag_name(tag); }
+  /// Upstream's list of its keys.
+  static std::string index(std::string_view tag) {
+    return std::string(index_prefix) += tag_name(tag);
+  }
 
   /// What is known of a tag; null when nothing.
   const Known* find(std::uint32_t db, std::string_view tag) const;

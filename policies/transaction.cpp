@@ -1,6 +1,7 @@
 #include "policies/transaction.hpp"
 
 #include "policies/core.hpp"
+#include "policies/found_tags.hpp"
 #include "policies/guard.hpp"
 #include "policies/store.hpp"
 #include "protocol/reply.hpp"
@@ -38,6 +39,9 @@ class Execution final : public Exchange {
     const auto miss = written.fills ? core.misses.take(subject.table_key, core.now) : std::nullopt;
     std::string wire;
     std::uint32_t replies = append_index(wire, subject, core.server_floor() + subject.life.total);
+    replies +=
+        append_record_upkeep(wire, subject, written.fills ? Replaces::all : Replaces::part, core);
+    if (miss) replies += append_creations(wire, subject, miss->at, core);
     if (written.needs_expiry) {
       append_expiry(wire, subject, core, miss ? std::optional(miss->at) : std::nullopt);
       ++replies;

@@ -92,10 +92,7 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
     ++parts_;
   }
   if (asks_generations_) {
-    protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
-    protocol::append_command(wire, subject_->tags.size() + 1);
-    protocol::append_bulk(wire, "MGET");
-    for (const auto& tag : subject_->tags) protocol::append_bulk(wire, TagGenerations::key(tag));
+    append_generations(wire);
     parts_ += 2;
   }
   protocol::append_command(wire, {"TIME"});
@@ -106,6 +103,30 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   }
   protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
   return parts_;
+}
+
+void ValidityCheck::append_generations(std::string& wire) const {
+  protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
+  protocol::append_command(wire, subject_->tags.size() + 1);
+  protocol::append_bulk(wire, "MGET");
+  for (const auto& tag : subject_->tags) protocol::append_bulk(wire, TagGenerations::key(tag));
+}
+
+bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
+  if (subject == subject_) return true;
+  subject_ = std::move(subject);
+  newest_before_ = core.newest(*subject_);
+  knew_generation_ = knew_generation_ || newest_before_.at.has_value();
+  return tracked_ && core.generations_current(*subject_);
+}
+
+std::uint32_t ValidityCheck::ask_generations(std::string& wire) {
+  asks_generations_ = !subject_->tags.empty();
+  asks_removals_ = tracks_key_ = false;
+  missing_.clear();
+  if (asks_generations_) append_generations(wire);
+  protocol::append_command(wire, {"TIME"});
+  return parts_ = asks_generations_ ? 3 : 1;
 }
 
 void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core) {

@@ -37,6 +37,14 @@ class ValidityCheck {
   void settle(std::size_t part, std::string_view reply, Core& core);
   std::uint32_t parts() const { return parts_; }
 
+  /// The value has turned out to have other tags: from here on it is judged as `subject`.
+  /// \returns whether their generations are known for sure; else ask for them.
+  bool retag(SubjectRef subject, const Core& core);
+  /// Appends that question. What was read stays as it is: all generations are newer than it, so
+  /// whatever is valid by them was valid when it was read. Its replies are settled from part 0 on,
+  /// and parts() is their number.
+  std::uint32_t ask_generations(std::string& wire);
+
   /// What the replies say, with everything known at this moment. Creates generations that
   /// upstream does not have, as old as this very question.
   Standing judge(Core& core);
@@ -55,6 +63,7 @@ class ValidityCheck {
   bool absent() const { return expiretime_ == -2; }
 
  private:
+  void append_generations(std::string& wire) const;
   void learn_generations(std::string_view reply, Core& core);
   ServerTime created_at() const { return asked_at_ - milliseconds(1); }
   Standing standing(const Core& core, const Core::Newest& known) const;

@@ -109,7 +109,13 @@ AdminActions::Reply AdminActions::event(const Call& call) {
 
 AdminActions::Reply AdminActions::tags(const Call& call) {
   if (call.words.size() != 1) return usage("tags", "<key>");
-  return pipeline_.tags(call.words[0]);
+  return pipeline_.tags(call.client, call.words[0], call.now);
+}
+
+AdminActions::Reply AdminActions::tag(const Call& call) {
+  if (call.words.empty()) return usage("tag", "<key> [<tag>...]");
+  pipeline_.tag(call.client, call.words[0], call.words.subspan(1), call.now);
+  return std::nullopt;
 }
 
 AdminActions::Reply AdminActions::keys(const Call& call) {

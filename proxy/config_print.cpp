@@ -131,12 +131,25 @@ void print_upstream(const policies::UpstreamSettings& section, Lines& lines) {
   lines.end();
 }
 
+void print_ttl(const policies::DatedTtl& dated, Lines& lines) {
+  lines.begin("ttl");
+  lines.setting("when", in_quotes(dated.condition()));
+  lines.setting("then", setting_text(dated.then));
+  lines.setting("else", setting_text(dated.otherwise));
+  lines.end();
+}
+
 void print_tier(const TierSettings& section, Lines& lines) {
   lines.begin(in_quotes(section.name));
   if (section.cache == policies::CacheMode::never) {  // Its other settings are refused.
     lines.setting("cache", setting_text(section.cache));
   } else {
-#define PANNIER_TIER PANNIER_PRINT
+#define PANNIER_TIER(type, name, value, text)              \
+  if (std::string_view(#name) == "ttl" && section.dated) { \
+    print_ttl(section.dated, lines);                       \
+  } else {                                                 \
+    lines.setting(#name, written(section.name));           \
+  }
 #include "policies/settings.def"
     print_section("local", section.local, lines);
     print_section("coalesce", section.coalesce, lines);
@@ -173,6 +186,17 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   lines.setting("tier", in_quotes(settings.tiers[rule.tier].name));
   lines.setting("name", in_quotes(rule.name));
   lines.setting("tags", in_quotes(rule.tags));
+  if (!rule.tags_from.empty()) {
+    lines.begin("tags_from");
+    for (const auto& source : rule.tags_from) {
+      lines.item("json", in_quotes(source.json.text()));
+      lines.setting("as", in_quotes(source.as));
+      lines.end();
+    }
+    lines.end();
+  }
+  if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
+  lines.setting("runtime_tags", setting_text(rule.runtime_tags));
   lines.setting("index", setting_text(rule.index));
   if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
   print_version(rule.version, lines);

@@ -1,5 +1,6 @@
 #include <unordered_map>
 
+#include "proxy/config_dated.hpp"
 #include "proxy/config_dates.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
@@ -57,6 +58,12 @@ constexpr Field<Draft> rule_fields[] = {
                 Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
     {"dates", [](const ConfigNode& node, Draft& draft,
                  Findings& findings) { read_dates(node, draft.rule.dates, findings); }},
+    {"tags_from", [](const ConfigNode& node, Draft& draft,
+                     Findings& findings) { read_tags_from(node, draft.rule.tags_from, findings); }},
+    {"runtime_tags",
+     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+       read_scalar(node, "runtime_tags", draft.rule.runtime_tags, findings);
+     }},
     {"index", [](const ConfigNode& node, Draft& draft,
                  Findings& findings) { read_scalar(node, "index", draft.rule.index, findings); }},
     {"version", [](const ConfigNode& node, Draft& draft,
@@ -100,6 +107,7 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
     while (draft.rule.name.ends_with(':')) draft.rule.name.pop_back();
     if (draft.rule.name.empty()) draft.rule.name = pattern.text();
   }
+  check_dated(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_dates(node, draft.rule, findings);
   check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);

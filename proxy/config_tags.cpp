@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace pannier::proxy {
 namespace {
@@ -10,30 +11,77 @@ using policies::quoted;
 using policies::RuleSettings;
 
 /// Checks one `{name}` of a tag against every pattern of the rule.
-void check_capture(Mark mark, const std::string& tag, std::string_view name,
+void check_capture(Mark mark, std::string_view what, const std::string& tag, std::string_view name,
                    const RuleSettings& rule, Findings& findings) {
   for (const auto& pattern : rule.match) {
     const std::vector<std::string_view> names(pattern.names().begin(), pattern.names().end());
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const std::string sentence = "tags: " + quoted(tag) + " needs {" + std::string(name) +
-                                 "}, which " + quoted(pattern.text()) + " does not capture";
+    const std::string sentence = std::string(what) + ": " + quoted(tag) + " needs {" +
+                                 std::string(name) + "}, which " + quoted(pattern.text()) +
+                                 " does not capture";
     findings.error(mark, sentence + policies::suggestion(name, names));
   }
 }
 
-void check_tag(Mark mark, const std::string& tag, const RuleSettings& rule, Findings& findings) {
+/// \param what the setting: in `as` the braces may be empty, for what was found.
+void check_tag(Mark mark, std::string_view what, const std::string& tag, const RuleSettings& rule,
+               Findings& findings) {
   std::string_view rest = tag;
   for (auto at = rest.find_first_of("{}"); at != rest.npos; at = rest.find_first_of("{}")) {
     const auto next = rest.find_first_of("{}", at + 1);
     if (rest[at] == '}' || next == rest.npos || rest[next] == '{') {
-      return findings.error(mark, "tags: the braces of " + quoted(tag) + " do not match up");
+      return findings.error(
+          mark, std::string(what) + ": the braces of " + quoted(tag) + " do not match up");
     }
-    check_capture(mark, tag, rest.substr(at + 1, next - at - 1), rule, findings);
+    const auto name = rest.substr(at + 1, next - at - 1);
+    if (!name.empty() || what != "as") check_capture(mark, what, tag, name, rule, findings);
     rest.remove_prefix(next + 1);
   }
 }
 
+void read_path(const ConfigNode& node, policies::TagSource& source, Findings& findings) {
+  std::string text;
+  read_scalar(node, "json", text, findings);
+  if (node.kind != ConfigNode::Kind::scalar) return;
+  auto path = policies::JsonPath::compile(text);
+  if (!path) return findings.error(node.mark, "json: " + quoted(text) + ": " + path.error());
+  source.json = std::move(*path);
+}
+
+constexpr Field<policies::TagSource> source_fields[] = {
+    {"json", read_path},
+    {"as", [](const ConfigNode& node, policies::TagSource& source,
+              Findings& findings) { read_scalar(node, "as", source.as, findings); }},
+};
+
+void check_sources(const ConfigNode& node, const RuleSettings& rule, Findings& findings) {
+  for (std::size_t i = 0; i < rule.tags_from.size(); ++i) {
+    const ConfigNode& item = node.items[i];
+    const auto& as = rule.tags_from[i].as;
+    check_tag(mark_of(item, "as"), "as", as, rule, findings);
+    if (as.find("{}") == as.npos) {
+      findings.error(mark_of(item, "as"),
+                     "as: " + quoted(as) + " has no {} for what is found, as in product:{}");
+    }
+  }
+}
+
 }  // namespace
+
+void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& sources,
+                    Findings& findings) {
+  if (!expect(ConfigNode::Kind::list, node, "tags_from", findings)) return;
+  for (const ConfigNode& item : node.items) {
+    read_map<policies::TagSource>(item, "each of tags_from", "in tags_from", source_fields,
+                                  sources.emplace_back(), findings);
+    for (const std::string_view part : {"json", "as"}) {
+      if (item.kind == ConfigNode::Kind::map && item.entries.size() < 2 && !item.find(part)) {
+        findings.error(item.mark, "tags_from: " + std::string(part) +
+                                      " is missing; write {json: \"$.id\", as: \"product:{}\"}");
+      }
+    }
+  }
+}
 
 void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings& findings) {
   tags = read_texts(node, "tags", findings);
@@ -50,13 +98,17 @@ void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings&
 
 void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
                 const RuleSettings& rule, Findings& findings) {
-  if (rule.tags.empty()) return;
-  const ConfigNode& tags = *node.find("tags");
+  if (rule.tags.empty() && rule.tags_from.empty() && !rule.runtime_tags) return;
+  const std::string_view first = !rule.tags.empty()        ? "tags"
+                                 : !rule.tags_from.empty() ? "tags_from"
+                                                           : "runtime_tags";
+  const ConfigNode& tags = *node.find(first);
   for (std::size_t i = 0; i < rule.tags.size(); ++i) {
-    check_tag(tags.items[i].mark, rule.tags[i], rule, findings);
+    check_tag(tags.items[i].mark, "tags", rule.tags[i], rule, findings);
   }
+  if (!rule.tags_from.empty()) check_sources(*node.find("tags_from"), rule, findings);
   if (tier.cache == policies::CacheMode::never) {
-    findings.error(tags.mark, "tags: tier " + quoted(tier.name) +
+    findings.error(tags.mark, std::string(first) + ": tier " + quoted(tier.name) +
                                   " is cache: never, so there is nothing to invalidate");
   } else if (tier.ttl_mode != policies::TtlMode::tier) {
     const bool cuts = tier.ttl_mode == policies::TtlMode::by_default;

@@ -8,6 +8,10 @@ namespace pannier::proxy {
 /// Reads the list of a rule's tags.
 void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings& findings);
 
+/// Reads where in its values a rule finds further tags.
+void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& sources,
+                    Findings& findings);
+
 /// Whether the tags of the rule that `node` wrote can be made from its keys, and have an effect.
 void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
                 const policies::RuleSettings& rule, Findings& findings);

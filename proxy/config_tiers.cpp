@@ -1,3 +1,4 @@
+#include "proxy/config_dated.hpp"
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
@@ -41,8 +42,19 @@ void read_coalesce(const ConfigNode& node, TierSettings& tier, Findings& finding
   }
 }
 
+/// A TTL is one of the settings that are more than a scalar: it may depend on a day.
+template <class T>
+void read_tier_setting(const ConfigNode& node, std::string_view name, T& out, TierSettings& tier,
+                       Findings& findings) {
+  const bool is_dated = name == "ttl" && node.kind == ConfigNode::Kind::map;
+  is_dated ? read_dated(node, tier, findings) : read_scalar(node, name, out, findings);
+}
+
 constexpr Field<TierSettings> tier_fields[] = {
-#define PANNIER_TIER PANNIER_FIELD
+#define PANNIER_TIER(type, name, value, text)                             \
+  {#name, [](const ConfigNode& node, auto& section, Findings& findings) { \
+     read_tier_setting(node, #name, section.name, section, findings);     \
+   }},
 #include "policies/settings.def"
     {"local", read_tier_local},
     {"coalesce", read_coalesce},

@@ -1,10 +1,12 @@
-// A clock_gettime for LD_PRELOAD that adds to the clocks of one process what a test has written
-// into the file $SHIFTED_CLOCK: two numbers of 64 bits, nanoseconds for the time since boot with
-// suspension and for the wall clock. So a suspended machine is seen without suspending one.
+// A clock_gettime, and a gettimeofday as Redis asks it, for LD_PRELOAD. They add to the clocks of
+// one process what a test has written into the file $SHIFTED_CLOCK: two numbers of 64 bits,
+// nanoseconds for the time since boot with suspension and for the wall clock. So a suspended
+// machine is seen without suspending one.
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -31,5 +33,13 @@ extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const auto all = time->tv_sec * second + time->tv_nsec + shift[clock == CLOCK_REALTIME];
   time->tv_sec = all / second;
   time->tv_nsec = all % second;
+  return 0;
+}
+
+extern "C" int gettimeofday(timeval* time, void*) noexcept {
+  timespec now{};
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0) return -1;
+  time->tv_sec = now.tv_sec;
+  time->tv_usec = now.tv_nsec / 1000;
   return 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "policies/time.hpp"
@@ -30,13 +31,19 @@ inline constexpr SimulatedKey simulated_keys[] = {
     {"ver:1", SimulatedKey::Kind::version},  {"ver:2", SimulatedKey::Kind::version},
     {"guard:1", SimulatedKey::Kind::tagged}, {"guard:2", SimulatedKey::Kind::tagged},
     {"kept:1", SimulatedKey::Kind::memory},  {"count:1", SimulatedKey::Kind::count},
-    {"sum:1", SimulatedKey::Kind::count},
+    {"sum:1", SimulatedKey::Kind::count},    {"json:1", SimulatedKey::Kind::tagged},
 };
 
 /// Removing one of these is how its source's change is told: what was loaded before is not stored.
 inline bool is_guarded(std::string_view key) { return key.starts_with("guard:"); }
 /// So long after a bump the version before may be served, where it is.
 inline constexpr policies::milliseconds fallback_grace{2'000};
+/// The values of these say themselves which tags they have.
+inline bool is_json(std::string_view key) { return key.starts_with("json:"); }
+/// A value of such a key, around what all values have; of any other key that itself.
+inline std::string dressed(std::string_view key, std::string text) {
+  return is_json(key) ? R"({"tags":["t","j:1"],"value":")" + text + "\"}" : text;
+}
 /// What clients must say where they are asked who they are.
 inline constexpr const char* password = "secret";
 

@@ -53,6 +53,8 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   rule(settings, "kept:*");
   tier(settings, "guard", milliseconds(20'000), coalesces).guard = policies::Guard::fleet;
   rule(settings, "guard:*");
+  tier(settings, "json", milliseconds(20'000), coalesces);
+  rule(settings, "json:*").tags_from.push_back({*policies::JsonPath::compile("$.tags[*]"), "{}"});
   tier(settings, "count", milliseconds(3'600'000), false);
   rule(settings, "count:*");
   for (auto& tier : settings.tiers) {

@@ -186,7 +186,7 @@ void Simulation::break_something() {
 
 void Simulation::write_outside() {
   outside_.db = chance(90) ? 0 : 1;
-  static const Words lost{"pn:g:t", "pn:g:k:1", "pn:g:s", "pn:v:ver"};
+  static const Words lost{"pn:g:t", "pn:g:k:1", "pn:g:s", "pn:g:j:1", "pn:i", "pn:v:ver"};
   Words words;
   if (loses_generations_ && chance(30)) {
     words = {"DEL", lost[pick(lost.size())]};

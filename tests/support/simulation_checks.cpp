@@ -175,7 +175,7 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
     person.loads.push_back({name, source_[name], due, request.sent + milliseconds(5'000)});
     return;
   }
-  if (!found->starts_with(key + "|") || !sent_values_.contains(*found)) {
+  if (found->find(key + "|") == found->npos || !sent_values_.contains(*found)) {
     broken("nobody ever wrote " + *found + " to " + key);
   }
   const auto* place = history_.find(*found);

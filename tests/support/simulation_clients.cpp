@@ -33,6 +33,7 @@ std::string Simulation::any_key(bool may_be_tagged) {
 std::string Simulation::value(const Person& person, const std::string& key) {
   auto text = key + "|" + std::to_string(++serial_);
   if (is_tagged(key)) text += "|" + std::to_string(source_[{person.db, key}]);
+  text = dressed(key, std::move(text));
   sent_values_.insert(text);
   return text;
 }
@@ -83,8 +84,9 @@ bool Simulation::fill(Person& person) {
   if (chance(abandoning_)) return false;
   auto text =
       load.name.second + "|" + std::to_string(++serial_) + "|" + std::to_string(load.source);
-  sent_values_.insert(text);
   const auto& key = load.name.second;
+  text = dressed(key, std::move(text));
+  sent_values_.insert(text);
   switch (pick(6)) {
     case 0:
       send(person, {"SETEX", key, "30", text});
@@ -143,7 +145,7 @@ Simulation::Words Simulation::command(Person& person) {
 Simulation::Words Simulation::invalidation() {
   if (is_coarse_) return {"PANNIER", "TAG", "s"};
   if (chance(30)) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
-  static const Words tags{"t", "k:1", "k:2", "s"};
+  static const Words tags{"t", "k:1", "k:2", "s", "j:1"};
   return {"PANNIER", "TAG", tags[pick(tags.size())]};
 }
 
@@ -195,9 +197,10 @@ void Simulation::describe(Person& person, Request& request) {
     const std::string key_name(key.name);
     const bool hit = words[1] == "PATTERN"
                          ? key_name.starts_with(words[2] == "tag:*" ? "tag:" : "soft:")
-                     : words[2] == "t" ? !key_name.starts_with("soft:")
-                     : words[2] == "s" ? key_name == "soft:1"
-                                       : key_name == "tag:" + words[2].substr(2);
+                     : words[2] == "t"   ? !key_name.starts_with("soft:")
+                     : words[2] == "s"   ? key_name == "soft:1"
+                     : words[2] == "j:1" ? key_name == "json:1"
+                                         : key_name == "tag:" + words[2].substr(2);
     // The source changes, then what was derived from it is invalidated.
     if (hit) request.invalidates[{person.db, key_name}] = ++source_[{person.db, key_name}];
   }
