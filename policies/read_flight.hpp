@@ -51,7 +51,6 @@ class ReadFlight final : public Exchange {
 
   ~ReadFlight() override;
 
-  ReadFlight(ReadFlight&&) = default;
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
