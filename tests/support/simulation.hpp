@@ -159,6 +159,7 @@ class Simulation {
   unsigned transacting_ = 0;               ///< And of transactions.
   unsigned gathering_ = 0;                 ///< And of MGET.
   unsigned tagging_ = 0;                   ///< And of invalidations of tags.
+  unsigned bumping_ = 0;                   ///< And of bumps.
   unsigned losing_ = 0;                    ///< Share of steps that lose the lane for a moment.
   unsigned delaying_ = 0;                  ///< And of those after which replies come late.
   unsigned overtaking_ = 0;                ///< And of those in which other links are faster.

@@ -125,6 +125,7 @@ Simulation::Words Simulation::command(Person& person) {
   const auto free_key = any_key(false);
   if (chance(transacting_)) return transaction(person);
   if (chance(tagging_)) return invalidation();
+  if (bumping_ > 0 && chance(bumping_)) return {"PANNIER", "BUMP", "ver"};
   const bool gathers = chance(gathering_);
   if (!gathers && (what < 45 || chance(reading_))) return {"GET", key};
   if (gathers || what < 52) return {"MGET", key, any_key(true), free_key};

@@ -59,6 +59,13 @@ void Simulation::focus() {
       delaying_ = 4;
       only(waits_for_nobody);
       break;
+    case 6:  // Versions that are bumped, and fall back.
+      bumping_ = 4;
+      gathering_ = 15;
+      falls_back_ = true;
+      only([](const auto* key) { return key->kind == Kind::version; });
+      most = 2;
+      break;
     default:
       break;
   }
