@@ -186,6 +186,11 @@ void Pipeline::tag(Client& client, std::string_view key, std::span<const std::st
                                       : "ERR pannier: the key has no rule; not executed");
     return core_.reply(ticket, out);
   }
+  if (tags.size() > JsonDocument::max_found) {
+    std::string out;
+    protocol::append_error(out, "ERR pannier: a key has at most 256 tags; not executed");
+    return core_.reply(ticket, out);
+  }
   std::vector<std::string> names;
   for (const auto tag : tags) names.push_back(tag_name(tag));
   std::sort(names.begin(), names.end());

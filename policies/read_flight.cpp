@@ -68,7 +68,7 @@ ReadFlight::~ReadFlight() = default;
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   if (before_ && !before_->settled) return settle_before(part, reply, core);
-  const std::size_t claimed = asking_ ? asking_->parts : 0;
+  const std::size_t claimed = asking_ && !judges_ ? asking_->parts : 0;
   if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
   if (part < check_.parts()) {
@@ -97,7 +97,7 @@ void ReadFlight::find_tags(std::string_view value, Core& core) {
   auto flight = std::make_unique<ReadFlight>(std::move(*this));
   flight->value_ = value;
   flight->judges_ = true;
-  flight->lease_moved_ = true;  // It may, and nobody will tell.
+  flight->lease_moved_ |= core.tracks;  // It may, and nobody will tell.
   std::string wire;
   const auto replies = flight->check_.ask_generations(wire);
   const auto link = flight->link_;

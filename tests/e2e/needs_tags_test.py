@@ -2,7 +2,6 @@
 """What five real applications ask of tags and TTLs, one test a need."""
 
 import datetime
-import json
 import os
 import struct
 import subprocess
@@ -116,14 +115,6 @@ class Needs(unittest.TestCase):
         self.assertLess(int(wire.call("TTL", "report:2030-02-28:1")[1:]), short - 55)
         wait_until(lambda: lives("2030-02-28", long), "the new day")
         self.assertTrue(lives("2030-03-01", short))
-
-    def test_002_22_an_entry_tells_when_it_was_written(self):
-        wire = self.start("tiers: {t: {ttl: 5m}}\nrules: [{match: 'a:*', tier: t}]")
-        wire.call("SET", "a:1", json.dumps({"isComplete": False}))
-        time.sleep(0.1)
-        explained = wire.call("PANNIER", "EXPLAIN", "a:1").split(b"\r\n")
-        age = int(explained[explained.index(b"age_ms") + 1][1:])
-        self.assertGreaterEqual(age, 95)
 
     def test_002_25_parts_of_a_key_that_have_defaults(self):
         wire = self.start("""
