@@ -51,7 +51,8 @@ struct EventSettings {
     std::vector<std::string> values;
   };
   std::string name;
-  std::string schema;  ///< JSON Schema of the payload, as JSON; empty: any object.
+  std::string schema;       ///< JSON Schema of the payload, as JSON; empty: any object.
+  std::string schema_file;  ///< From where it was read, if not from the configuration itself.
   std::vector<Condition> when;
   TargetSettings invalidate;
   std::string reply;        ///< JSON in whose texts fields and `{count}` are filled in, or empty.

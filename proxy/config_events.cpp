@@ -1,5 +1,7 @@
 // Events: what happens elsewhere, and what it makes invalid here.
 
+#include <fstream>
+
 #include "policies/events.hpp"
 #include "proxy/config_json.hpp"
 #include "proxy/config_parts.hpp"
@@ -23,6 +25,25 @@ void read_schema(const ConfigNode& node, Draft& draft, Findings& findings) {
   draft.event.schema = json_of(node);
   const auto made = JsonSchema::compile(draft.event.schema);
   if (!made) findings.error(node.mark, "schema: " + made.error());
+}
+
+constexpr std::size_t largest_schema = 256 << 10;
+
+void read_schema_file(const ConfigNode& node, Draft& draft, Findings& findings) {
+  read_scalar(node, "schema_file", draft.event.schema_file, findings);
+  std::ifstream file(draft.event.schema_file, std::ios::binary);
+  std::string text(largest_schema + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) {
+    return findings.error(node.mark, "schema_file: " + quoted(node.text) + " cannot be read");
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > largest_schema) {
+    return findings.error(node.mark, "schema_file: " + quoted(node.text) + " is over 256 KiB");
+  }
+  draft.event.schema = std::move(text);
+  const auto made = JsonSchema::compile(draft.event.schema);
+  if (!made) findings.error(node.mark, "schema_file: " + made.error());
 }
 
 void read_reply(const ConfigNode& node, Draft& draft, Findings& findings) {
@@ -63,6 +84,7 @@ void read_idempotency(const ConfigNode& node, Draft& draft, Findings& findings) 
 constexpr Field<Draft> event_fields[] = {
     {"when", read_when},
     {"schema", read_schema},
+    {"schema_file", read_schema_file},
     {"invalidate",
      [](const ConfigNode& node, Draft& draft, Findings& findings) {
        read_targets(node, true, draft.settings, draft.event.invalidate, findings);
@@ -92,6 +114,9 @@ void read_events(const ConfigNode& node, const policies::Settings& settings,
     if (name.empty()) findings.error(mark, "an event needs a name");
     read_map<Draft>(value, "event " + quoted(name), "in event " + quoted(name), event_fields, draft,
                     findings);
+    if (!findings.failed() && value.find("schema") && value.find("schema_file")) {
+      findings.error(mark_of(value, "schema_file"), "give one of schema and schema_file");
+    }
     if (!findings.failed() && !value.find("invalidate")) {
       findings.error(mark, "event " + quoted(name) + " has no invalidate");
     }

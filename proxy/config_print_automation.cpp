@@ -81,7 +81,11 @@ std::string written(const policies::EventSettings& event) {
     when.add(in_quotes(condition.field), written(condition.values));
   }
   if (!event.when.empty()) flow.add("when", when.text());
-  if (!event.schema.empty()) flow.add("schema", event.schema);
+  if (!event.schema_file.empty()) {
+    flow.add("schema_file", in_quotes(event.schema_file));
+  } else if (!event.schema.empty()) {
+    flow.add("schema", event.schema);
+  }
   flow.add("invalidate", written(event.invalidate));
   if (!event.reply.empty()) flow.add("reply", event.reply);
   if (!event.idempotency.empty()) flow.add("idempotency", in_quotes(event.idempotency));

@@ -59,6 +59,9 @@ std::vector<std::string> other_files(const policies::Settings& settings) {
   };
   add(settings.automation->webhook.secret);
   for (const auto& hook : settings.automation->hooks) add(hook.secret);
+  for (const auto& event : settings.automation->events) {
+    if (!event.schema_file.empty()) files.push_back(event.schema_file);
+  }
   return files;
 }
 

@@ -19,7 +19,7 @@ struct BadConfig : std::runtime_error {
 /// \throws BadConfig, which names the line of the file, the option or the variable.
 Loaded load(const Options& options);
 
-/// The files that the configuration reads beside its own: certificates, keys, secrets.
+/// The files that the configuration reads beside its own: certificates, keys, secrets, schemas.
 std::vector<std::string> other_files(const policies::Settings& settings);
 
 }  // namespace pannier::proxy

@@ -1,7 +1,11 @@
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "config_errors.hpp"
 #include "policies/automation.hpp"
+#include "policies/spelling.hpp"
 
 using namespace pannier;
 using namespace pannier::proxy;
@@ -97,6 +101,25 @@ TEST_CASE("What is wrong with schemas, replies and idempotency keys is told") {
         "c:2:39: reply: '{x': '{' without '}'; write \\{ for the brace itself");
   CHECK(error_of(event("invalidate: {keys: [a]}, idempotency: id"))
             .starts_with("c:2:45: idempotency: 'id' names no field, so all events would be one"));
+}
+
+TEST_CASE("A schema may stand in a file of its own") {
+  auto name = (std::filesystem::temp_directory_path() / "pannier-schema-XXXXXX").string();
+  const int file = ::mkstemp(name.data());
+  REQUIRE(file >= 0);
+  const std::string with_file =
+      "events:\n  e: {schema_file: " + name + ", invalidate: {keys: [a]}}\n";
+  const std::string_view schema = "{\"required\": [\"id\"]}";
+  REQUIRE(::write(file, schema.data(), schema.size()) == static_cast<ssize_t>(schema.size()));
+  CHECK(automation(with_file).events.at(0).schema == schema);
+  const auto printed = print_config(parse_config(with_file, "c")->settings);
+  CHECK(print_config(parse_config(printed, "c")->settings) == printed);
+  REQUIRE(::write(file, "}", 1) == 1);
+  CHECK(error_of(with_file).starts_with("c:2:20: schema_file: it is not JSON: "));
+  ::close(file);
+  std::filesystem::remove(name);
+  CHECK(error_of(with_file) ==
+        "c:2:20: schema_file: " + policies::quoted(name) + " cannot be read");
 }
 
 TEST_CASE("What is wrong with sources, schedules and hooks is told with its place") {
