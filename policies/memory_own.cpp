@@ -164,24 +164,26 @@ bool change_tags(MemoryCall& call, const Script& script) {
 }
 
 bool store_now(MemoryCall& call, const Script& script) {
-  if (script.keys.empty() || script.args.size() < 3) return false;
+  if (script.keys.empty() || script.args.size() < 4) return false;
   const auto life = protocol::to_integer(script.args[1]);
   const auto their_life = protocol::to_integer(script.args[2]);
-  if (!life || !their_life) return false;
-  const auto born = after_generations(call, script.keys.subspan(1), *their_life);
+  const auto least = protocol::to_integer(script.args[3]);
+  if (!life || !their_life || !least) return false;
+  const auto born = std::max(*least, after_generations(call, script.keys.subspan(1), *their_life));
   const auto expiry = std::to_string(born + *life);
   std::vector<std::string_view> words{"SET", script.keys[0], script.args[0], "PXAT", expiry};
-  words.insert(words.end(), script.args.begin() + 3, script.args.end());
+  words.insert(words.end(), script.args.begin() + 4, script.args.end());
   run_listed(call, std::move(words), "set");
   return true;
 }
 
 bool expire_now(MemoryCall& call, const Script& script) {
-  if (script.keys.empty() || script.args.size() != 2) return false;
+  if (script.keys.empty() || script.args.size() != 3) return false;
   const auto life = protocol::to_integer(script.args[0]);
   const auto their_life = protocol::to_integer(script.args[1]);
-  if (!life || !their_life) return false;
-  const auto born = after_generations(call, script.keys.subspan(1), *their_life);
+  const auto least = protocol::to_integer(script.args[2]);
+  if (!life || !their_life || !least) return false;
+  const auto born = std::max(*least, after_generations(call, script.keys.subspan(1), *their_life));
   const auto expiry = std::to_string(born + *life);
   run_listed(call, {"PEXPIREAT", script.keys[0], expiry, "NX"}, "pexpireat");
   return true;

@@ -82,8 +82,6 @@ std::string_view state_name(Core::UpstreamState state) {
   return "";
 }
 
-}
-
 Value Pipeline::leases(std::size_t most, TimePoint now) const {
   Value::List lines;
   for (const auto& lease : core_.leases.list(most)) {

@@ -149,8 +149,9 @@ class TagsReport final : public Exchange {
 
 std::optional<Value> Pipeline::tags(Client& client, std::string_view key, TimePoint now) {
   const Call call(*this, now);
-  KeyUse use{0, {}, upstream_key(key)};
+  KeyUse use;
   core_.rules->find(key, use.match);
+  use.upstream = core_.upstream_key(key, use.match);
   Value::List list;
   if (!use.match) return Value{std::move(list)};
   if (use.match.rule->never() || !use.match.rule->finds_tags()) {
@@ -195,7 +196,7 @@ void Pipeline::tag(Client& client, std::string_view key, std::span<const std::st
   for (const auto tag : tags) names.push_back(tag_name(tag));
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  auto subject = make_subject(core_, match, client.db, key, upstream_key(key));
+  auto subject = make_subject(core_, match, client.db, key, core_.upstream_key(key, match));
   TagChange::read({ticket, lane, std::move(subject), std::move(names)}, core_);
 }
 

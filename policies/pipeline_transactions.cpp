@@ -156,7 +156,7 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   if (const auto expected = guard::expected(*subject, miss, core_)) {
     guard::append_store(wire_, *subject, *asked, expiry, *expected, true);
   } else if (!miss && !asked->keep_ttl && core_.lacks_generation(*subject)) {
-    append_store_now(wire_, *subject, *asked, expiry - born, core_.generation_life());
+    append_store_now(wire_, *subject, *asked, expiry - born, core_);
   } else {
     append_store(wire_, *subject, *asked, expiry);
   }

@@ -104,7 +104,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (expected) {
     guard::append_store(wire, *subject, *asked, expiry, *expected, false);
   } else if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {
-    append_store_now(wire, *subject, *asked, expiry - born, core_.generation_life());
+    append_store_now(wire, *subject, *asked, expiry - born, core_);
   } else {
     append_store(wire, *subject, *asked, expiry);
   }

@@ -127,11 +127,12 @@ inline constexpr std::string_view restore_version =
 /// Stores a value whose tags' generations are not known here: as of this very moment and after all
 /// of them, with missing ones created just before it, so that the value is valid and nothing older.
 /// KEYS[1] the key, KEYS[2...] the generations, ARGV[1] the value, ARGV[2] its life, ARGV[3]
-/// theirs, ARGV[4...] further options of SET. Returns what SET returns.
+/// theirs, ARGV[4] the moment from which on it began at the earliest, ARGV[5...] further options of
+/// SET. Returns what SET returns.
 inline constexpr std::string_view store_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-    "local born = now "
+    "local born = math.max(now, tonumber(ARGV[4])) "
     "for i = 2, #KEYS do "
     "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "
@@ -139,14 +140,14 @@ inline constexpr std::string_view store_now =
     "  end "
     "end "
     "return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', string.format('%.0f', born + ARGV[2]), "
-    "  unpack(ARGV, 4))";
+    "  unpack(ARGV, 5))";
 
 /// The same for a key that was just written by another command: it gets its life if it has none.
-/// KEYS as above, ARGV[1] its life, ARGV[2] that of the generations.
+/// KEYS as above, ARGV[1] its life, ARGV[2] that of the generations, ARGV[3] as ARGV[4] above.
 inline constexpr std::string_view expire_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-    "local born = now "
+    "local born = math.max(now, tonumber(ARGV[3])) "
     "for i = 2, #KEYS do "
     "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "

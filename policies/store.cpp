@@ -95,6 +95,8 @@ void append_value_and_options(std::string& wire, const StoreRequest& request, Se
 
 namespace {
 
+std::string ms_text(ServerTime at) { return std::to_string(at.time_since_epoch().count()); }
+
 /// `EVAL script n key generation...`, to be followed by `further` arguments.
 void append_script(std::string& wire, std::string_view script, const Subject& subject,
                    std::size_t further) {
@@ -109,13 +111,14 @@ void append_script(std::string& wire, std::string_view script, const Subject& su
 }  // namespace
 
 void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
-                      milliseconds life, milliseconds generation_life) {
+                      milliseconds life, const Core& core) {
   const std::size_t options =
       (request.only_absent ? 1u : 0u) + (request.only_present ? 1u : 0u) + (request.get ? 1u : 0u);
-  append_script(wire, scripts::store_now, subject, 3 + options);
+  append_script(wire, scripts::store_now, subject, 4 + options);
   protocol::append_bulk(wire, request.value);
   protocol::append_bulk(wire, std::to_string(life.count()));
-  protocol::append_bulk(wire, std::to_string(generation_life.count()));
+  protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
+  protocol::append_bulk(wire, ms_text(core.born_now(subject)));
   if (request.only_absent) protocol::append_bulk(wire, "NX");
   if (request.only_present) protocol::append_bulk(wire, "XX");
   if (request.get) protocol::append_bulk(wire, "GET");
@@ -124,9 +127,10 @@ void append_store_now(std::string& wire, const Subject& subject, const StoreRequ
 void append_expiry(std::string& wire, const Subject& subject, const Core& core,
                    std::optional<ServerTime> missed) {
   if (!missed && core.lacks_generation(subject)) {
-    append_script(wire, scripts::expire_now, subject, 2);
+    append_script(wire, scripts::expire_now, subject, 3);
     protocol::append_bulk(wire, std::to_string(subject.life.total.count()));
     protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
+    protocol::append_bulk(wire, ms_text(core.born_now(subject)));
     return;
   }
   const auto expiry = (missed ? *missed : core.born_now(subject)) + subject.life.total;

@@ -36,7 +36,7 @@ void append_value_and_options(std::string& wire, const StoreRequest& request, Se
 /// The same by the script store_now: for a value with tags whose generations are not known here.
 /// `life` counts from when it is carried out.
 void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
-                      milliseconds life, milliseconds generation_life);
+                      milliseconds life, const Core& core);
 
 /// Appends what gives a key that was just written its life, if it has none: PEXPIREAT, or the
 /// script expire_now where its tags' generations are not known here. One reply.
