@@ -160,6 +160,9 @@ void MultiRead::give(const Known& known, std::string& out, const Client& client,
     core.tell_absent(known.subject, client.id, since_);
     return protocol::append_null(out, client.resp_of(ticket_.number));
   }
+  if (is_too_new(core, ticket_, *known.subject)) {
+    return protocol::append_null(out, client.resp_of(ticket_.number));
+  }
   ++counters.hits;
   ++counters.local_hits;
   counters.hit_seconds.add(core.now - since_);
@@ -208,7 +211,10 @@ void MultiRead::answer(std::string_view reply, Core& core) {
   auto known = known_.begin();
   // All keys of one reply are seen at once.
   std::vector<std::pair<std::uint32_t, std::uint64_t>> seen;
-  for (const auto& one : known_) seen.emplace_back(one.subject->version_of, one.subject->version);
+  for (const auto& one : known_) {
+    if (is_too_new(core, ticket_, *one.subject)) continue;
+    seen.emplace_back(one.subject->version_of, one.subject->version);
+  }
   for (std::size_t i = 0; i < keys; ++i) {
     if (known != known_.end() && known->place == i) {
       give(*known++, out, *client, core);
@@ -219,10 +225,15 @@ void MultiRead::answer(std::string_view reply, Core& core) {
     bool give = !value.null;
     if (part != parts_.end() && part->place == i) {
       const auto* before = take_before(*part, core);
+      const auto& subject = part->check.subject();
+      give = give && !is_too_new(core, ticket_, subject);
       if (before == nullptr) give = judge(*part, give, core);
       keep(*part, bytes, value.null, core);
-      const auto& subject = (before ? before->check : part->check).subject();
-      if (give || before) seen.emplace_back(subject.version_of, subject.version);
+      if (before) {
+        fell_back(core, ticket_, before->check.subject());
+      } else if (give) {
+        seen.emplace_back(subject.version_of, subject.version);
+      }
       ++part;
       if (before) {
         out += before->value;

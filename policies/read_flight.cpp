@@ -196,6 +196,10 @@ void ReadFlight::fail(std::string_view error, Core& core) {
     const std::string value(*copy);
     count_outdated(subject.counters(), readers_.size());
     for (const auto& reader : readers_) {
+      if (is_too_new(core, reader.ticket, subject)) {
+        tell_missing(reader, core);
+        continue;
+      }
       saw_version(core, reader.ticket.client, subject);
       give(reader, value, core);
     }

@@ -35,12 +35,19 @@ void ReadFlight::give(const Reader& reader, std::string_view value, Core& core) 
 void ReadFlight::give_all(std::string_view value, Core& core) {
   auto& counters = check_.subject().counters();
   const bool error = value.front() == '-' || value.front() == '!';
-  if (!error) counters.hits += readers_.size();
   const auto& given = gives_before_ ? before_->check.subject() : check_.subject();
   for (const auto& reader : readers_) {
-    if (!error) saw_version(core, reader.ticket.client, given);
-    if (!error) counters.hit_seconds.add(core.now - reader.since);
-    if (!error && !reader.counted) ++counters.loads_avoided;
+    if (!error && is_too_new(core, reader.ticket, given)) {
+      tell_missing(reader, core);
+      continue;
+    }
+    if (!error) {
+      ++counters.hits;
+      counters.hit_seconds.add(core.now - reader.since);
+      if (!reader.counted) ++counters.loads_avoided;
+      gives_before_ ? fell_back(core, reader.ticket, given)
+                    : saw_version(core, reader.ticket.client, given);
+    }
     give(reader, value, core);
   }
 }

@@ -34,7 +34,24 @@ class SeenVersions {
     }
   }
 
+  /// A request was answered with an older version than others may be that were asked before it and
+  /// are not answered yet.
+  void fell_back(std::uint32_t name, std::uint64_t version, std::uint64_t request) {
+    last_fallback_ = {name, version, request};
+  }
+  /// Whether that version would come before an older one: as the answer to that request it must not
+  /// be given any more.
+  bool is_too_new(std::uint32_t name, std::uint64_t version, std::uint64_t request) const {
+    return last_fallback_.name == name && version > last_fallback_.version &&
+           request < last_fallback_.request;
+  }
+
  private:
+  struct Fallback {
+    std::uint32_t name = 0;
+    std::uint64_t version = 0, request = 0;
+  };
+  Fallback last_fallback_;
   using Seen = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
   Seen::const_iterator find(std::uint32_t name) const {
     return std::find_if(seen_.begin(), seen_.end(),

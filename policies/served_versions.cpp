@@ -86,6 +86,20 @@ void saw_version(const Core& core, ClientId id, const Subject& subject) {
   if (auto* client = core.find(id)) client->seen.note(subject.version_of, subject.version);
 }
 
+void fell_back(const Core& core, Ticket to, const Subject& before) {
+  auto* client = core.find(to.client);
+  if (client == nullptr) return;
+  client->seen.fell_back(before.version_of, before.version, to.number);
+  client->seen.note(before.version_of, before.version);
+}
+
+bool is_too_new(const Core& core, Ticket to, const Subject& subject) {
+  if (subject.version == 0) return false;
+  const auto* client = core.find(to.client);
+  return client != nullptr &&
+         client->seen.is_too_new(subject.version_of, subject.version, to.number);
+}
+
 std::optional<std::string_view> ClientNames::shown(std::string_view upstream) const {
   if (upstream.starts_with(own_prefix)) return std::nullopt;
   Match match;

@@ -42,6 +42,13 @@ bool falls_back(const Core& core, const Subject& subject, const Client& client);
 /// The client is told what a key of that version holds.
 void saw_version(const Core& core, ClientId client, const Subject& subject);
 
+/// The request is answered with a value of the version before.
+void fell_back(const Core& core, Ticket to, const Subject& before);
+
+/// Whether a later request was answered with an older version meanwhile: then what is there now
+/// must not be told, and the key is as good as missing.
+bool is_too_new(const Core& core, Ticket to, const Subject& subject);
+
 /// What the client may see of upstream's names (ShownNames).
 class ClientNames final : public ShownNames {
  public:

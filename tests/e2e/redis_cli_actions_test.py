@@ -82,7 +82,8 @@ class VersionTest(AdminCase):
     def test_list_has_every_version_and_its_number(self):
         versions = self.versions()
         self.assertEqual(sorted(versions), ["docs", "tiles"])
-        self.assertEqual(sorted(versions["docs"]), ["current", "grace_left_ms", "known"])
+        self.assertEqual(sorted(versions["docs"]), ["current", "grace_left_ms", "known",
+                                                      "pinned"])
 
     def test_only_versions_that_clients_name_have_a_grace(self):
         for name in ("docs", "tiles"):

@@ -7,6 +7,8 @@ from redis_cli import AdminCase
 from support import wait_until
 
 
+VERSION = ("LIST | BUMP <name> [GRACE <seconds>] | WEIGHTS <name> <version>=<weight>... | "
+           "PIN <name> <version> | UNPIN <name>")
 INVALIDATE = ("KEY <key>... | TAG <tag>... [ALL] | PATTERN <glob>... | "
               "RANGE <rule> <from> <to> [SOFT]")
 
@@ -15,7 +17,7 @@ class HelpTest(AdminCase):
     def test_help_lists_every_command_with_a_text(self):
         lines = self.raw("PANNIER", "HELP")
         for word in ("HELP", "STATS", "EXPLAIN <key>", f"INVALIDATE {INVALIDATE}",
-                     "CLEAR [<rule>]", "JOBS", "TAGS <key>", "KEYS <tag>", "VERSION LIST | BUMP <name> [GRACE <seconds>]",
+                     "CLEAR [<rule>]", "JOBS", "TAGS <key>", "KEYS <tag>", f"VERSION {VERSION}",
                      "LEASES [<most>]", "MODE [normal | bypass | memory]", "RELOAD",
                      "CONFIG CHECK [<file>]"):
             self.assertIn(f"PANNIER {word}", lines)
@@ -33,8 +35,8 @@ class HelpTest(AdminCase):
                 ("INVALIDATE RANGE docs 2026-11-21", f"INVALIDATE {INVALIDATE}"),
                 ("JOBS x", "JOBS"), ("CLEAR a b", "CLEAR [<rule>]"),
                 ("TAGS", "TAGS <key>"), ("KEYS", "KEYS <tag>"),
-                ("VERSION", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
-                ("VERSION BUMP docs GRACE", "VERSION LIST | BUMP <name> [GRACE <seconds>]"),
+                ("VERSION", f"VERSION {VERSION}"),
+                ("VERSION BUMP docs GRACE", f"VERSION {VERSION}"),
                 ("LEASES x", "LEASES [<most>]"), ("LEASES -1", "LEASES [<most>]"),
                 ("MODE nonsense", "MODE [normal | bypass | memory]"),
                 ("RELOAD x", "RELOAD"), ("CONFIG", "CONFIG CHECK [<file>]"),

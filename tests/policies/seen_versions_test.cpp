@@ -27,3 +27,14 @@ TEST_CASE("Where there is no room for a name it counts as seen, and its newest i
   CHECK(seen.newest(3) == 7);
   CHECK_FALSE(seen.saw(3, 8));
 }
+
+TEST_CASE("What comes before an older answer must not be newer") {
+  SeenVersions seen;
+  CHECK_FALSE(seen.is_too_new(1, 2, 5));
+  seen.fell_back(1, 1, 7);
+  CHECK(seen.is_too_new(1, 2, 6));
+  CHECK_FALSE(seen.is_too_new(1, 1, 6));
+  CHECK_FALSE(seen.is_too_new(1, 2, 7));
+  CHECK_FALSE(seen.is_too_new(1, 2, 8));
+  CHECK_FALSE(seen.is_too_new(2, 2, 6));
+}
