@@ -55,6 +55,14 @@ bool may_meet(std::string_view rule_tag, std::string_view widest) {
   return a.starts_with(b) || b.starts_with(a);
 }
 
+/// Whether keys of the rule may have such a tag.
+bool may_have(const RuleSettings& rule, std::string_view widest) {
+  const auto of_key = [&](const std::string& tag) { return may_meet(tag, widest); };
+  const auto of_value = [&](const TagSource& source) { return may_meet(source.as, widest); };
+  return rule.runtime_tags || std::ranges::any_of(rule.tags, of_key) ||
+         std::ranges::any_of(rule.tags_from, of_value);
+}
+
 }  // namespace
 
 Result<Targets> Targets::compile(const TargetSettings& settings) {
@@ -126,9 +134,7 @@ Invalidation Targets::widest(const std::vector<RuleSettings>& rules) const {
     if (!tag.has_fields()) return void(tags.insert(tag.text()));
     for (const auto& rule : rules) {
       const auto glob = tag.widest(As::text);
-      const bool meets = std::ranges::any_of(
-          rule.tags, [&](const std::string& of_rule) { return may_meet(of_rule, glob); });
-      if (meets) names.insert(rule.name);
+      if (may_have(rule, glob)) names.insert(rule.name);
     }
   };
   for (const auto& tag : tags_) add_tag(tag);

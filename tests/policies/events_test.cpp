@@ -128,9 +128,15 @@ TEST_CASE("Templates that cannot be understood are refused with the place") {
 }
 
 TEST_CASE("After a gap all is invalidated that any payload could have named") {
-  const std::vector<RuleSettings> rules{rule("stats", "stats:{id}", {"shop:{id}", "daily"}),
-                                        rule("other", "other:{id}", {"user:{id}"}),
-                                        rule("range", "r:{from}:{to}", {})};
+  std::vector<RuleSettings> rules{rule("stats", "stats:{id}", {"shop:{id}", "daily"}),
+                                  rule("other", "other:{id}", {"user:{id}"}),
+                                  rule("range", "r:{from}:{to}", {}),
+                                  rule("by value", "v:{id}", {}),
+                                  rule("by value 2", "w:{id}", {}),
+                                  rule("run time", "t:{id}", {})};
+  rules[3].tags_from.push_back({*JsonPath::compile("$.shop"), "shop:{}"});
+  rules[4].tags_from.push_back({*JsonPath::compile("$.user"), "user:{}"});
+  rules[5].runtime_tags = true;
   TargetSettings settings;
   settings.keys = {"key:{id}:*", "fixed"};
   settings.tags = {"shop:{id}", "kpi"};
@@ -140,7 +146,7 @@ TEST_CASE("After a gap all is invalidated that any payload could have named") {
   CHECK(what.keys == Texts{"fixed"});
   CHECK(what.tags == Texts{"kpi"});
   CHECK(what.patterns == Texts{"key:*:\\*", "kpi:*:*"});
-  CHECK(what.rules == Texts{"range", "stats"});
+  CHECK(what.rules == Texts{"by value", "range", "run time", "stats"});
 }
 
 TEST_CASE("An event concerns only payloads that say what its condition demands") {

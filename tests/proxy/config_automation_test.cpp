@@ -104,7 +104,8 @@ TEST_CASE("What is wrong with schemas, replies and idempotency keys is told") {
 }
 
 TEST_CASE("A schema may stand in a file of its own") {
-  auto name = (std::filesystem::temp_directory_path() / "pannier-schema-XXXXXX").string();
+  auto name =
+      (std::filesystem::temp_directory_path() / "pannier-schema-").string() + std::string(6, 'X');
   const int file = ::mkstemp(name.data());
   REQUIRE(file >= 0);
   const std::string with_file =
