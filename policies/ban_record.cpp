@@ -30,7 +30,10 @@ class RecordRead final : public Exchange {
       const ServerTime time{milliseconds(static_cast<std::int64_t>(at))};
       // What nobody here understands is of a later build, and as good as one on everything.
       const auto ban = Ban::parse(text).value_or(Ban{});
-      learn_bans(core, lane_.db, {ban}, time);
+      const bool is_news = learn_bans(core, lane_.db, {ban}, time);
+      if (is_news && core.watch.awaits(lane_.db, time)) {
+        core.effects.changed({Change::Kind::ban, text, {}, ban.soft});
+      }
       if (ban.kind == Ban::Kind::everything) everything_ = std::max(everything_, time);
       there_[std::string(text)] = time;
     }
@@ -112,12 +115,13 @@ void append_bans(std::string& wire, const std::vector<Ban>& bans, const Core& co
   for (const auto& ban : bans) protocol::append_bulk(wire, ban.text());
 }
 
-void learn_bans(Core& core, std::uint32_t db, const std::vector<Ban>& bans, ServerTime at) {
+bool learn_bans(Core& core, std::uint32_t db, const std::vector<Ban>& bans, ServerTime at) {
   bool is_news = false;
   for (const auto& ban : bans) {
     is_news |= core.bans.add(db, ban, at, at + core.longest_life());
   }
   if (is_news) core.copies.outdate_all();
+  return is_news;
 }
 
 }  // namespace pannier::policies

@@ -26,7 +26,7 @@ bool has_bans(Core& core, std::uint32_t db);
 /// Appends: these bans are made, as of one moment. One reply, that moment in milliseconds.
 void append_bans(std::string& wire, const std::vector<Ban>& bans, const Core& core);
 
-/// They were made at `at`: from now on they count here.
-void learn_bans(Core& core, std::uint32_t db, const std::vector<Ban>& bans, ServerTime at);
+/// They were made at `at`: from now on they count here. \returns whether any was not known.
+bool learn_bans(Core& core, std::uint32_t db, const std::vector<Ban>& bans, ServerTime at);
 
 }  // namespace pannier::policies

@@ -26,6 +26,7 @@
 #include "policies/self_check.hpp"
 #include "policies/subject.hpp"
 #include "policies/tag_generations.hpp"
+#include "policies/tag_watch.hpp"
 #include "policies/throttle.hpp"
 #include "policies/verdict.hpp"
 #include "policies/walks.hpp"
@@ -153,6 +154,7 @@ class Core {
   LeaseLearning learning;
   OpenMisses misses;
   TagGenerations generations;
+  TagWatch watch;
   KeyVersions versions;
   Bans bans;
   MemoryStore memory;
@@ -174,6 +176,12 @@ class Core {
   bool is_replica = false;
   std::string server_version = "7.0.0";  ///< Upstream's.
   bool server_at_least(int major, int minor) const;
+  /// What upstream said of itself when STATS was asked last; nothing where it refuses to.
+  struct UpstreamFacts {
+    std::optional<std::int64_t> keys, memory_bytes;
+    TimePoint at{};
+    std::uint32_t db = 0;  ///< Whose keys.
+  } facts;
   ServerTime server_seen{};
   TimePoint server_seen_at{};
 
@@ -194,6 +202,8 @@ class Core {
   void remember(const Journal::Entry& entry);
   Walks walks;
   std::deque<std::shared_ptr<PurgeProgress>> purges;  ///< Newest first; some are over.
+  /// Whether an invalidation by this sidecar, of which this tag is a part, still goes on.
+  bool invalidates(std::string_view tag) const;
   Audit audit;
   std::vector<std::shared_ptr<InvalidationRun>> invalidations;  ///< That go on.
   std::deque<std::shared_ptr<InvalidationRun>> jobs;            ///< Newest first; some are over.

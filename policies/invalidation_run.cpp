@@ -253,12 +253,23 @@ void InvalidationRun::end_part(Core& core) {
     protocol::append_integer(reply, static_cast<std::int64_t>(record_.count));
     answer(reply, core);
   }
+  for (const auto& tag : record_.what.tags) {
+    const auto* known = core.generations.find(db_, tag);
+    if (known != nullptr) core.watch.told(tag, known->generation);
+  }
   core.effects.invalidated(core.audit.add(record_));
 }
 
 void InvalidationRun::answer(std::string_view reply, Core& core) {
   if (std::exchange(answered_, true)) return;
   core.reply(ticket_, reply);
+}
+
+bool Core::invalidates(std::string_view tag) const {
+  return std::ranges::any_of(invalidations, [&](const auto& run) {
+    const auto& tags = run->record().what.tags;
+    return !run->is_over() && std::ranges::find(tags, tag) != tags.end();
+  });
 }
 
 void InvalidationRun::tick(Core& core) {

@@ -47,8 +47,8 @@ void take_effect(Core& core, const Journal::Entry& entry) {
       return core.learn_generation(entry.db, entry.name, generation, TagGenerations::Source::other);
     }
     case Journal::Kind::ban:
-      return learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})},
-                        core.server_floor());
+      learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})}, core.server_floor());
+      return;
   }
 }
 

@@ -27,6 +27,7 @@ class Flush final : public Exchange {
     core.generations.outdate_all();
     core.versions.outdate_all();
     core.copies.outdate_all();
+    core.watch.outdate_all();
     core.misses.all_removed(core.next_exchange);
     core.reply_from(link_, ticket_, reply);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -126,6 +127,11 @@ class Pipeline {
   std::string_view push_to(std::string_view push);
   protocol::Value leases(std::size_t most, TimePoint now) const;
   protocol::Value stats(TimePoint now) const;
+  /// Answers with stats(), after upstream was asked how much it holds; that at most once a second.
+  void report(Client& client, TimePoint now);
+  /// From now on Effects::changed() tells of changes of these tags, and of all bans; until it is
+  /// turned off. REQUIRES at most TagWatch::capacity tags.
+  void watch(const std::set<std::string>& tags, bool on, TimePoint now);
   void set_mode(Mode mode, std::string from, TimePoint now);
 
   const Core& core() const { return core_; }
@@ -265,6 +271,7 @@ class Pipeline {
   void heartbeat();
   void load_scripts();
   void remember_invalidations();
+  void look_after_watch();
   void look_again();
   void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?

@@ -79,7 +79,7 @@ Value docs() {
     }
     subcommands.push_back({"pannier|" + std::move(name), {std::move(entry)}});
   };
-#define PANNIER_ACTION(name, words, argument, looks, text) add(#name, text, argument);
+#define PANNIER_ACTION(name, words, argument, looks, role, text) add(#name, text, argument);
 #include "policies/actions.def"
   return {Value::Map{{"summary", {"Looks into the sidecar and steers it."}},
                      {"since", {"0.1.0"}},

@@ -1,8 +1,4 @@
-// What the pipeline tells about itself: STATS, LEASES, versions and tags.
-
-#include <algorithm>
-#include <cstdio>
-#include <ranges>
+// What the pipeline tells about loads under way: LEASES.
 
 #include "policies/pipeline.hpp"
 
@@ -16,71 +12,7 @@ std::int64_t ms(microseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
 }
 
-/// What the self-check found, by how long after it was served, and the last of it; keys as hashes.
-Value::Map inconsistent(const Core& core) {
-  Value::Map fields;
-  for (std::size_t i = 0; i < SelfCheck::stages.size(); ++i) {
-    fields.push_back({std::string(SelfCheck::stages[i]),
-                      {static_cast<std::int64_t>(core.book.inconsistent[i])}});
-  }
-  Value::List last;
-  for (const auto& finding : core.self_check.findings()) {
-    char hash[17];
-    std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(finding.key_hash));
-    last.push_back({Value::Map{{"key_hash", {std::string(hash)}},
-                               {"rule", {finding.rule}},
-                               {"after", {std::string(SelfCheck::stages[finding.stage])}},
-                               {"served_ms_ago", {ms(core.now - finding.at)}}}});
-  }
-  fields.push_back({"last", {std::move(last)}});
-  return fields;
-}
-
-/// Who made what invalid; the newest first.
-Value::List audit(const Core& core) {
-  Value::List lines;
-  for (const auto& record : std::views::reverse(core.audit.records())) {
-    lines.push_back({Value::Map{{"at_ms", {record.at.time_since_epoch().count()}},
-                                {"by", {record.what.by}},
-                                {"what", {audit_text(record.what)}},
-                                {"count", {static_cast<std::int64_t>(record.count)}},
-                                {"outcome", {audit_outcome(record.outcome)}},
-                                {"took_ms", {ms(record.took)}}}});
-  }
-  return lines;
-}
-
-Value::Map tier_stats(const TierCounters& counters) {
-  Value::Map fields;
-#define PANNIER_TIER_COUNTER(name, text) \
-  fields.push_back({#name, {static_cast<std::int64_t>(counters.name)}});
-#include "policies/counters.def"
-  const auto asked = counters.hits + counters.misses;
-  fields.push_back(
-      {"hit_rate",
-       {asked == 0 ? 0.0 : static_cast<double>(counters.hits) / static_cast<double>(asked)}});
-  fields.push_back({"hit_p50_us", {counters.hit_seconds.quantile(.5).count()}});
-  fields.push_back({"hit_p99_us", {counters.hit_seconds.quantile(.99).count()}});
-  fields.push_back({"load_p50_us", {counters.load_seconds.quantile(.5).count()}});
-  fields.push_back({"load_p99_us", {counters.load_seconds.quantile(.99).count()}});
-  return fields;
-}
-
 }  // namespace
-
-std::string_view state_name(Core::UpstreamState state) {
-  switch (state) {
-    case Core::UpstreamState::connecting:
-      return "connecting";
-    case Core::UpstreamState::up:
-      return "up";
-    case Core::UpstreamState::down:
-      return "down";
-    case Core::UpstreamState::absent:
-      return "absent";
-  }
-  return "";
-}
 
 Value Pipeline::leases(std::size_t most, TimePoint now) const {
   Value::List lines;
@@ -95,44 +27,6 @@ Value Pipeline::leases(std::size_t most, TimePoint now) const {
                                 {"waiting", {static_cast<std::int64_t>(lease.waiting)}}}});
   }
   return {std::move(lines)};
-}
-
-Value Pipeline::stats(TimePoint now) const {
-  const auto number = [](auto value) { return Value{static_cast<std::int64_t>(value)}; };
-  Value::Map sidecar;
-#define PANNIER_COUNTER(name, text) sidecar.push_back({#name, number(core_.book.name)});
-#include "policies/counters.def"
-  Value::Map tiers;
-  for (const auto& [name, counters] : core_.book.tiers) {
-    tiers.push_back({name, {tier_stats(counters)}});
-  }
-  const auto& refusal = core_.replay.refusal;
-  const bool acked = core_.copies.acked(0) != TimePoint{};  // Else there was no Redis yet.
-  Value::Map state{{"upstream", {std::string(state_name(core_.upstream))}},
-                   {"breaker", {std::string(breaker_name(core_))}},
-                   {"mode", {setting_text(core_.mode)}},
-                   {"mode_from", {core_.mode_from}},
-                   {"journal", number(core_.journal.size())},
-                   {"journal_refused", refusal.empty() ? Value{} : Value{refusal}},
-                   {"clients", number(core_.clients.size())},
-                   {"conversations", number(core_.running.size())},
-                   {"leases", number(core_.leases.size())},
-                   {"waiting", number(core_.leases.waiting())},
-                   {"open_misses", number(core_.misses.size())},
-                   {"generations_known", number(core_.generations.size())},
-                   {"bans", number(core_.bans.size())},
-                   {"memory_keys", number(core_.memory.size())},
-                   {"memory_bytes", number(core_.memory.bytes())},
-                   {"coherence", {std::string(core_.coherence())}},
-                   {"local_keys", number(core_.copies.size())},
-                   {"local_bytes", number(core_.copies.bytes())},
-                   {"local_evictions", number(core_.copies.evictions())},
-                   {"lane_silent_ms", acked ? Value{ms(now - core_.copies.acked(0))} : Value{}}};
-  return {Value::Map{{"state", {std::move(state)}},
-                     {"sidecar", {std::move(sidecar)}},
-                     {"tiers", {std::move(tiers)}},
-                     {"inconsistent", {inconsistent(core_)}},
-                     {"audit", {audit(core_)}}}};
 }
 
 }  // namespace pannier::policies

@@ -105,6 +105,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.generations.outdate_all();
   core_.versions.outdate_all();
   core_.bans.outdate_all();
+  core_.watch.outdate_all();
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   last_role_check_ = core_.now;
@@ -150,7 +151,10 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
   core_.flights.clear();
   core_.probing = false;
   core_.reconnecting = core_.upstream == State::up;
-  if (core_.upstream == State::up) ++core_.book.lane_losses;
+  if (core_.upstream == State::up) {
+    ++core_.book.lane_losses;
+    if (core_.watch.on()) core_.effects.changed({Change::Kind::lost});
+  }
   const bool never_there =
       !answered && (core_.upstream == State::connecting || core_.upstream == State::absent);
   core_.upstream =
@@ -166,6 +170,7 @@ void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
   core_.bans.outdate_all();
+  core_.watch.outdate_all();
   look_again();
 }
 
@@ -222,13 +227,17 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
     core_.bans.outdate_all();
     core_.copies.outdate_all();
     core_.misses.all_removed(core_.next_exchange);  // With them went the records of removals.
+    core_.watch.outdate_all();
+    if (core_.watch.on()) core_.effects.changed({Change::Kind::lost});
     read_versions();
     return;
   }
   for (std::int64_t i = 0; i < keys.number; ++i) {
     const auto key = reader.next().text;
     if (key.starts_with(TagGenerations::key_prefix)) {
-      core_.generations.outdate(key.substr(TagGenerations::key_prefix.size()));
+      const auto tag = key.substr(TagGenerations::key_prefix.size());
+      core_.generations.outdate(tag);
+      core_.watch.outdate(tag);
     } else if (key.starts_with(KeyVersions::key_prefix)) {
       core_.versions.outdate(key.substr(KeyVersions::key_prefix.size()));
     } else if (key == Bans::key) {
@@ -241,6 +250,19 @@ void Pipeline::invalidate(std::string_view push, TimePoint now) {
     }
   }
   read_versions();
+  if (core_.watch.on()) look_after_watch();
+}
+
+/// What is watched is read at once when it has changed, not when somebody needs it.
+void Pipeline::look_after_watch() {
+  read_bans(core_, core_.watch.db());
+  read_watched(core_);
+}
+
+void Pipeline::watch(const std::set<std::string>& tags, bool on, TimePoint now) {
+  const Call call(*this, now);
+  core_.watch.set(core_.rules->settings().upstream_db, tags, on, core_.server_floor());
+  if (on) look_after_watch();
 }
 
 void Pipeline::tick(TimePoint now) {
@@ -262,10 +284,12 @@ void Pipeline::tick(TimePoint now) {
     last_distrust_ = now;
     core_.versions.outdate_all();
     core_.bans.outdate_all();
+    core_.watch.outdate_all();
   }
   if (!core_.invalidations.empty()) tick_invalidations();
   read_lost_bans(core_);
   read_versions();
+  if (core_.watch.on()) look_after_watch();
   sweep_old_versions();
 }
 

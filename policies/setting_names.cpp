@@ -40,6 +40,10 @@ constexpr std::array<Named<Fallback>, 2> fallbacks{
     {{Fallback::off, "off"}, {Fallback::stale, "stale"}}};
 constexpr std::array<Named<Mode>, 3> modes{
     {{Mode::normal, "normal"}, {Mode::bypass, "bypass"}, {Mode::memory, "memory"}}};
+constexpr std::array<Named<Role>, 4> roles{{{Role::none, "none"},
+                                            {Role::read, "read"},
+                                            {Role::invalidate, "invalidate"},
+                                            {Role::admin, "admin"}}};
 constexpr std::array<Named<LogLevel>, 4> log_levels{{{LogLevel::debug, "debug"},
                                                      {LogLevel::info, "info"},
                                                      {LogLevel::warning, "warning"},
@@ -99,6 +103,7 @@ std::string parse_setting(std::string_view raw, Mode& out) { return parse_name(r
 std::string parse_setting(std::string_view raw, AuthMode& out) {
   return parse_name(raw, auth_modes, out);
 }
+std::string parse_setting(std::string_view raw, Role& out) { return parse_name(raw, roles, out); }
 std::string parse_setting(std::string_view raw, LogLevel& out) {
   return parse_name(raw, log_levels, out);
 }
@@ -113,6 +118,7 @@ std::string setting_text(VersionMode value) { return name_of(version_modes, valu
 std::string setting_text(Fallback value) { return name_of(fallbacks, value); }
 std::string setting_text(Mode value) { return name_of(modes, value); }
 std::string setting_text(AuthMode value) { return name_of(auth_modes, value); }
+std::string setting_text(Role value) { return name_of(roles, value); }
 std::string setting_text(LogLevel value) { return name_of(log_levels, value); }
 
 }  // namespace pannier::policies

@@ -61,6 +61,9 @@ enum class Fallback : std::uint8_t { off, stale };
 enum class Mode : std::uint8_t { normal, bypass, memory };
 /// As whom clients work upstream: as the sidecar, or each as the user it names.
 enum class AuthMode : std::uint8_t { shared, pass_through };
+/// What somebody may ask of PANNIER and the admin port: nothing; to look; to make values invalid as
+/// well; everything. Each may do what those before it may.
+enum class Role : std::uint8_t { none, read, invalidate, admin };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Each reads `raw` into `out`. \returns an empty string, or what is wrong and what would be right
@@ -83,6 +86,7 @@ std::string parse_setting(std::string_view raw, Mode& out);
 std::string parse_setting(std::string_view raw, Refresh& out);
 std::string parse_setting(std::string_view raw, Guard& out);
 std::string parse_setting(std::string_view raw, AuthMode& out);
+std::string parse_setting(std::string_view raw, Role& out);
 std::string parse_setting(std::string_view raw, LogLevel& out);
 
 std::string setting_text(milliseconds value);  ///< The largest unit that divides it.
@@ -103,6 +107,7 @@ std::string setting_text(Mode value);
 std::string setting_text(Refresh value);
 std::string setting_text(Guard value);
 std::string setting_text(AuthMode value);
+std::string setting_text(Role value);
 std::string setting_text(LogLevel value);
 
 }  // namespace pannier::policies

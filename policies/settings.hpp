@@ -78,6 +78,21 @@ struct AdminSettings {
 #define PANNIER_ADMIN PANNIER_MEMBER
 #include "policies/settings.def"
   std::vector<std::string> allowed_hosts;  ///< Host names accepted beside the loopback ones.
+  /// Who may ask for what; none: whoever reaches the port may everything.
+  struct Token {
+    std::string name;
+    std::string token, token_file;  ///< One of them: itself, or the file that holds it.
+    Role role = Role::read;
+  };
+  std::vector<Token> tokens;
+  /// An application's path that leads to one of ours.
+  struct Alias {
+    std::string path;    ///< `/cache/tag/{tag}`: captures are whole pieces between slashes.
+    std::string method;  ///< The one it is asked with; empty: as its target is.
+    std::string to;      ///< `/invalidate/tag/{tag}`.
+    std::string reply;   ///< The shape of its answer, as JSON; empty: the target's.
+  };
+  std::vector<Alias> aliases;
 };
 
 struct LogSettings {

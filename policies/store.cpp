@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "policies/scripts.hpp"
+#include "policies/tag_watch.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
@@ -195,6 +196,7 @@ void Store::stored(Core& core) {
   const auto& key = subject_->table_key;
   auto& counters = subject_->counters();
   ++counters.stores;
+  if (core.watch.on()) tell_stored(core, *subject_);
   core.close_flight(key);
   const bool leased = !core.leases.empty() && core.leases.held(key);
   const auto& rule = subject_->rule->settings->name;

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +11,19 @@
 namespace pannier::policies {
 
 struct AuditRecord;
+
+/// Something changed that somebody watches (Pipeline::watch). Views are valid during the call only.
+struct Change {
+  enum class Kind : std::uint8_t {
+    tag,     ///< A tag was made invalid, not by this sidecar.
+    ban,     ///< Keys were, by another one's ban.
+    stored,  ///< A value was stored under a watched tag, through this sidecar.
+    lost,    ///< What happened meanwhile is not known: the connection to upstream was lost.
+  } kind;
+  std::string_view name{};  ///< The tag; the ban, as Ban::text(); the key, as clients call it.
+  std::span<const std::string> tags{};  ///< Of the key.
+  bool soft = false;
+};
 
 /// Names one client connection; never used twice.
 using ClientId = std::uint64_t;
@@ -116,6 +130,9 @@ class Effects {
 
   /// An invalidation has ended; `record` is valid during this call only.
   virtual void invalidated(const AuditRecord& record) { static_cast<void>(record); }
+
+  /// As Change says; only while somebody watches.
+  virtual void changed(const Change& change) { static_cast<void>(change); }
 
   /// Close the client's connection: at once, or when what it asked for is answered.
   virtual void close(ClientId client, bool at_once) = 0;

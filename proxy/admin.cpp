@@ -15,6 +15,7 @@ class Admin::State : public std::enable_shared_from_this<Admin::State> {
         listener_(loop, address, [this](Socket socket) { accept(std::move(socket)); }) {}
 
   std::string text() const { return listener_.text(); }
+  void configure(const policies::AdminSettings& settings) { routes_->configure(settings); }
   void stop();
 
  private:
@@ -70,6 +71,7 @@ void Admin::State::check_deadlines() {
 void Admin::State::stop() {
   listener_.stop();
   clock_.cancel();
+  routes_->live().stop();
   for (const auto& weak : connections_) {
     if (const auto connection = weak.lock()) connection->close();
   }
@@ -81,6 +83,8 @@ Admin::Admin(Loop& loop, const Address& address, Sources sources)
 Admin::~Admin() { stop(); }
 
 std::string Admin::text() const { return state_->text(); }
+
+void Admin::configure(const policies::AdminSettings& settings) { state_->configure(settings); }
 
 void Admin::stop() { state_->stop(); }
 

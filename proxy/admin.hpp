@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/settings.hpp"
 #include "proxy/address.hpp"
 #include "proxy/loop.hpp"
 
@@ -15,9 +16,10 @@ class EventIntake;
 class Server;
 
 /// The small HTTP port: /metrics, /livez, /readyz, /stats, and every action of actions.def as
-/// POST /<name>/<words>... with the words of PANNIER. Loopback only; every request must name a
-/// loopback host (or one that is allowed) as its Host, and none may carry an Origin: a web page
-/// that the operator has open must not be able to steer the sidecar.
+/// POST /<name>/<words>... with the words of PANNIER, and under an application's own paths
+/// (aliases). Every request must name a loopback host (or one that is allowed) as its Host, and
+/// none may carry an Origin: a web page that the operator has open must not be able to steer the
+/// sidecar. With tokens almost every request must bring one; without it listens on loopback only.
 class Admin {
  public:
   /// Whether the sidecar should be given traffic, and why not.
@@ -38,6 +40,8 @@ class Admin {
   ~Admin();
 
   std::string text() const;  ///< Where it listens.
+  /// Other tokens and aliases, for requests to come.
+  void configure(const policies::AdminSettings& settings);
   void stop();
 
  private:

@@ -1,7 +1,10 @@
 #include "proxy/admin_actions.hpp"
 
+#include <algorithm>
+
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
+#include "proxy/admin_roles.hpp"
 #include "proxy/admin_words.hpp"
 
 namespace pannier::proxy {
@@ -25,13 +28,37 @@ Value usage(std::string_view name, std::string_view words) {
 
 std::optional<Value> AdminActions::run(policies::Client& client, Words args,
                                        policies::TimePoint now) {
+  if (auto refusal = objection(client, args)) return refusal;
   if (args.size() < 2) return help({client, {}, now});
   const Call call{client, args.subspan(2), now};
-#define PANNIER_ACTION(name, words, argument, looks, text) \
+#define PANNIER_ACTION(name, words, argument, looks, role, text) \
   if (equals_nocase(args[1], #name)) return name(call);
 #include "policies/actions.def"
   return error("unknown command 'PANNIER " + std::string(args[1]) +
                "' (PANNIER HELP lists them); not executed");
+}
+
+std::optional<Value> AdminActions::run(policies::Client& client, policies::Invalidation what,
+                                       policies::TimePoint now) {
+  const auto is_known = [&](const std::string& rule) {
+    return pipeline_.all_of_rules(rule).has_value();
+  };
+  auto rules = what.rules;
+  for (const auto& range : what.ranges) rules.push_back(range.rule);
+  const auto unknown = std::ranges::find_if_not(rules, is_known);
+  if (unknown != rules.end()) return error("there is no rule '" + *unknown + "'; not executed");
+  return start({client, {}, now}, std::move(what));
+}
+
+AdminActions::Reply AdminActions::objection(const policies::Client& client, Words args) const {
+  const auto role = pipeline_.core().rules->settings().admin.resp;
+  if (client.internal || role == policies::Role::admin) return {};
+  const auto words = args.subspan(1);
+  const auto need = need_of({words.begin(), words.end()}).value_or(Need{});
+  if (need.role <= role) return {};
+  return error("PANNIER " + std::string(words.empty() ? "" : words[0]) + " needs role " +
+               setting_text(need.role) + "; clients of this port have " + setting_text(role) +
+               " (admin.resp); not executed");
 }
 
 AdminActions::Reply AdminActions::help(const Call&) {
@@ -43,7 +70,7 @@ AdminActions::Reply AdminActions::help(const Call&) {
     lines.push_back({Value::Status{std::move(line)}});
     lines.push_back({Value::Status{"    " + std::move(text)}});
   };
-#define PANNIER_ACTION(name, words, argument, looks, text) add(#name, words, text);
+#define PANNIER_ACTION(name, words, argument, looks, role, text) add(#name, words, text);
 #include "policies/actions.def"
   lines.push_back(
       {Value::Status{"PANNIER over HTTP, on the admin port: the same words as a path"}});
@@ -56,7 +83,10 @@ AdminActions::Reply AdminActions::help(const Call&) {
   return Value{std::move(lines)};
 }
 
-AdminActions::Reply AdminActions::stats(const Call& call) { return pipeline_.stats(call.now); }
+AdminActions::Reply AdminActions::stats(const Call& call) {
+  pipeline_.report(call.client, call.now);
+  return std::nullopt;
+}
 
 AdminActions::Reply AdminActions::explain(const Call& call) {
   if (call.words.size() != 1) return usage("explain", "<key>");

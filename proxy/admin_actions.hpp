@@ -38,6 +38,9 @@ class AdminActions {
   /// \returns the answer, or nothing when it will be delivered later.
   using Words = std::span<const std::string_view>;
   std::optional<protocol::Value> run(policies::Client& client, Words args, policies::TimePoint now);
+  /// Runs an invalidation that was not said in words, in the same way.
+  std::optional<protocol::Value> run(policies::Client& client, policies::Invalidation what,
+                                     policies::TimePoint now);
 
  private:
   struct Call {
@@ -46,11 +49,13 @@ class AdminActions {
     policies::TimePoint now;
   };
   using Reply = std::optional<protocol::Value>;
-#define PANNIER_ACTION(name, words, argument, looks, text) Reply name(const Call& call);
+#define PANNIER_ACTION(name, words, argument, looks, role, text) Reply name(const Call& call);
 #include "policies/actions.def"
   Reply bump(const Call& call);   // Of version.
   Reply weigh(const Call& call);
 
+  /// What a client lacks for it; nothing if it may. The admin port has judged its callers itself.
+  Reply objection(const policies::Client& client, Words args) const;
   /// Begins an invalidation in the caller's name.
   Reply start(const Call& call, policies::Invalidation what);
 

@@ -9,6 +9,8 @@
 #include <exception>
 #include <utility>
 
+#include "protocol/command_table.hpp"
+#include "proxy/admin_body.hpp"
 #include "proxy/admin_json.hpp"
 #include "proxy/log.hpp"
 
@@ -27,6 +29,11 @@ std::string joined(const std::vector<std::string>& words) {
   std::string line;
   for (const auto& word : words) line += (line.empty() ? "" : " ") + word;
   return line;
+}
+
+/// POST /invalidate says what in its body.
+bool asks_in_body(const Route& route) {
+  return route.words.size() == 1 && protocol::equals_nocase(route.words[0], "invalidate");
 }
 
 }  // namespace
@@ -81,6 +88,7 @@ AdminConnection::Coroutine<bool> AdminConnection::serve_one() {
 AdminConnection::Coroutine<bool> AdminConnection::read_request() {
   reader_ = RequestReader();
   route_.reset();
+  what_.reset();
   bool begun = !input_.empty(), taken = take();
   while (!taken) {
     const bool received = co_await receive();
@@ -144,20 +152,34 @@ bool AdminConnection::take() {
     if (*progress == Progress::complete) break;
     if (*progress != Progress::head_complete) return false;
     const auto head = reader_.head();
-    auto route = judge(head, routes_->sources().allowed_hosts);
-    if (!route) return refuse(route.error()), true;
-    route_ = std::move(*route);
+    auto admitted = routes_->admit(head, monotonic_now());
+    if (!admitted) return refuse(admitted.error()), true;
+    route_ = std::move(admitted->route);
+    caller_ = std::move(admitted->caller.name);
+    alias_ = std::move(admitted->alias);
     keep_alive_ = head.keep_alive;
     allow(body_time);
   }
   const auto& body = reader_.body();
   if (route_->to == Route::To::event) {
-    const auto refusal = routes_->objection_to_event(reader_.head(), body);
+    const auto refusal = routes_->objection_to_event(head_of_event(), body);
     if (refusal) refuse(*refusal);
     return true;
   }
-  if (!body.empty() && !is_json_object(body)) refuse({400, "the body is not a JSON object"});
+  if (body.empty()) return true;
+  if (!is_json_object(body)) return refuse({400, "the body is not a JSON object"}), true;
+  if (!asks_in_body(*route_)) return true;
+  auto what = invalidation_of_json(body);
+  if (!what) return refuse({400, what.error() + "; not executed"}), true;
+  what_ = std::move(*what);
   return true;
+}
+
+/// Who has shown a token need not show the mark as well.
+RequestHead AdminConnection::head_of_event() const {
+  auto head = reader_.head();
+  if (!caller_.empty()) head.marks = {"1"};
+  return head;
 }
 
 void AdminConnection::refuse(const Refusal& refusal) {
@@ -168,11 +190,19 @@ void AdminConnection::refuse(const Refusal& refusal) {
 /// Afterwards there is an answer, or an action under way.
 void AdminConnection::begin_answer() {
   try {
-    if (route_->to == Route::To::event) {
+    if (route_->to == Route::To::live) {
+      const auto refusal = routes_->live().subscribe(socket_, reader_.head());
+      if (refusal) set_answer(error_response(*refusal));
+    } else if (route_->to == Route::To::event) {
       begin_event();
     } else if (route_->to == Route::To::action) {
-      call_ = std::make_unique<ActionCall>(routes_->sources(), [this] { answered_.cancel(); });
-      call_->run(route_->words);
+      call_ =
+          std::make_unique<ActionCall>(routes_->sources(), caller_, [this] { answered_.cancel(); });
+      if (what_) {
+        call_->run(std::move(*what_));
+      } else {
+        call_->run(route_->words);
+      }
     } else {
       set_answer(routes_->look(route_->to));
     }
@@ -201,11 +231,16 @@ void AdminConnection::end_event() {
 void AdminConnection::end_action() {
   const auto call = std::move(call_);
   const auto& reply = call->reply();
-  set_answer(reply.empty() ? error_response({504, "no reply within 30 s; outcome unknown"})
-                           : response_of(reply));
+  auto response = reply.empty() ? error_response({504, "no reply within 30 s; outcome unknown"})
+                                : response_of(reply);
+  if (alias_ && alias_->shape) {
+    response = alias_->shape->apply(std::move(response), route_->words.front(), alias_->captures);
+  }
+  set_answer(std::move(response));
   if (!route_->changes) return;
-  log::info("admin_action",
-            {{"words", joined(route_->words)}, {"status", std::to_string(response_.status)}});
+  log::info("admin_action", {{"words", joined(route_->words)},
+                             {"by", caller_.empty() ? "http" : "http (" + caller_ + ")"},
+                             {"status", std::to_string(response_.status)}});
 }
 
 void AdminConnection::set_answer(Response response) {

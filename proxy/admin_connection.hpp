@@ -42,6 +42,7 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   Coroutine<void> linger();
 
   bool take();
+  RequestHead head_of_event() const;
   void refuse(const Refusal& refusal);
   void begin_answer();
   void begin_event();
@@ -60,6 +61,9 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   RequestReader reader_;
   bool keep_alive_ = false;
   std::optional<Route> route_;  ///< From the end of its head on, unless it is refused.
+  std::string caller_;          ///< The name of its token, if it has one.
+  std::optional<AdminAliases::Used> alias_;
+  std::optional<policies::Invalidation> what_;  ///< That its body asks for.
   std::unique_ptr<ActionCall> call_;
   std::unique_ptr<EventCall> event_;
   Response response_;

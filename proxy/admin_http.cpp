@@ -4,6 +4,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 namespace pannier::proxy {
 
@@ -80,10 +81,15 @@ RequestHead RequestReader::head() const {
   head.target = std::string(request.target());
   head.hosts = values(request, http::field::host);
   head.content_types = values(request, http::field::content_type);
+  head.authorizations = values(request, http::field::authorization);
   head.marks = values(request, "X-Pannier");
   head.signatures = values(request, "X-Pannier-Signature");
   head.timestamps = values(request, "X-Pannier-Timestamp");
   head.idempotency_keys = values(request, "Idempotency-Key");
+  if (boost::beast::websocket::is_upgrade(request)) {
+    head.websocket_version = std::string(request[http::field::sec_websocket_version]);
+    head.websocket_key = std::string(request[http::field::sec_websocket_key]);
+  }
   head.has_origin = request.count(http::field::origin) > 0;
   head.is_encoded = request.count(http::field::transfer_encoding) > 0;
   head.expects = request.count(http::field::expect) > 0;
@@ -105,6 +111,8 @@ std::string Response::bytes() const {
   add("Cache-Control", "no-store");
   add("X-Content-Type-Options", "nosniff");
   if (!allow.empty()) add("Allow", allow);
+  if (status == 401) add("WWW-Authenticate", "Bearer");
+  if (status == 429) add("Retry-After", "1");
   if (!keep_alive) add("Connection", "close");
   out += "\r\n\r\n";
   if (!head_only) out += body;

@@ -5,6 +5,7 @@
 #include <boost/json/value.hpp>
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "protocol/reply.hpp"
 #include "proxy/utf8.hpp"
@@ -110,14 +111,23 @@ void add_lines(const std::string& name, const json::value& value, std::vector<st
   }
 }
 
+/// The number of `+job 7: ...`.
+std::optional<std::int64_t> job_of(const ReplyView& reply) {
+  constexpr std::string_view begin = "job ";
+  if (reply.kind != '+' || !reply.text.starts_with(begin)) return {};
+  const auto number = reply.text.substr(begin.size());
+  return protocol::to_integer(number.substr(0, number.find(':')));
+}
+
 }  // namespace
 
 Response response_of(std::string_view reply) {
   ReplyReader reader(reply);
   const auto first = ReplyReader(reply).next();
   if (first.error()) return error_response({status_of(first.text), std::string(first.text)});
-  // It will be carried out when upstream is back.
+  // It will be carried out when upstream is back, or goes on.
   const bool is_journaled = first.kind == '+' && first.text.starts_with("journaled:");
+  if (const auto job = job_of(first)) return json_response(202, json::object{{"job", *job}});
   return json_response(is_journaled ? 202 : 200, value_of(reader, 0));
 }
 

@@ -8,7 +8,8 @@
 
 namespace pannier::proxy {
 
-/// What HTTP says for a whole RESP3 reply of an action: 200 and the reply as JSON, or for an error
+/// What HTTP says for a whole RESP3 reply of an action: 200 and the reply as JSON, 202 where it was
+/// journaled or goes on ({"job": 7}), or for an error
 /// 400 (it was asked wrongly), 502 (Redis refused) or 503 (Redis is away) and {"error": "..."}.
 /// Bytes that are not UTF-8 become U+FFFD; a map's names keep their order.
 Response response_of(std::string_view reply);

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <optional>
 
-#include "protocol/command_table.hpp"
+#include "proxy/admin_roles.hpp"
 
 namespace pannier::proxy {
 
-using protocol::equals_nocase;
 template <class T, class E>
 using Result = boost::system::result<T, E>;
 
@@ -71,20 +70,6 @@ std::optional<std::string> decode(std::string_view text) {
   return out;
 }
 
-/// Whether an action with these words changes nothing; nothing if there is no such action.
-std::optional<bool> only_looks(const Words& words) {
-  const auto looks = [&](std::string_view when) {
-    if (when == "always") return true;
-    if (when == "never") return false;
-    if (when == "alone") return words.size() == 1;
-    return words.size() > 1 && are_equal_nocase(words[1], when);
-  };
-#define PANNIER_ACTION(name, words_text, argument, when, text) \
-  if (equals_nocase(words[0], #name)) return looks(when);
-#include "policies/actions.def"
-  return {};
-}
-
 Result<Route, Refusal> find_route(const RequestHead& head) {
   const auto query = head.target.find('?');
   const std::string_view path = std::string_view(head.target).substr(0, query);
@@ -99,19 +84,25 @@ Result<Route, Refusal> find_route(const RequestHead& head) {
     route.to = Route::To::metrics;
   } else if (only == "livez") {
     route.to = Route::To::livez;
+    route.needs = policies::Role::none;
   } else if (only == "readyz" || only == "healthz") {
     route.to = Route::To::readyz;
+    route.needs = policies::Role::none;
+  } else if (only == "live") {
+    route.to = Route::To::live;
   } else if (words->size() == 2 && words->front() == "events") {
     route.to = Route::To::event;
     looks = false;
+    route.needs = policies::Role::invalidate;
     route.words = {std::move(words->back())};
   } else {
-    const auto known = only_looks(*words);
-    if (!known) return Refusal{404, std::string(unknown)};
+    const auto need = need_of({words->begin(), words->end()});
+    if (!need) return Refusal{404, std::string(unknown)};
     if (query != head.target.npos) {
       return Refusal{400, "no query is understood; a ? in a word is written %3F"};
     }
-    looks = *known;
+    looks = need->looks;
+    route.needs = need->role;
     route.words = std::move(*words);
   }
   const std::string_view allow = looks ? "GET, HEAD" : "POST";

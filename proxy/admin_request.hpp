@@ -7,16 +7,20 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/setting_types.hpp"
+
 namespace pannier::proxy {
 
 /// What the head of an HTTP request says, as far as the admin port looks at it.
 struct RequestHead {
   std::string method, target;
   std::vector<std::string> hosts, content_types,
-      marks;  ///< Values of Host, Content-Type, X-Pannier.
+      marks,           ///< Values of Host, Content-Type, X-Pannier ...
+      authorizations;  ///< ... and Authorization.
   /// Of X-Pannier-Signature, X-Pannier-Timestamp, Idempotency-Key.
   std::vector<std::string> signatures, timestamps, idempotency_keys;
   std::uint64_t body_bytes = 0;
+  std::string websocket_version, websocket_key;  ///< Empty unless it asks for an upgrade to one.
   bool has_origin = false;
   bool is_encoded = false;  ///< Has a Transfer-Encoding.
   bool expects = false;     ///< Has an Expect.
@@ -25,11 +29,12 @@ struct RequestHead {
 
 /// Where an acceptable request leads.
 struct Route {
-  enum class To { metrics, livez, readyz, action, event };
+  enum class To { metrics, livez, readyz, live, action, event };
   To to = To::action;
   bool changes = false;  ///< Came as a POST: something will be done.
   bool head_only = false;
-  std::vector<std::string> words;  ///< Of an action, or the name of an event; decoded.
+  policies::Role needs = policies::Role::read;  ///< The least that may; `none`: everybody.
+  std::vector<std::string> words;               ///< Of an action, or the name of an event; decoded.
 };
 
 /// Why a request is not acceptable.

@@ -16,6 +16,46 @@ policies::Client& open(Server& server, Server::Receive receive) {
 
 }  // namespace
 
+AdminRoutes::AdminRoutes(Admin::Sources sources)
+    : sources_(std::move(sources)),
+      access_(sources_.server.settings().admin),
+      aliases_(sources_.server.settings().admin.aliases),
+      live_(sources_.server) {
+  configure(sources_.server.settings().admin);
+}
+
+void AdminRoutes::configure(const policies::AdminSettings& settings) {
+  access_ = AdminAccess(settings);
+  aliases_ = AdminAliases(settings.aliases);
+  const auto address = parse_address(settings.listen);
+  others_reach_it_ = address && !address->is_unix() && !address->is_local();
+}
+
+boost::system::result<AdminRoutes::Admitted, Refusal> AdminRoutes::admit(RequestHead head,
+                                                                         policies::TimePoint now) {
+  const auto caller = access_.caller(head);
+  auto used = aliases_.resolve(head);
+  // A page in a browser knows no token, whatever it may send and however it came here.
+  if (access_.has_tokens()) head.marks = {"1"};
+  if (access_.has_tokens() && others_reach_it_ && head.hosts.size() == 1) {
+    head.hosts = {"localhost"};
+  }
+  auto route = used ? judge(head, sources_.allowed_hosts)
+                    : boost::system::result<Route, Refusal>(used.error());
+  if (!route) {
+    const auto status = route.error().status;
+    const bool tells_of_paths = status == 404 || status == 405 || status == 415;
+    auto objection = tells_of_paths ? access_.objection(caller, now) : std::nullopt;
+    return objection ? std::move(*objection) : std::move(route.error());
+  }
+  // A signature says more of who sends an event than a token would.
+  const auto& automation = sources_.server.settings().automation;
+  const bool is_signed = automation && !automation->webhook.secret.value.empty();
+  if (route->to == Route::To::event && is_signed) route->needs = policies::Role::none;
+  if (auto objection = access_.objection(caller, *route, now)) return std::move(*objection);
+  return Admitted{std::move(*route), caller, std::move(*used)};
+}
+
 Response AdminRoutes::look(Route::To to) const {
   Response response;
   if (to == Route::To::readyz) {
@@ -65,10 +105,12 @@ std::string AdminRoutes::metrics() const {
   return metrics_text(core.book, server.counters(), gauges);
 }
 
-ActionCall::ActionCall(const Admin::Sources& sources, std::function<void()> wake)
+ActionCall::ActionCall(const Admin::Sources& sources, std::string by, std::function<void()> wake)
     : sources_(sources),
       wake_(std::move(wake)),
-      client_(open(sources.server, [this](std::string_view reply) { receive(reply); })) {}
+      client_(open(sources.server, [this](std::string_view reply) { receive(reply); })) {
+  client_.name = std::move(by);
+}
 
 ActionCall::~ActionCall() { sources_.server.close_caller(client_); }
 
@@ -76,7 +118,16 @@ void ActionCall::run(const std::vector<std::string>& words) {
   std::vector<std::string_view> args{"PANNIER"};
   args.insert(args.end(), words.begin(), words.end());
   const auto now = sources_.server.begin_turn().now;
-  const auto value = sources_.actions.run(client_, args, now);
+  take(sources_.actions.run(client_, args, now));
+  sources_.server.log_state();
+}
+
+void ActionCall::run(policies::Invalidation what) {
+  const auto now = sources_.server.begin_turn().now;
+  take(sources_.actions.run(client_, std::move(what), now));
+}
+
+void ActionCall::take(const std::optional<protocol::Value>& value) {
   if (value) value->append_to(reply_, client_.resp);
 }
 

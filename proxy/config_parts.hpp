@@ -25,6 +25,8 @@ void read_self_check(const ConfigNode& node, policies::SelfCheckSettings& self_c
                      Findings& findings);
 void read_limits(const ConfigNode& node, policies::LimitSettings& limits, Findings& findings);
 void read_admin(const ConfigNode& node, policies::AdminSettings& admin, Findings& findings);
+/// What is wrong with a token, without repeating it; empty if nothing.
+std::string objection_to_token(std::string_view token);
 void read_log(const ConfigNode& node, policies::LogSettings& log, Findings& findings);
 
 void read_tiers(const ConfigNode& node, std::vector<policies::TierSettings>& tiers,

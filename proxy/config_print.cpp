@@ -105,10 +105,34 @@ void print(const policies::LimitSettings& section, Lines& lines) {
 #include "policies/settings.def"
 }
 
+void print(const policies::AdminSettings::Token& token, Lines& lines) {
+  lines.item("name", in_quotes(token.name));
+  const bool in_file = !token.token_file.empty();
+  lines.setting(in_file ? "token_file" : "token",
+                in_quotes(in_file ? token.token_file : token.token));
+  lines.setting("role", setting_text(token.role));
+  lines.end();
+}
+
 void print(const policies::AdminSettings& section, Lines& lines) {
 #define PANNIER_ADMIN PANNIER_PRINT
 #include "policies/settings.def"
   lines.setting("allowed_hosts", in_quotes(section.allowed_hosts));
+  if (!section.tokens.empty()) {
+    lines.begin("tokens");
+    for (const auto& token : section.tokens) print(token, lines);
+    lines.end();
+  }
+  if (section.aliases.empty()) return;
+  lines.begin("aliases");
+  for (const auto& alias : section.aliases) {
+    lines.begin(in_quotes(alias.path));
+    if (!alias.method.empty()) lines.setting("method", alias.method);
+    lines.setting("to", in_quotes(alias.to));
+    if (!alias.reply.empty()) lines.setting("reply", alias.reply);
+    lines.end();
+  }
+  lines.end();
 }
 
 void print(const policies::LogSettings& section, Lines& lines) {

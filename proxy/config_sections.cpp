@@ -41,27 +41,6 @@ constexpr Field<policies::UpstreamSettings> upstream_fields[] = {
     {"tls", read_upstream_tls},
 };
 
-bool is_host_name(std::string_view name) {
-  const auto parsed = parse_address(std::string(name) + ":1");
-  return parsed && !parsed->is_unix();
-}
-
-void read_allowed_hosts(const ConfigNode& node, policies::AdminSettings& admin,
-                        Findings& findings) {
-  admin.allowed_hosts = read_texts(node, "allowed_hosts", findings);
-  for (std::size_t i = 0; i < admin.allowed_hosts.size(); ++i) {
-    if (is_host_name(admin.allowed_hosts[i])) continue;
-    findings.error(node.items[i].mark, "allowed_hosts: " + quoted(admin.allowed_hosts[i]) +
-                                           " is not a host name; write it without http:// or port");
-  }
-}
-
-constexpr Field<policies::AdminSettings> admin_fields[] = {
-#define PANNIER_ADMIN PANNIER_FIELD
-#include "policies/settings.def"
-    {"allowed_hosts", read_allowed_hosts},
-};
-
 bool is_zero(policies::milliseconds value) { return value.count() == 0; }
 bool is_zero(policies::Bytes value) { return value.value == 0; }
 bool is_zero(policies::Count value) { return value.value == 0; }
@@ -145,23 +124,6 @@ void read_limits(const ConfigNode& node, policies::LimitSettings& section, Findi
                    "max_output_bytes: " + setting_text(section.max_output_bytes) +
                        " is less than max_held_replies, " + setting_text(section.max_held_replies) +
                        ": clients would be closed instead of made to wait");
-  }
-}
-
-void read_admin(const ConfigNode& node, policies::AdminSettings& section, Findings& findings) {
-  if (node.kind == ConfigNode::Kind::scalar) {
-    read_scalar(node, "admin", section.listen, findings);
-  } else {
-    read_map<policies::AdminSettings>(node, "admin", "in admin", admin_fields, section, findings);
-  }
-  if (section.listen == "off") return;
-  const auto address = parse_address(section.listen);
-  const Mark mark = mark_of(node, "listen");
-  if (!address) {
-    findings.error(mark, "admin: " + address.error());
-  } else if (address->is_unix() || !address->is_local()) {
-    findings.error(mark, "admin: " + quoted(section.listen) +
-                             " is not a loopback address such as 127.0.0.1:9180, nor off");
   }
 }
 

@@ -179,6 +179,7 @@ AdminActions::Reloaded Program::reload() {
     log::set_level(loaded.settings.log.level);
     server_.reload(std::move(loaded.settings));
     automation_.reload();
+    if (admin_) admin_->configure(server_.settings().admin);
     ++server_.counters().reloads;
     log::info("config_reloaded", {{"file", options_.config}});
     return left;
@@ -279,6 +280,8 @@ int check(const std::string& file, bool print) {
     shown.upstream.url = url_without_password(shown.upstream.url);
     if (!shown.auth.password.empty()) shown.auth.password = "***";
     shown.automation = without_secrets(shown.automation);
+    std::size_t number = 0;  // No two tokens may be the same.
+    for (auto& token : shown.admin.tokens) token.token = "***" + std::to_string(++number);
     std::fputs(print_config(shown).c_str(), stdout);
   } else {
     std::printf("%s: ok, %zu tiers, %zu rules\n", file.c_str(), loaded->settings.tiers.size(),

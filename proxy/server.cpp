@@ -80,6 +80,7 @@ void Server::tick() {
     if (const auto session = sessions_[i]) session->check_limits(turn_.now);
   }
   watch_memory();
+  log_state();
   if (ticks_ % ticks_per_trim == 0) give_memory_back();
   ticker_.expires_after(policies::Pipeline::tick_interval);
   ticker_.async_wait([this](boost::system::error_code error) {
@@ -167,6 +168,7 @@ void Server::tunnel_mark(Session& session, bool in_multi) {
 
 void Server::act(Session& session, std::uint64_t number, const protocol::Command& command) {
   const auto reply = actions_->run(session.client, command.args, turn_.now);
+  log_state();
   if (!reply) return;
   std::string bytes;
   reply->append_to(bytes, session.client.resp);
@@ -215,7 +217,8 @@ void Server::reload(policies::Settings settings) {
   settings.listen = settings_.listen;
   settings.listen_unix = settings_.listen_unix;
   settings.listen_tls = settings_.listen_tls;
-  settings.admin = settings_.admin;
+  settings.admin.listen = settings_.admin.listen;
+  settings.admin.allowed_hosts = settings_.admin.allowed_hosts;
   settings.upstream.url = settings_.upstream.url;
   settings_ = with_login(std::move(settings));
   parser_limits_ = limits_of(settings_);

@@ -16,6 +16,7 @@
 #include "proxy/address.hpp"
 #include "proxy/loop.hpp"
 #include "proxy/session.hpp"
+#include "proxy/state_log.hpp"
 #include "proxy/tls.hpp"
 #include "proxy/turn.hpp"
 #include "proxy/upstream.hpp"
@@ -112,10 +113,18 @@ class Server final : public policies::Effects {
   policies::ConnectionFacts connection(policies::ClientId client) override;
   void connect_anew() override { demoted_ = true; }
   void close(policies::ClientId client, bool at_once) override;
-  void invalidated(const policies::AuditRecord& record) override {
-    if (told_) told_(record);
-  }
-  /// Who is told of invalidations that have ended; from inside the pipeline's calls.
+  void invalidated(const policies::AuditRecord& record) override;
+  void changed(const policies::Change& change) override;
+
+  /// Who is told of invalidations and changes beside the log; null: nobody. Neither may call back.
+  struct Listening {
+    std::function<void(const policies::AuditRecord& record)> invalidated;
+    std::function<void(const policies::Change& change)> changed;
+  };
+  /// Logs what has changed of the pipeline's state, before it may change once more.
+  void log_state() { state_log_.look(pipeline_.core()); }
+  void listen(Listening listening) { listening_ = std::move(listening); }
+  /// The same of invalidations, for hooks; from inside the pipeline's calls.
   void tell(std::function<void(const policies::AuditRecord& record)> whom) {
     told_ = std::move(whom);
   }
@@ -203,6 +212,8 @@ class Server final : public policies::Effects {
   policies::Pipeline pipeline_;
   AdminActions* actions_ = nullptr;
   std::function<void(const policies::AuditRecord& record)> told_;
+  StateLog state_log_;
+  Listening listening_;
   Timer ticker_;
   std::minstd_rand random_;
 

@@ -180,6 +180,16 @@ void Server::send(Link name, std::string_view wire, std::uint32_t replies,
   link(name).send(exchange, replies, wire, may_block);
 }
 
+void Server::invalidated(const policies::AuditRecord& record) {
+  state_log_.invalidated(record, turn_.now);
+  if (told_) told_(record);
+  if (listening_.invalidated) listening_.invalidated(record);
+}
+
+void Server::changed(const policies::Change& change) {
+  if (listening_.changed) listening_.changed(change);
+}
+
 void Server::resume(ClientId client) {
   if (auto* session = find(client); session != nullptr && session->held_) {
     resumed_.push_back(session->shared_from_this());

@@ -82,6 +82,62 @@ class BrowserTest(HostileCase):
             self.assertIn("x-content-type-options", names)
 
 
+class TokenTest(HostileCase):
+    TOKEN = "right-token-0123456789"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pannier = cls.enterClassContext(
+            Pannier("admin: {tokens: [{name: ops, token: %s, role: admin}]}\n" % cls.TOKEN,
+                    free_port()))
+        cls.port = cls.pannier.admin_port
+
+    def tearDown(self):
+        self.assertIsNone(self.pannier.process.poll(), self.pannier.log_text())
+        self.assertEqual(get(self.port, "/livez").status, 200)
+        self.assertEqual(get(self.port, "/mode", self.bearer(self.TOKEN)).json, "normal")
+
+    def bearer(self, token):
+        return {"Authorization": "Bearer " + token}
+
+    def test_a_token_is_taken_from_its_header_only(self):
+        for target in (f"/mode/bypass?token={self.TOKEN}", f"/mode/bypass?access_token={self.TOKEN}",
+                       f"/mode/bypass/{self.TOKEN}"):
+            self.assertIn(post(self.port, target).status, (400, 401, 429), target)
+        for header in ("X-Token", "Cookie", "Proxy-Authorization", "X-Pannier"):
+            answer = ask(self.port, "POST", "/mode/bypass", MARK | {header: "Bearer " + self.TOKEN})
+            self.assertIn(answer.status, (401, 429), header)
+
+    def test_two_tokens_are_none(self):
+        head = (b"POST /mode/bypass HTTP/1.1\r\n" + HOST + b"X-Pannier: 1\r\n" +
+                b"Authorization: Bearer %s\r\n" % self.TOKEN.encode())
+        for more in (b"Authorization: Bearer x\r\n", b"authorization: Bearer %s\r\n"
+                     % self.TOKEN.encode()):
+            data, closed = raw(self.port, head + more + b"\r\n")
+            self.assertIn(status_of(data), (401, 429))
+            self.assertTrue(closed)
+
+    def test_a_page_cannot_guess_a_token(self):
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            answer = ask(self.port, "POST", "/mode/bypass",
+                         MARK | self.bearer(self.TOKEN) | headers)
+            self.assertEqual(answer.status, 403, headers)
+
+    def test_odd_tokens_are_wrong_ones(self):
+        for token in (b"", b" ", b"x" * 7_000, b"\xff\xfe", b"right-token-0123456789\x7f",
+                      b"right-token-012345678", b"right-token-0123456789right-token-0123456789"):
+            data, closed = raw(self.port, b"GET /stats HTTP/1.1\r\n" + HOST +
+                               b"Authorization: Bearer " + token + b"\r\n\r\n")
+            self.assertIn(status_of(data), (400, 401, 429), token[:30])
+            self.assertTrue(closed)
+
+    def test_no_answer_to_a_stranger_says_what_there_is(self):
+        time.sleep(1)
+        answers = {(get(self.port, target).status, get(self.port, target).body)
+                   for target in ("/stats", "/nope", "/old/path", "/mode/bypass")}
+        self.assertEqual(len(answers), 1, answers)
+
+
 class SmugglingTest(HostileCase):
     def refused(self, head, body=b"", statuses=(400,)):
         """Sends a request with another one behind it that would change the mode."""
@@ -201,7 +257,8 @@ class FuzzTest(HostileCase):
                     continue
             if answer:
                 context = f"seed {seed}, mutation {i}: {data!r}"
-                self.assertIn(status_of(answer), (200, 400, 403, 404, 405, 413, 415, 417, 431, 503),
+                self.assertIn(status_of(answer), (200, 400, 403, 404, 405, 413, 415, 417, 429, 431,
+                                                   503),
                               context)
         wait_until(lambda: self.open_descriptors() == before, "no connection is left behind")
 

@@ -133,7 +133,9 @@ TEST_CASE("Addresses that would open the sidecar to other machines are refused")
        "1:9: listen: '127.0.0.1:6379' is the address of upstream, too; the sidecar would connect "
        "to itself"},
       {"admin: 0.0.0.0:9180",
-       "1:8: admin: '0.0.0.0:9180' is not a loopback address such as 127.0.0.1:9180, nor off"},
+       "1:8: admin: '0.0.0.0:9180' is not a loopback address such as 127.0.0.1:9180, nor off; "
+       "where "
+       "others reach it admin.tokens are needed"},
       {"admin: {listen: unix:/x}",
        "1:17: admin: 'unix:/x' is not a loopback address such as 127.0.0.1:9180, nor off"},
       {"admin: on", "1:8: admin: 'on': the port is missing; write host:port or unix:/path"},

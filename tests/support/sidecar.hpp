@@ -83,6 +83,12 @@ class Sidecar final : public policies::Effects {
   void connect_anew() override { ++asked_to_connect_anew; }
   void close(ClientId client, bool at_once) override;
   int asked_to_connect_anew = 0;
+  void changed(const policies::Change& change) override {
+    static constexpr const char* kinds[] = {"tag ", "ban ", "stored ", "lost "};
+    const auto kind = static_cast<std::size_t>(change.kind);
+    changes.push_back((change.soft ? "soft " : "") + (kinds[kind] + std::string(change.name)));
+  }
+  std::vector<std::string> changes;  ///< What it told who watches.
 
  private:
   struct Session {
