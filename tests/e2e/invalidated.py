@@ -12,6 +12,26 @@ from support import Pannier, Redis, encode
 ROUNDS = int(os.environ.get("PANNIER_ROUNDS", "500"))
 OK, NIL = b"+OK\r\n", b"$-1\r\n"
 MAX_LAG = 1.0
+# What the applications have that ask for invalidation.
+NEEDS = """
+upstream: {max_lag: 1s}
+tiers:
+  copied: {ttl: 60s, local: 30s}
+  plain: {ttl: 60s}
+  live: {cache: never}
+rules:
+  - {match: "usage:{start}:{end}:{user}", tier: copied, dates: [start, end], name: usage}
+  - {match: "day:{day}:{user}", tier: copied, dates: day, name: day, tags: ["day:{day}"]}
+  - {match: "sum:{day}", tier: copied, dates: day, name: sum, tags: ["day:{day}"]}
+  - {match: "user:{org}:{role}:{id}", tier: copied, tags: ["org:{org}", "role:{role}", "user:{id}"]}
+  - {match: "customer:live:*", tier: live}
+  - {match: "customer:{id}", tier: copied, tags: ["customer:{id}"], name: customer}
+  - {match: "churn:{id}", tier: copied, tags: ["customer:{id}"], name: churn}
+  - {match: "kpi:*", tier: copied, tags: [kpi]}
+  - {match: "odd:{tag}", tier: plain, tags: ["{tag}"]}
+  - {match: "bulk:*", tier: plain}
+  - {match: "fence:*", tier: copied}
+"""
 
 
 def bulk(text):
