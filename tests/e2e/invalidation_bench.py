@@ -147,8 +147,10 @@ class Bench:
         during = self.slices(goes_on)
         purged = time.monotonic() - replied
         after = self.quiet()
-        kept = sum(number(self.direct.call("EXISTS", *(f"member:{n}" for n in range(at, at + 1000))))
-                   for at in range(0, self.options.members, 1000))
+        kept = 0
+        for at in range(0, self.options.members, 1_000):
+            some = (f"member:{n}" for n in range(at, at + 1_000))
+            kept += number(self.direct.call("EXISTS", *some))
         return {"trips": took / trips[0], "elsewhere": [one / trip for one, trip in
                                                         zip(last, trips[1:])],
                 "trip_us": trips[0] * 1e6, "before": before, "during": during, "after": after,
