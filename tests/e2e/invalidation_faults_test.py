@@ -79,6 +79,20 @@ class Tag(Large):
         self.assertEqual(removed, sorted(removed))
         self.assertGreater(len({one for one in removed if 0 < one < MEMBERS}), 3)
 
+    def test_f6_it_goes_on_when_redis_is_back(self):
+        """Its connection breaks in the middle."""
+        with Relay(free_port(), self.redis.port) as relay:
+            relay.listen()
+            with Pannier(RULES, relay.port) as sidecar, sidecar.wire(20) as wire:
+                count = number(wire.call("PANNIER", "INVALIDATE", "TAG", "crowd"))
+                self.assertEqual(count, MEMBERS)
+                wait_until(lambda: self.size() < MEMBERS * 0.9, "it has begun", PATIENCE)
+                relay.break_all()
+                self.assertGreater(self.size(), MEMBERS / 4)
+                self.end_of_purge()
+                self.assertEqual(set(values(self.direct, self.keys)), {NIL})
+                wait_until(lambda: jobs(wire)[0]["state"] == b"done", "the job ends", PATIENCE)
+
     def test_f6_redis_is_never_held(self):
         def purge(turn):
             if turn:
