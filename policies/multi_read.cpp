@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "policies/fleet_lease.hpp"
 #include "policies/outdated_copies.hpp"
@@ -50,7 +51,7 @@ void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part >= total_) {
     part == total_ ? void(values_ = reply) : settle_record(part - total_ - 1, reply);
     if (part < total_ + behind_) return;
-    if (!find_tags(core)) conclude(values_, core);
+    if (!find_tags(core)) conclude(std::exchange(values_, {}), core);
     return;
   }
   // Of those that are asked for generations alone some have no replies.
@@ -58,7 +59,7 @@ void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
     ++at_;
   }
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
-  if (judges_ && part + 1 == total_) conclude(values_, core);
+  if (judges_ && part + 1 == total_) conclude(std::exchange(values_, {}), core);
 }
 
 void MultiRead::settle_record(std::size_t part, std::string_view reply) {

@@ -45,10 +45,11 @@ bool MultiRead::look_before(std::string_view reply, Core& core) {
   protocol::append_command(wire, befores.size() + 1);
   protocol::append_bulk(wire, "MGET");
   for (const auto& before : befores) protocol::append_bulk(wire, before.check.subject().key);
+  std::string kept(reply);  // It may be a view of what moves.
   auto rest = std::make_unique<MultiRead>(std::move(*this));
   rest->befores_ = std::move(befores);
   rest->before_total_ = total;
-  rest->reply_ = reply;
+  rest->reply_ = std::move(kept);
   rest->at_ = 0;
   const auto link = rest->link_;
   core.send(link, wire, static_cast<std::uint32_t>(total + 1), std::move(rest));

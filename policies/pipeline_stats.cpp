@@ -114,6 +114,7 @@ Value::List audit(const Core& core) {
                                 {"what", {audit_text(record.what)}},
                                 {"count", {static_cast<std::int64_t>(record.count)}},
                                 {"outcome", {audit_outcome(record.outcome)}},
+                                {"error", record.error.empty() ? Value{} : Value{record.error}},
                                 {"took_ms", {ms(record.took)}}}});
   }
   return lines;

@@ -77,9 +77,9 @@ class SweepClaim final : public Exchange {
   std::uint64_t current_;
 };
 
-class Change final : public Exchange {
+class RecordChange final : public Exchange {
  public:
-  Change(Ticket ticket, std::string name, VersionChange::What what)
+  RecordChange(Ticket ticket, std::string name, VersionChange::What what)
       : ticket_(ticket), name_(std::move(name)), what_(what) {}
   void settle(std::size_t, std::string_view reply, Core& core) override {
     protocol::ReplyReader reader(reply);
@@ -132,7 +132,7 @@ void Pipeline::change_version(Client& client, std::string_view name, VersionChan
              std::to_string(change.version), std::to_string(grace.count()),
              std::to_string(version->current),
              std::to_string(std::max(version->newest(), change.top)), change.weights});
-  core_.send(lane, wire, 1, std::make_unique<Change>(ticket, std::string(name), change.what));
+  core_.send(lane, wire, 1, std::make_unique<RecordChange>(ticket, std::string(name), change.what));
 }
 
 void Pipeline::bump_version(Client& client, std::string_view name,

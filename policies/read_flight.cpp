@@ -73,7 +73,7 @@ void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   part -= claimed;
   if (part < check_.parts()) {
     check_.settle(part, reply, core);
-    if (judges_ && part + 1 == check_.parts()) conclude(value_, core);
+    if (judges_ && part + 1 == check_.parts()) conclude(std::exchange(value_, {}), core);
     return;
   }
   part -= check_.parts();
