@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace pannier::policies {
@@ -18,46 +17,54 @@ class SeenVersions {
   /// 0 when it has seen none.
   std::uint64_t newest(std::uint32_t name) const {
     const auto at = find(name);
-    return at == seen_.end() ? 0 : at->second;
+    return at == seen_.end() ? 0 : at->version;
   }
   bool saw(std::uint32_t name, std::uint64_t version) const {
     const auto at = find(name);
-    return at == seen_.end() ? seen_.size() == capacity : at->second >= version;
+    return at == seen_.end() ? seen_.size() == capacity : at->version >= version;
   }
   void note(std::uint32_t name, std::uint64_t version) {
-    const auto at = std::find_if(seen_.begin(), seen_.end(),
-                                 [name](const auto& one) { return one.first == name; });
-    if (at != seen_.end()) {
-      at->second = std::max(at->second, version);
-    } else if (seen_.size() < capacity) {
-      seen_.emplace_back(name, version);
-    }
+    const auto at = entry(name);
+    if (at != seen_.end()) at->version = std::max(at->version, version);
   }
 
-  /// A request was answered with an older version than others may be that were asked before it and
-  /// are not answered yet.
+  /// That request is answered with an older version than others may be that were asked before it
+  /// and are not answered yet.
   void fell_back(std::uint32_t name, std::uint64_t version, std::uint64_t request) {
-    last_fallback_ = {name, version, request};
+    const auto at = entry(name);
+    if (at == seen_.end()) return;
+    at->version = std::max(at->version, version);
+    const bool is_first = at->fallback == 0 || request > at->request + most_open;
+    at->fallback = is_first ? version : std::min(at->fallback, version);
+    at->request = is_first ? request : std::max(at->request, request);
   }
   /// Whether that version would come before an older one: as the answer to that request it must not
   /// be given any more.
   bool is_too_new(std::uint32_t name, std::uint64_t version, std::uint64_t request) const {
-    return last_fallback_.name == name && version > last_fallback_.version &&
-           request < last_fallback_.request;
+    const auto at = find(name);
+    return at != seen_.end() && at->fallback > 0 && version > at->fallback && request < at->request;
   }
 
  private:
-  struct Fallback {
-    std::uint32_t name = 0;
-    std::uint64_t version = 0, request = 0;
+  /// More requests of one client are never open at once.
+  static constexpr std::uint64_t most_open = 1u << 20;
+
+  struct Seen {
+    std::uint32_t name;
+    std::uint64_t version = 0;
+    std::uint64_t fallback = 0, request = 0;  ///< The older one it was given, and until when.
   };
-  Fallback last_fallback_;
-  using Seen = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
-  Seen::const_iterator find(std::uint32_t name) const {
+  std::vector<Seen>::const_iterator find(std::uint32_t name) const {
     return std::find_if(seen_.begin(), seen_.end(),
-                        [name](const auto& one) { return one.first == name; });
+                        [name](const Seen& one) { return one.name == name; });
   }
-  Seen seen_;
+  std::vector<Seen>::iterator entry(std::uint32_t name) {
+    const auto at = std::find_if(seen_.begin(), seen_.end(),
+                                 [name](const Seen& one) { return one.name == name; });
+    if (at != seen_.end() || seen_.size() == capacity) return at;
+    return seen_.insert(seen_.end(), Seen{name, 0, 0, 0});
+  }
+  std::vector<Seen> seen_;
 };
 
 }  // namespace pannier::policies
