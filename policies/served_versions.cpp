@@ -56,6 +56,7 @@ void see_versions(const Request& request) {
 SubjectRef version_before(const Core& core, const Subject& subject) {
   const auto& rule = *subject.rule->settings;
   if (subject.version == 0 || rule.version.fallback != Fallback::stale) return nullptr;
+  if (subject.rule->finds_tags()) return nullptr;  // Nobody looks for the tags of that value.
   const auto* version = core.versions.find(version_name(rule));
   if (version == nullptr || version->current != subject.version ||
       !version->in_grace(core.server_floor())) {

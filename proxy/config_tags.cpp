@@ -107,6 +107,12 @@ void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
     check_tag(tags.items[i].mark, "tags", rule.tags[i], rule, findings);
   }
   if (!rule.tags_from.empty()) check_sources(*node.find("tags_from"), rule, findings);
+  const bool finds = !rule.tags_from.empty() || rule.runtime_tags;
+  if (finds && rule.version.fallback == policies::Fallback::stale) {
+    findings.error(mark_of(node, "version"),
+                   "version: fallback: stale does not go with tags_from or runtime_tags, because "
+                   "the tags of values of the version before are not known");
+  }
   if (tier.cache == policies::CacheMode::never) {
     findings.error(tags.mark, std::string(first) + ": tier " + quoted(tier.name) +
                                   " is cache: never, so there is nothing to invalidate");

@@ -33,6 +33,10 @@ TEST_CASE("Tags from a value need a path and a place for what it finds") {
        "3:54: unknown key 'az' in tags_from (did you mean 'as'?)"},
       {rule("match: a, tier: n, tags_from: [{json: $.b, as: \"b:{}\"}]"),
        "3:34: tags_from: tier 'n' is cache: never, so there is nothing to invalidate"},
+      {rule("match: a, tier: t, runtime_tags: true, "
+            "version: {mode: transparent, fallback: stale}"),
+       "3:52: version: fallback: stale does not go with tags_from or runtime_tags, because the "
+       "tags of values of the version before are not known"},
       {rule("match: a, tier: n, runtime_tags: true"),
        "3:37: runtime_tags: tier 'n' is cache: never, so there is nothing to invalidate"},
   });
