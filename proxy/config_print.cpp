@@ -219,7 +219,6 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
     }
     lines.end();
   }
-  if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
   lines.setting("runtime_tags", setting_text(rule.runtime_tags));
   lines.setting("index", setting_text(rule.index));
   if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
