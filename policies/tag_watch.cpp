@@ -76,6 +76,11 @@ void TagWatch::set(std::uint32_t db, const std::set<std::string>& tags, bool on,
 
 void TagWatch::outdate(std::string_view tag) {
   if (has(tag)) due_.emplace(tag);
+  // What has another name upstream is pushed by that one.
+  if (tag.find_first_of("%~") == tag.npos) return;
+  for (const auto& [odd, told] : tags_) {
+    if (!is_tag_name(odd) && tag_name(odd) == tag) due_.insert(odd);
+  }
 }
 
 void TagWatch::outdate_all() {

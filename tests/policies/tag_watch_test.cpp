@@ -80,6 +80,16 @@ TEST_CASE("Who watches a tag is told when another sidecar invalidates it, once")
   CHECK(fleet.told().empty());
 }
 
+TEST_CASE("A tag that has another name upstream is heard of by its own") {
+  Fleet fleet;
+  const std::string odd = "caf\xc3\xa9 {x}", lengthy(1'000, 'x');
+  fleet.watch({odd, lengthy});
+  fleet.by_another(of_tags({odd}));
+  CHECK(fleet.told() == Changes{"tag " + odd});
+  fleet.by_another(of_tags({lengthy}));
+  CHECK(fleet.told() == Changes{"tag " + lengthy});
+}
+
 TEST_CASE("What the sidecar invalidates itself is no change, and the next by another is") {
   Fleet fleet;
   fleet.watch({"t"});

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "proxy/admin_actions.hpp"
+#include "proxy/event_intake.hpp"
+#include "proxy/own_calls.hpp"
 #include "proxy/server.hpp"
 
 using namespace pannier::proxy;
@@ -17,7 +19,9 @@ struct Routes {
   Loop loop{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
   Server server;
   AdminActions actions{server.pipeline(), {}};
-  AdminRoutes routes{{server, actions, [] { return Admin::Readiness{}; }, {}}};
+  OwnCalls calls{server};
+  EventIntake events{server, calls};
+  AdminRoutes routes{{server, actions, events, [] { return Admin::Readiness{}; }, {}}};
 
   Routes(const std::string& listen, bool with_token) : server(loop, settings(listen, with_token)) {}
   static Settings settings(const std::string& listen, bool with_token) {
