@@ -44,8 +44,14 @@ struct Fleet {
     settle();
   }
   void invalidate(Sidecar& sidecar, Sidecar::ClientId client, Invalidation what) {
-    auto& asker = const_cast<Client&>(sidecar.client(client));
-    sidecar.pipeline().invalidate(asker, std::move(what), sidecar.now);
+    sidecar.act = [&sidecar, &what](Client& asker, const pannier::protocol::Command&)
+        -> std::optional<pannier::protocol::Value> {
+      sidecar.pipeline().invalidate(asker, std::move(what), sidecar.now);
+      return std::nullopt;
+    };
+    std::string wire;
+    pannier::protocol::append_command(wire, {"PANNIER", "INVALIDATE"});
+    sidecar.send(client, wire);
     settle();
   }
   void by_another(Invalidation what) { invalidate(there, there_client, std::move(what)); }
