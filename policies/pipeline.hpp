@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policies/command_policy.hpp"
+#include "policies/copied_values.hpp"
 #include "policies/core.hpp"
 #include "policies/invalidation.hpp"
 #include "policies/request.hpp"
@@ -280,26 +281,9 @@ class Pipeline {
   void sweep_old_versions();
   void change_version(Client& client, std::string_view name, VersionChange change, TimePoint now);
 
-  /// What local copies say of the keys of an MGET.
-  struct Copied {
-    std::string replies;             ///< One behind the other.
-    std::vector<std::size_t> begin;  ///< Of each key's, which is empty where it must be asked.
-    std::size_t found = 0;
-
-    void clear() {
-      replies.clear();
-      begin.clear();
-      found = 0;
-    }
-    std::string_view of(std::size_t key) const {
-      const auto end = key + 1 < begin.size() ? begin[key + 1] : replies.size();
-      return std::string_view(replies).substr(begin[key], end - begin[key]);
-    }
-  };
-
   Core core_;
   CommandPolicy policy_;
-  Copied copied_;              ///< By the MGET that is being decided.
+  CopiedValues copied_;        ///< By the MGET that is being decided.
   std::string answer_, wire_;  ///< Behind the views of the last verdict.
   std::string push_;           ///< Behind that of push_to().
   std::vector<std::uint32_t> positions_;

@@ -254,8 +254,8 @@ inline constexpr std::string_view guarded_check =
 
 /// Removes keys that expire no later than given: their values began before an invalidation. What
 /// was written since expires later and stays, listed; what is gone, or has no expiry, is not listed
-/// any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the latest expiry of KEYS[i + 1].
-/// Returns how many left the index, and how many were removed.
+/// any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the latest expiry of
+/// KEYS[i + 1]. Returns how many left the index, and how many were removed.
 inline constexpr std::string_view purge_older =
     "local old, over = {}, {} "
     "for i = 2, #KEYS do "
