@@ -130,6 +130,22 @@ class InvalidationTest(EventCase):
               f"{statistics.median(times) / statistics.median(round_trips):.0f} round trips")
         self.assertLess(statistics.median(times), 0.05)
 
+    def test_000_39_another_source_uses_the_same_interface(self):
+        self.fill()
+        self.assertEqual(self.event("google_ads_updated", ids=[17, 18, 19], run_id=1), b":2\r\n")
+        self.fill()
+        self.assertEqual(self.event("google_ads_updated", ids=[17, 18, 19], run_id=1), b":2\r\n")
+        self.assertEqual(len(self.left()), 6)  # The same run told twice.
+        self.assertEqual(self.event("google_ads_updated", ids=[], run_id=2), b":0\r\n")
+        reply = self.event("google_ads_updated", ids=list(range(1001)), run_id=3)
+        self.assertIn(b"too many targets", reply)
+
+
+class DownTest(EventCase):
+    """Without a channel, whose loss is a gap that takes more."""
+
+    config = CONFIG[:CONFIG.index("sources:")]
+
     def test_000_15_with_redis_down_an_event_clears_copies_and_the_rest_is_journaled(self):
         for key in KEYS:
             self.fill(key)
@@ -154,16 +170,6 @@ class InvalidationTest(EventCase):
         wait_until(lambda: is_up(self.pannier), "upstream")
         wait_until(lambda: self.direct.call("EXISTS", *KEYS[:2]) == b":0\r\n", "the replay")
         self.assertEqual(self.left(), [KEYS[2], KEYS[5]])
-
-    def test_000_39_another_source_uses_the_same_interface(self):
-        self.fill()
-        self.assertEqual(self.event("google_ads_updated", ids=[17, 18, 19], run_id=1), b":2\r\n")
-        self.fill()
-        self.assertEqual(self.event("google_ads_updated", ids=[17, 18, 19], run_id=1), b":2\r\n")
-        self.assertEqual(len(self.left()), 6)  # The same run told twice.
-        self.assertEqual(self.event("google_ads_updated", ids=[], run_id=2), b":0\r\n")
-        reply = self.event("google_ads_updated", ids=list(range(1001)), run_id=3)
-        self.assertIn(b"too many targets", reply)
 
 
 class TriggerTest(EventCase):
