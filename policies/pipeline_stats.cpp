@@ -57,18 +57,16 @@ Value::Map totals(const Core& core) {
     misses += static_cast<std::int64_t>(tier.misses);
   }
   const bool is_up = core.upstream == Core::UpstreamState::up && core.mode != Mode::memory;
-  auto keys = core.facts.keys, bytes = core.facts.memory_bytes;
-  if (!is_up) {
-    keys.reset();
-    bytes.reset();
-  }
-  if (core.from_memory(nullptr)) {
-    keys = static_cast<std::int64_t>(core.memory.size());
-    bytes = static_cast<std::int64_t>(core.memory.bytes());
-  }
+  const bool in_memory = core.from_memory(nullptr);
+  const bool has_keys = in_memory || (is_up && core.facts.keys.has_value());
+  const bool has_bytes = in_memory || (is_up && core.facts.memory_bytes.has_value());
+  const auto keys =
+      in_memory ? static_cast<std::int64_t>(core.memory.size()) : core.facts.keys.value_or(0);
+  const auto bytes = in_memory ? static_cast<std::int64_t>(core.memory.bytes())
+                               : core.facts.memory_bytes.value_or(0);
   const auto asked = static_cast<double>(hits + misses);
   const double rate = asked > 0 ? static_cast<double>(hits) / asked : 0;
-  const double mb = bytes ? rounded(static_cast<double>(*bytes) / (1 << 20)) : 0;
+  const double mb = rounded(static_cast<double>(bytes) / (1 << 20));
   return {{"enabled", {core.mode != Mode::bypass}},
           {"connected", {is_up}},
           {"reads", {reads}},
@@ -76,9 +74,9 @@ Value::Map totals(const Core& core) {
           {"misses", {misses}},
           {"hit_rate", {rate}},
           {"hit_percent", {rounded(rate * 100)}},
-          {"keys", keys ? Value{*keys} : Value{}},
-          {"memory_bytes", bytes ? Value{*bytes} : Value{}},
-          {"memory_mb", bytes ? Value{mb} : Value{}}};
+          {"keys", has_keys ? Value{keys} : Value{}},
+          {"memory_bytes", has_bytes ? Value{bytes} : Value{}},
+          {"memory_mb", has_bytes ? Value{mb} : Value{}}};
 }
 
 std::int64_t ms(microseconds time) {

@@ -100,8 +100,7 @@ boost::system::result<HttpAnswer, std::string> ask(const std::string& text, std:
   if (!answer) return std::string(std::strerror(errno));
   const auto head = answer->find("\r\n\r\n");
   if (!answer->starts_with("HTTP/1.1 ") || head == answer->npos) return std::string("no HTTP");
-  const auto status = answer->substr(std::strlen("HTTP/1.1 "), 3);
-  return HttpAnswer{status == "200", answer->substr(head + 4)};
+  return HttpAnswer{answer->starts_with("HTTP/1.1 200 "), answer->substr(head + 4)};
 }
 
 }  // namespace pannier::proxy

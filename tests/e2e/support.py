@@ -11,6 +11,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BINARY = os.path.abspath(os.environ.get("PANNIER_BIN") or os.path.join(ROOT, "build/release/pannier"))
 
 
+GIVEN = set()  # Ports that are somebody's already, although he does not listen yet.
+
+
 def free_port():
     """A port nobody listens on. Below the ports that connections are given, so that none of these
     takes it before the server does, and a client that reconnects to it cannot meet itself."""
@@ -20,9 +23,11 @@ def free_port():
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def wait_until(condition, what, seconds=10.0):
