@@ -10,7 +10,7 @@ import time
 import unittest
 
 from invalidated import MAX_LAG, NIL, Fleet, bulk, number, store_many
-from much_invalidated import MEMBERS, PATIENCE, RULES, Large, jobs, values
+from much_invalidated import MEMBERS, PATIENCE, PATIENT, RULES, Large, jobs, values
 from relay import Relay
 from support import Pannier, Redis, free_port, wait_until
 
@@ -83,7 +83,7 @@ class Tag(Large):
         """Its connection breaks in the middle."""
         with Relay(free_port(), self.redis.port) as relay:
             relay.listen()
-            with Pannier(RULES, relay.port) as sidecar, sidecar.wire(20) as wire:
+            with Pannier(PATIENT, relay.port) as sidecar, sidecar.wire(20) as wire:
                 count = number(wire.call("PANNIER", "INVALIDATE", "TAG", "crowd"))
                 self.assertEqual(count, MEMBERS)
                 wait_until(lambda: self.size() < MEMBERS * 0.9, "it has begun", PATIENCE)
