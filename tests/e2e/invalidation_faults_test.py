@@ -9,8 +9,8 @@ import threading
 import time
 import unittest
 
-from invalidated import MAX_LAG, NIL, Fleet, bulk, number, store_many
-from much_invalidated import MEMBERS, PATIENCE, RULES, Large, jobs, values
+from invalidated import MAX_LAG, NIL, Fleet, bulk, number, plain, store_many
+from much_invalidated import MEMBERS, PATIENCE, PATIENT, RULES, Large, jobs, values
 from relay import Relay
 from support import Pannier, Redis, free_port, wait_until
 
@@ -56,6 +56,24 @@ class Tag(Large):
             self.assertEqual({key for key in self.keys if found[key] == bulk("new")}, new)
             self.assertEqual(set(found.values()), {NIL, bulk("new")})
 
+    def test_f6_what_is_stored_just_where_the_purge_is_hides_nothing(self):
+        """Keys that leave the list's beginning because they are new do not make others be left."""
+        new = set()
+        self.invalidate()
+        while number(self.direct.call("ZCARD", "pn:t:crowd")) > len(new) + 100:
+            first = plain(self.direct.call("ZRANGE", "pn:t:crowd", "0", "80"))
+            some = [key.decode() for key in first[::7]]
+            if new.issuperset(some):
+                break
+            store_many(self.far, ((key, "new") for key in some if key not in new))
+            new.update(some)
+        self.assertGreater(len(new), 100)
+        wait_until(lambda: all(one["state"] != b"running" for one in jobs(self.near)), "it ends",
+                   PATIENCE)
+        found = dict(zip(self.keys, values(self.direct, self.keys)))
+        self.assertEqual([key for key in self.keys if found[key] == bulk("old")], [])
+        self.assertEqual({key for key in self.keys if found[key] == bulk("new")}, new)
+
     def test_f6_its_progress_is_counted(self):
         before, seen = self.purged(), set()
         self.invalidate()
@@ -83,7 +101,7 @@ class Tag(Large):
         """Its connection breaks in the middle."""
         with Relay(free_port(), self.redis.port) as relay:
             relay.listen()
-            with Pannier(RULES, relay.port) as sidecar, sidecar.wire(20) as wire:
+            with Pannier(PATIENT, relay.port) as sidecar, sidecar.wire(20) as wire:
                 count = number(wire.call("PANNIER", "INVALIDATE", "TAG", "crowd"))
                 self.assertEqual(count, MEMBERS)
                 wait_until(lambda: self.size() < MEMBERS * 0.9, "it has begun", PATIENCE)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from invalidated import NIL, OK, bulk, number, p99, plain, store_many
-from much_invalidated import KEYS, PATIENCE, RULES, Large, jobs, values
+from much_invalidated import KEYS, PATIENCE, PATIENT, Large, jobs, values
 from support import Pannier, Redis, wait_until
 
 SWEPT = 200_000
@@ -64,7 +64,7 @@ class Pattern(Large):
         self.assertEqual(self.stats("keys"), 0)
 
     def test_f7_what_takes_long_becomes_a_job(self):
-        with Pannier("invalidation_wait: 50ms\n" + RULES, self.redis.port) as sidecar, \
+        with Pannier("invalidation_wait: 50ms\n" + PATIENT, self.redis.port) as sidecar, \
                 sidecar.wire(20) as wire:
             store_many(wire, ((f"bulk:{n}", "old") for n in range(KEYS)))
             reply = wire.call("PANNIER", "INVALIDATE", "PATTERN", "bulk:*")

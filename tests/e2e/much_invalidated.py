@@ -27,6 +27,8 @@ rules:
   - {match: "single:*", tier: copied}
   - {match: "globbed:*", tier: copied}
 """
+# Redis is given thousands of commands at once by these tests, and may take its time.
+PATIENT = RULES.replace("max_lag: 1s", "max_lag: 1s, op_timeout: 20s")
 
 
 def values(wire, keys, batch=1_000):
@@ -54,7 +56,7 @@ BUSY = "local n = 0 for i = 1, 3000000 do n = n + i % 7 end return n"
 class Large(Fleet):
     def setUp(self):
         # Whoever invalidates is told the number, however long it takes.
-        self.start("invalidation_wait: 1h\n" + RULES)
+        self.start("invalidation_wait: 1h\n" + PATIENT)
         self.near, self.far = (self.enterContext(one.wire(PATIENCE)) for one in self.sidecars)
 
     def size(self):
