@@ -123,7 +123,15 @@ void resume_purges(Core& core) {
   }
 }
 
-void TagPurge::end(Core& core) { progress_->ended = core.now; }
+void TagPurge::end(Core& core) {
+  // What stays is skipped by how much it is. Where some of it has left the list meanwhile, as it
+  // was stored anew, others were skipped in its place: so until nothing more is found.
+  if (kept_ > 0 && in_this_pass_ > 0 && progress_->error.empty()) {
+    kept_ = in_this_pass_ = 0;
+    return list(core);
+  }
+  progress_->ended = core.now;
+}
 
 void TagPurge::fail(std::string_view, Core& core) {
   progress_->waits = true;
@@ -145,6 +153,7 @@ void TagPurge::list(Core& core) {
   purge->tag_ = tag_;
   purge->generation_ = generation_;
   purge->kept_ = kept_;
+  purge->in_this_pass_ = in_this_pass_;
   purge->progress_ = progress_;
   core.walks.go_on(std::make_unique<Step>(std::move(purge)), core);
 }
@@ -240,18 +249,22 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
   for (const auto& listed : doomed) protocol::append_bulk(wire, std::to_string(listed.expiry));
   auto purge = std::make_unique<TagPurge>(*this);
   purge->removing_ = true;
-  purge->kept_ += doomed.size();  // But those that turn out to be gone from the list.
   core.send(link_, wire, 1, std::move(purge));
 }
 
 void TagPurge::settle(std::size_t, std::string_view reply, Core& core) {
   if (!removing_) return read_list(reply, core);
   protocol::ReplyReader reader(reply);
-  if (reader.next().kind != '*') return end(core);
-  kept_ -= std::min(kept_, static_cast<std::uint64_t>(reader.next().number));
+  const auto head = reader.next();
+  if (head.kind != '*') {
+    progress_->error = head.text;
+    return end(core);
+  }
+  kept_ += static_cast<std::uint64_t>(reader.next().number);
   const auto removed = static_cast<std::uint64_t>(reader.next().number);
   core.book.keys_purged += removed;
   progress_->removed += removed;
+  in_this_pass_ += removed;
   return more_ ? list(core) : end(core);
 }
 

@@ -88,6 +88,7 @@ class TagPurge final : public Exchange {
   ServerTime generation_{};
   std::uint64_t kept_ = 0;  ///< Entries at the beginning of the list that are valid.
   bool removing_ = false, more_ = false;
+  std::uint64_t in_this_pass_ = 0;  ///< Removed since the beginning of the list.
   std::shared_ptr<PurgeProgress> progress_;
 };
 

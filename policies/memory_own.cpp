@@ -84,18 +84,20 @@ bool hold_lease(MemoryCall& call, const Script& script) {
 
 bool purge_older(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() != script.keys.size() - 1) return false;
-  std::int64_t over = 0, removed = 0;
+  std::int64_t kept = 0, removed = 0;
   for (std::size_t i = 0; i < script.args.size(); ++i) {
     MemoryCall::Entry* const entry = call.find(script.keys[i + 1]);
     const auto latest = protocol::to_integer(script.args[i]);
-    if (entry && latest && entry->expires_at > *latest) continue;
-    ++over;
+    if (entry && latest && entry->expires_at > *latest) {
+      ++kept;
+      continue;
+    }
     if (!entry || entry->expires_at < 0) continue;
     call.remove(*entry);
     ++removed;
   }
   protocol::append_array(call.out, 2);
-  call.integer(over);
+  call.integer(kept);
   call.integer(removed);
   return true;
 }

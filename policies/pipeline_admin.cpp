@@ -91,7 +91,10 @@ Value Pipeline::jobs(TimePoint now) const {
                                 {"took_ms", {ms}}}});
   }
   for (const auto& purge : core_.purges) {
-    const char* state = purge->ended ? "done" : purge->waits ? "waits for upstream" : "running";
+    const char* state = !purge->error.empty() ? "failed"
+                        : purge->ended        ? "done"
+                        : purge->waits        ? "waits for upstream"
+                                              : "running";
     const auto took = purge->ended.value_or(now) - purge->began;
     const auto ms = std::chrono::duration_cast<milliseconds>(took).count();
     lines.push_back({Value::Map{{"what", {"purge of tag " + purge->tag}},

@@ -22,6 +22,7 @@ struct PurgeProgress {
   TimePoint began{};
   std::optional<TimePoint> ended;
   bool waits = false;  ///< For upstream.
+  std::string error;   ///< Upstream's words, if it refused.
 };
 
 /// Work in the background that goes through many keys upstream, step by step, each sent when the

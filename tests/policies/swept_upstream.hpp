@@ -144,17 +144,20 @@ class SweptUpstream final : public Effects {
     const auto count = std::stoul(words.at(2));
     auto& list = lists[words.at(3)];
     std::vector<std::string> doomed;
-    std::int64_t over = 0;
+    std::int64_t kept = 0;
     for (std::size_t i = 1; i < count; ++i) {
       const auto& key = words.at(3 + i);
       const auto expiry = std::stoll(words.at(2 + count + i));
-      if (keys.contains(key) && keys[key] > expiry) continue;
+      if (keys.contains(key) && keys[key] > expiry) {
+        kept += list.contains(key) && list[key] <= static_cast<double>(expiry);
+        continue;
+      }
       if (keys.contains(key)) doomed.push_back(key);
-      over += static_cast<std::int64_t>(list.erase(key));
+      list.erase(key);
     }
     std::string out;
     protocol::append_array(out, 2);
-    protocol::append_integer(out, over);
+    protocol::append_integer(out, kept);
     protocol::append_integer(out, remove(doomed));
     return out;
   }

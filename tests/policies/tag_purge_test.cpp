@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <set>
 
 #include "policies/key_sweep.hpp"
 #include "subjects.hpp"
@@ -173,6 +174,27 @@ TEST_CASE("A value that a purge may not remove does not keep it from the others"
   }
   purge.run();
   CHECK(purge.core.book.keys_purged == 25);
+}
+
+TEST_CASE("Values that are stored anew where a purge is hide no others from it") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    Purge purge(0.5);
+    for (int i = 0; i < 300; ++i) purge.store("user:" + std::to_string(i), generation - i % 50);
+    TagPurge::start({Link::Kind::lane, 0, 0}, "t", ServerTime(milliseconds(generation)),
+                    purge.core);
+    std::set<std::string> anew;
+    while (purge.upstream.under_way() > 0) {
+      const auto key = "user:" + std::to_string(random() % 300);
+      purge.store(key, generation + 10);
+      anew.insert(key);
+      purge.upstream.answer(purge.core);
+      if (anew.size() > 100) break;
+    }
+    purge.upstream.answer_all(purge.core);
+    for (const auto& [key, expiry] : purge.upstream.keys) CHECK(anew.contains(key));
+  }
 }
 
 TEST_CASE("A purge begins again when upstream is back") {
