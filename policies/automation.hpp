@@ -66,11 +66,18 @@ struct SourceSettings {
   std::vector<std::string> events;  ///< Those that may come from there; empty: all.
 };
 
+/// Keys that are worth having here before somebody asks for them.
+struct WarmSettings {
+  std::string name;
+  std::vector<std::string> keys;  ///< As warm_keys() has them.
+};
+
 struct ScheduleSettings {
   std::string name;
 #define PANNIER_SCHEDULE PANNIER_MEMBER
 #include "policies/settings.def"
   TargetSettings invalidate;
+  std::string warm;  ///< The name of a set that is warmed behind that; empty: none.
 };
 
 /// Whom to tell of invalidations.
@@ -87,6 +94,7 @@ struct Automation {
   WebhookSettings webhook;
   std::vector<EventSettings> events;
   std::vector<SourceSettings> sources;
+  std::vector<WarmSettings> warm;
   std::vector<ScheduleSettings> schedules;
   std::vector<HookSettings> hooks;
 };

@@ -101,6 +101,8 @@ class Pipeline {
   /// Everything under rules, or under one.
   std::optional<Invalidation> all_of_rules(std::string_view rule) const;
   protocol::Value jobs(TimePoint now) const;
+  /// Reads the keys of a set into copies; those that are missing are loaded by nobody.
+  void warm(Client& client, std::string_view name, TimePoint now);
   void list_keys(Client& client, std::string_view tag, TimePoint now);
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
                     TimePoint now);

@@ -114,6 +114,12 @@ AdminActions::Reply AdminActions::clear(const Call& call) {
   return start(call, std::move(*what));
 }
 
+AdminActions::Reply AdminActions::warm(const Call& call) {
+  if (call.words.size() != 1) return usage("warm", "<set>");
+  pipeline_.warm(call.client, call.words[0], call.now);
+  return std::nullopt;
+}
+
 AdminActions::Reply AdminActions::jobs(const Call& call) {
   if (!call.words.empty()) return usage("jobs", "");
   return pipeline_.jobs(call.now);

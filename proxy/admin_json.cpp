@@ -93,6 +93,7 @@ unsigned status_of(std::string_view error) {
   constexpr std::string_view own = "ERR pannier: ";
   if (!error.starts_with(own)) return 502;
   const auto text = error.substr(own.size());
+  if (text.starts_with("there is no warm set")) return 404;
   for (const std::string_view begin : {"upstream ", "overloaded ", "shutting down"}) {
     if (text.starts_with(begin)) return 503;
   }

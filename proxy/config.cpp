@@ -57,6 +57,7 @@ constexpr Field<Settings> top_fields[] = {
     {"webhook", read_nothing_yet},
     {"events", read_nothing_yet},
     {"sources", read_nothing_yet},
+    {"warm", read_nothing_yet},
     {"schedules", read_nothing_yet},
     {"hooks", read_nothing_yet},
 };

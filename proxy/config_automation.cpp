@@ -7,6 +7,7 @@
 
 #include "policies/field_template.hpp"
 #include "policies/schedule.hpp"
+#include "policies/warm.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/hook_url.hpp"
 
@@ -39,10 +40,8 @@ constexpr Field<ScheduleDraft> schedule_fields[] = {
      [](const ConfigNode& node, ScheduleDraft& schedule, Findings& findings) {
        read_targets(node, false, *schedule.settings, schedule.invalidate, findings);
      }},
-    {"warm",
-     [](const ConfigNode& node, ScheduleDraft&, Findings& findings) {
-       findings.error(node.mark, "warm is not supported yet; leave it out");
-     }},
+    {"warm", [](const ConfigNode& node, ScheduleDraft& schedule,
+                Findings& findings) { read_scalar(node, "warm", schedule.warm, findings); }},
 };
 
 #define PANNIER_TEXTS(name)                                                          \
@@ -50,6 +49,11 @@ constexpr Field<ScheduleDraft> schedule_fields[] = {
 #name, [](const ConfigNode& node, HookSettings& hook,                            \
               Findings& findings) { hook.name = read_texts(node, #name, findings); } \
   }
+
+constexpr Field<policies::WarmSettings> warm_fields[] = {
+    {"keys", [](const ConfigNode& node, policies::WarmSettings& set,
+                Findings& findings) { set.keys = read_texts(node, "keys", findings); }},
+};
 
 constexpr Field<HookSettings> hook_fields[] = {
 #define PANNIER_HOOK PANNIER_FIELD
@@ -179,12 +183,39 @@ void read_schedules(const ConfigNode& node, const policies::Settings& settings,
     if (name.empty()) findings.error(mark, "a schedule needs a name");
     read_map<ScheduleDraft>(value, shown, "in " + shown, schedule_fields, schedule, findings);
     if (findings.failed()) return;
-    if (!value.find("invalidate")) findings.error(mark, shown + " has no invalidate");
+    if (!value.find("invalidate") && !value.find("warm")) {
+      findings.error(mark, shown + " has neither invalidate nor warm");
+    }
+    if (value.find("warm")) {
+      std::vector<std::string_view> known;
+      for (const auto& set : automation.warm) known.push_back(set.name);
+      check_one_of(value, "warm", {schedule.warm}, known, findings);
+    }
     if (const auto made = policies::Schedule::make(schedule); !made) {
       const std::string setting = made.error().substr(0, made.error().find(':'));
       findings.error(value.find(setting) ? mark_of(value, setting) : mark, made.error());
     }
     automation.schedules.push_back(std::move(schedule));
+  }
+}
+
+void read_warm(const ConfigNode& node, Automation& automation, Findings& findings) {
+  constexpr std::size_t most_keys = 1'000;
+  if (!expect(ConfigNode::Kind::map, node, "warm", findings)) return;
+  for (const auto& [name, mark, value] : node.entries) {
+    auto& set = automation.warm.emplace_back();
+    set.name = name;
+    const auto shown = "warm set " + quoted(name);
+    if (name.empty()) findings.error(mark, "a warm set needs a name");
+    read_map<policies::WarmSettings>(value, shown, "in " + shown, warm_fields, set, findings);
+    if (findings.failed()) return;
+    if (set.keys.empty() || set.keys.size() > most_keys) {
+      findings.error(mark_of(value, "keys"), "keys: a set has 1 to 1,000 of them");
+    }
+    for (std::size_t i = 0; i < set.keys.size(); ++i) {
+      const auto why = policies::objection_to_warm_key(set.keys[i]);
+      if (!why.empty()) findings.error(value.find("keys")->items[i].mark, "keys: " + why);
+    }
   }
 }
 
@@ -204,13 +235,15 @@ void read_automation(const ConfigNode& root, policies::Settings& settings, Findi
   const auto* webhook = root.find("webhook");
   const auto* events = root.find("events");
   const auto* sources = root.find("sources");
+  const auto* warm = root.find("warm");
   const auto* schedules = root.find("schedules");
   const auto* hooks = root.find("hooks");
-  if (!webhook && !events && !sources && !schedules && !hooks) return;
+  if (!webhook && !events && !sources && !warm && !schedules && !hooks) return;
   if (webhook) read_webhook(*webhook, automation->webhook, findings);
   if (events) read_events(*events, settings, *automation, findings);
   if (sources && !findings.failed()) read_sources(*sources, *automation, findings);
-  if (schedules) read_schedules(*schedules, settings, *automation, findings);
+  if (warm) read_warm(*warm, *automation, findings);
+  if (schedules && !findings.failed()) read_schedules(*schedules, settings, *automation, findings);
   if (hooks) read_hooks(*hooks, *automation, findings);
   settings.automation = std::move(automation);
 }

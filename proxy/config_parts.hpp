@@ -45,6 +45,7 @@ void read_webhook(const ConfigNode& node, policies::WebhookSettings& webhook, Fi
 void read_events(const ConfigNode& node, const policies::Settings& settings,
                  policies::Automation& automation, Findings& findings);
 void read_sources(const ConfigNode& node, policies::Automation& automation, Findings& findings);
+void read_warm(const ConfigNode& node, policies::Automation& automation, Findings& findings);
 void read_schedules(const ConfigNode& node, const policies::Settings& settings,
                     policies::Automation& automation, Findings& findings);
 void read_hooks(const ConfigNode& node, policies::Automation& automation, Findings& findings);

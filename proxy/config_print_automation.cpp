@@ -103,7 +103,13 @@ std::string written(const policies::ScheduleSettings& section) {
   Flow flow;
 #define PANNIER_SCHEDULE PANNIER_FLOW
 #include "policies/settings.def"
-  return flow.add("invalidate", written(section.invalidate)).text();
+  flow.add("invalidate", written(section.invalidate));
+  if (!section.warm.empty()) flow.add("warm", in_quotes(section.warm));
+  return flow.text();
+}
+
+std::string written(const policies::WarmSettings& section) {
+  return Flow().add_list("keys", section.keys).text();
 }
 
 std::string written(const policies::HookSettings& section) {
@@ -143,6 +149,7 @@ std::string print_automation(const policies::Automation& automation) {
   std::string out = "webhook: " + written(automation.webhook) + "\n";
   print_map(out, "events", automation.events);
   print_list(out, "sources", automation.sources);
+  print_map(out, "warm", automation.warm);
   print_map(out, "schedules", automation.schedules);
   print_list(out, "hooks", automation.hooks);
   return out;

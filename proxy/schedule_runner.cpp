@@ -105,16 +105,35 @@ void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::R
     log::error("schedule_failed", {{"schedule", settings.name}, {"error", what.error()}});
     return;
   }
+  if (what->size() == 0) return warm(settings, due);
   what->by = "schedule " + settings.name;
-  calls_.invalidate(std::move(*what), [this, name = settings.name, due](std::string_view reply) {
+  calls_.invalidate(std::move(*what), [this, settings, due](std::string_view reply) {
     const auto view = protocol::ReplyReader(reply).next();
     const auto outcome = view.kind == ':' ? std::to_string(view.number) : std::string(view.text);
-    log::info("schedule_run", {{"schedule", name},
+    log::info("schedule_run", {{"schedule", settings.name},
                                {"time", text_of(due.time)},
                                {"late", due.is_late ? "true" : "false"},
                                {"removed", outcome}});
-    finish(name, due.time);
+    warm(settings, due);
   });
+}
+
+void ScheduleRunner::warm(const policies::ScheduleSettings& settings, Schedule::Run due) {
+  if (settings.warm.empty()) return finish(settings.name, due.time);
+  calls_.make([&](policies::Client& client,
+                  policies::TimePoint now) { server_.pipeline().warm(client, settings.warm, now); },
+              [this, settings, due](std::string_view reply) {
+                protocol::ReplyReader reader(reply);
+                const auto head = reader.next();
+                std::string told(head.error() ? head.text : "");
+                for (auto left = head.kind == '%' ? 2 * head.number : 0; left > 0; --left) {
+                  const auto part = reader.next();
+                  told += (told.empty() ? "" : " ") +
+                          (part.kind == ':' ? std::to_string(part.number) : std::string(part.text));
+                }
+                log::info("schedule_warmed", {{"schedule", settings.name}, {"told", told}});
+                finish(settings.name, due.time);
+              });
 }
 
 void ScheduleRunner::finish(const std::string& name, policies::ServerTime time) {

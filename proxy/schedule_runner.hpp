@@ -35,6 +35,8 @@ class ScheduleRunner {
   void look(Running& running, policies::ServerTime now);
   void claim(const policies::Schedule& schedule, policies::Schedule::Run run, bool is_start);
   void run(const policies::ScheduleSettings& settings, policies::Schedule::Run run);
+  /// What it warms, each sidecar by itself: copies are each one's own.
+  void warm(const policies::ScheduleSettings& settings, policies::Schedule::Run run);
   void finish(const std::string& name, policies::ServerTime time);
 
   Server& server_;

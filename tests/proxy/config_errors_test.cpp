@@ -21,7 +21,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
        "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, "
        "invalidation_wait, drain, upstream, "
        "auth, tls, memory, local, limits, admin, log, tiers, journal, self_check, deny, "
-       "rules, webhook, events, sources, schedules, hooks)"},
+       "rules, webhook, events, sources, warm, schedules, hooks)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
