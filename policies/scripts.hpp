@@ -2,10 +2,12 @@
 
 #include <string_view>
 
+#include "policies/purge_script.hpp"
+
 namespace pannier::policies::scripts {
 
-// The few decisions that must be one step inside Redis. The memory store knows them by their text
-// and does the same natively. All arguments and results are integers in milliseconds.
+// What must be one step inside Redis; the memory store does the same natively. Times are integers
+// in milliseconds.
 
 /// Moves a tag's generation forward: max(server time, last + 1). KEYS[1] the record, as Generation
 /// has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become stale only; of a tag
@@ -251,25 +253,6 @@ inline constexpr std::string_view guarded_check =
     "local new = math.max(t[1] * 1000000 + t[2], (tonumber(record) or 0) + 1) "
     "redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2]) "
     "return redis.call('DEL', KEYS[1])";
-
-/// Removes keys that expire no later than given: their values began before an invalidation. What
-/// was written since expires later and stays, listed; what is gone, or has no expiry, is not listed
-/// any more. KEYS[1] the tag's index, KEYS[2...] the keys, ARGV[i] the latest expiry of
-/// KEYS[i + 1]. Returns how many stay listed as they were, and how many were removed.
-inline constexpr std::string_view purge_older =
-    "local old, over, kept = {}, {}, 0 "
-    "for i = 2, #KEYS do "
-    "  local expiry = redis.call('PEXPIRETIME', KEYS[i]) "
-    "  if expiry <= tonumber(ARGV[i - 1]) then "
-    "    over[#over + 1] = KEYS[i] "
-    "    if expiry >= 0 then old[#old + 1] = KEYS[i] end "
-    "  elseif tonumber(redis.call('ZSCORE', KEYS[1], KEYS[i]) or 'inf') <= tonumber(ARGV[i - 1]) then "
-    "    kept = kept + 1 "
-    "  end "
-    "end "
-    "if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end "
-    "local removed = #old > 0 and redis.call('UNLINK', unpack(old)) or 0 "
-    "return {kept, removed}";
 
 /// Takes a run of a schedule for this sidecar, once in the fleet and never back in time.
 /// KEYS[1] the record "done taken until": the last time that was run, the one that somebody is at,
