@@ -126,7 +126,7 @@ void ScheduleRunner::warm(const policies::ScheduleSettings& settings, Schedule::
                 protocol::ReplyReader reader(reply);
                 const auto head = reader.next();
                 std::string told(head.error() ? head.text : "");
-                for (auto left = head.kind == '%' ? 2 * head.number : 0; left > 0; --left) {
+                for (auto left = head.kind == '%' ? head.number : 0; left > 0; --left) {
                   const auto part = reader.next();
                   told += (told.empty() ? "" : " ") +
                           (part.kind == ':' ? std::to_string(part.number) : std::string(part.text));
