@@ -165,10 +165,10 @@ Core::Newest Core::newest(const Subject& subject) const {
   return newest;
 }
 
-ServerTime Core::Newest::after(ServerTime now) const {
-  if (at) now = std::max(now, *at + milliseconds(1));
-  if (soft) now = std::max(now, *soft + milliseconds(1));
-  return now;
+ServerTime Core::Newest::after(ServerTime least) const {
+  if (at) least = std::max(least, *at + milliseconds(1));
+  if (soft) least = std::max(least, *soft + milliseconds(1));
+  return least;
 }
 
 ServerTime Core::born_now(const Subject& subject) const {

@@ -106,9 +106,9 @@ std::optional<std::string_view> Pipeline::find_copy(const Request& request, cons
   std::vector<std::string> tags;
   if (!use.match.rule->finds_tags()) {
     tags = core_.rules->tags(use.match);
-  } else if (const auto kept = core_.copies.find(client.db, key, copied_tags_question, core_.now,
-                                                 use.match.rule->kept_past_end())) {
-    tags = tags_of_copy(kept->reply);
+  } else if (const auto beside = core_.copies.find(client.db, key, copied_tags_question, core_.now,
+                                                   use.match.rule->kept_past_end())) {
+    tags = tags_of_copy(beside->reply);
   } else {
     return std::nullopt;
   }

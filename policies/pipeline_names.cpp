@@ -173,7 +173,7 @@ Verdict Pipeline::list_names(Client& client, const protocol::CommandSpec& spec,
   const Ticket ticket{client.id, client.next};
   auto names = names_of_list(client, spec.verb, command, wire_);
   if (client.in_multi) {
-    transactions_[client.id].names.emplace_back(client.queued, std::move(names));
+    transactions_[client.id].names.push_back({client.queued, std::move(names)});
     return pass_on_link(client, *own, wire_);
   }
   if (spec.verb == Verb::randomkey) {
@@ -191,7 +191,7 @@ void Pipeline::name_reply(const Request& request) {
   auto names = names_of_reply(request);
   if (!names) return;
   if (request.client.in_multi) {
-    transactions_[request.client.id].names.emplace_back(request.client.queued, std::move(*names));
+    transactions_[request.client.id].names.push_back({request.client.queued, std::move(*names)});
   } else {
     core_.reply_names[request.ticket] = std::move(*names);
   }

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
-#include <ranges>
 
 #include "policies/pipeline.hpp"
 #include "protocol/reply.hpp"
@@ -106,7 +105,9 @@ Value::Map inconsistent(const Core& core) {
 /// Who made what invalid; the newest first.
 Value::List audit(const Core& core) {
   Value::List lines;
-  for (const auto& record : std::views::reverse(core.audit.records())) {
+  const auto& records = core.audit.records();
+  for (auto at = records.rbegin(); at != records.rend(); ++at) {
+    const auto& record = *at;
     lines.push_back({Value::Map{{"at_ms", {record.at.time_since_epoch().count()}},
                                 {"by", {record.what.by}},
                                 {"what", {audit_text(record.what)}},

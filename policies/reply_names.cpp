@@ -97,12 +97,12 @@ class Mapping {
     auto part = names_.parts.begin();
     for (std::uint32_t i = 0; i < head.number; ++i) {
       const auto element = reader.skip();
-      const bool is_due = part != names_.parts.end() && part->first == i;
+      const bool is_due = part != names_.parts.end() && part->place == i;
       if (!is_due) {
         out_ += element;
         continue;
       }
-      part->second.append(out_, element, shown_);
+      part->names.append(out_, element, shown_);
       ++part;
     }
   }

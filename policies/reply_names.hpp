@@ -32,12 +32,19 @@ struct ReplyNames {
   std::vector<std::pair<std::string, std::string>> names;
   std::string pattern;  ///< all, scan: what the client's names must match; empty: anything may.
   bool has_pattern = false;
-  bool is_3 = false;                                        ///< The client speaks RESP3.
-  std::vector<std::pair<std::uint32_t, ReplyNames>> parts;  ///< By place, ascending.
+  bool is_3 = false;  ///< The client speaks RESP3.
+  struct Part;
+  std::vector<Part> parts;  ///< By place, ascending.
 
   /// Appends `reply` with the client's names. What has not the shape that is due (an error, a null,
   /// QUEUED) stays as it is.
   void append(std::string& out, std::string_view reply, const ShownNames& shown) const;
+};
+
+/// Of EXEC's replies the one at that place.
+struct ReplyNames::Part {
+  std::uint32_t place = 0;
+  ReplyNames names;
 };
 
 /// The pattern to ask upstream for so that no key is missed whose name, without the end that tells

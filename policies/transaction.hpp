@@ -31,7 +31,7 @@ struct Transaction {
   /// answer: their place in the transaction, where upstream runs a PING, and their words.
   std::vector<std::pair<std::uint32_t, std::vector<std::string>>> own;
   /// Those whose replies carry names of keys, by place.
-  std::vector<std::pair<std::uint32_t, ReplyNames>> names;
+  std::vector<ReplyNames::Part> names;
 };
 
 /// What EXEC leads to.

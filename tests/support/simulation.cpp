@@ -212,6 +212,15 @@ void Simulation::write_outside() {
   redis_.execute(outside_, wire_of({words.begin(), words.end()}));
   outside_.out.clear();
   if (words[0] == "FLUSHALL") {
+    // With it went the record of versions: until whoever knows it writes it back, a sidecar that
+    // had not heard of a bump cannot.
+    for (std::size_t i = 0; i < sidecars_.size(); ++i) {
+      const auto* known = sidecars_[i]->pipeline().core().versions.find("ver");
+      const auto heard = known == nullptr ? 1 : known->current;
+      least_version_[i] = std::min(least_version_[i], heard);
+      strict_version_[i] = std::min(strict_version_[i], heard);
+    }
+    for (auto& due : due_) due.version = due.strict_version = 0;
     for (std::uint32_t db = 0; db < 2; ++db) {
       for (const auto& key : simulated_keys) {
         history_.note({db, std::string(key.name)}, std::nullopt, now());

@@ -212,9 +212,10 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   }
   if (kind == Kind::version) {
     const auto version = version_of(place->name.second);
-    const auto oldest_served = falls_back_
-                                   ? std::max(request.least_version - 1, request.strict_version)
-                                   : request.least_version;
+    // Less than when it was sent only where Redis has lost the record since.
+    const auto least_now = std::min(request.least_version, least_version_[person.at]);
+    const auto strict = std::min(request.strict_version, strict_version_[person.at]);
+    const auto oldest_served = falls_back_ ? std::max(least_now - 1, strict) : least_now;
     if (version < oldest_served) {
       broken(*found + " is of a version before " + std::to_string(oldest_served));
     }
