@@ -9,7 +9,7 @@ import unittest
 from lockstep import tree
 from support import Pannier, Redis, encode
 
-ROUNDS = int(os.environ.get("PANNIER_ROUNDS", "500"))
+ROUNDS = int(os.environ.get("PANNIER_ROUNDS", "100"))
 OK, NIL = b"+OK\r\n", b"$-1\r\n"
 MAX_LAG = 1.0
 # What the applications have that ask for invalidation.
