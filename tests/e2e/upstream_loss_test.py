@@ -182,6 +182,7 @@ class RedisComesAndGoes(Load):
         self.await_reply(b"+OK\r\n", "SET", "a", "1")
         self.kill_redis()
         self.await_reply(self.refused, "GET", "a")
+        wait_until(lambda: "event=breaker state=open" in self.pannier.log_text(), "it is said")
         lines, cpu, begun = self.pannier.log_text().count("\n"), self.cpu(), time.monotonic()
         attempts = self.metric("pannier_upstream_connect_failures_total")
         time.sleep(2)
