@@ -21,10 +21,6 @@ std::string literal_beginning(std::string_view glob) {
   return beginning;
 }
 
-bool is_transparent(const Rule& rule) {
-  return rule.settings->version.mode == VersionMode::transparent;
-}
-
 /// What keys that a ban covers begin with.
 std::vector<std::string> beginnings(const Ban& ban, const RuleSet& rules) {
   std::vector<std::string> all;
@@ -57,14 +53,8 @@ class Covered {
   }
 
   bool operator()(std::string_view key) const {
-    // A transparent version stands behind the name that clients use.
     Match match;
-    rules_->find(key.substr(0, key.rfind(":v")), match);
-    if (match && is_transparent(*match.rule)) {
-      key = key.substr(0, key.rfind(":v"));
-    } else {
-      rules_->find(key, match);
-    }
+    key = rules_->find_upstream(key, match);
     // Such keys are the application's alone; only who names them by a pattern means them.
     if (match && match.rule->never()) match.rule = nullptr;
     if (!match && !only_patterns_) return is_named(key);
@@ -94,9 +84,8 @@ class Covered {
 }  // namespace
 
 std::string scan_glob(const std::vector<Ban>& bans, const RuleSet& rules) {
-  const bool renames = std::ranges::any_of(rules.rules(), is_transparent);
   const bool is_one_pattern = bans.size() == 1 && bans[0].kind == Ban::Kind::pattern;
-  if (is_one_pattern && !renames) return bans[0].name;
+  if (is_one_pattern && !rules.renames()) return bans[0].name;
   std::optional<std::string> common;
   for (const auto& ban : bans) {
     for (const auto& beginning : beginnings(ban, rules)) shorten(common, beginning);

@@ -148,13 +148,8 @@ class TagPurge::Step final : public Walks::Step {
 };
 
 void TagPurge::list(Core& core) {
-  auto purge = std::make_unique<TagPurge>();
-  purge->link_ = link_;
-  purge->tag_ = tag_;
-  purge->generation_ = generation_;
-  purge->kept_ = kept_;
-  purge->in_this_pass_ = in_this_pass_;
-  purge->progress_ = progress_;
+  auto purge = std::make_unique<TagPurge>(*this);
+  purge->removing_ = purge->more_ = false;
   core.walks.go_on(std::make_unique<Step>(std::move(purge)), core);
 }
 
@@ -166,17 +161,6 @@ void TagPurge::ask(std::unique_ptr<TagPurge> purge, Core& core) {
              "WITHSCORES", "LIMIT", std::to_string(purge->kept_), std::to_string(batch)});
   const auto link = purge->link_;
   core.send(link, wire, 1, std::move(purge));
-}
-
-std::string_view TagPurge::find_rule(const Listed& listed, Match& match, const Core& core) {
-  // A transparent version stands behind the name that clients use, and the life is of that name.
-  auto name = std::string_view(listed.key).substr(0, listed.key.rfind(":v"));
-  core.rules->find(name, match);
-  if (!match || match.rule->settings->version.mode != VersionMode::transparent) {
-    name = listed.key;
-    core.rules->find(name, match);
-  }
-  return name;
 }
 
 bool TagPurge::needs_look(const Match& match, const Core& core) const {
@@ -216,7 +200,7 @@ void TagPurge::read_list(std::string_view reply, Core& core) {
     std::from_chars(score.data(), score.data() + score.size(), at);
     listed.expiry = static_cast<std::int64_t>(at);
     Match match;
-    const auto name = find_rule(listed, match, core);
+    const auto name = core.rules->find_upstream(listed.key, match);
     // The latest expiry that a value of the key can have if it began before the invalidation.
     auto limit = listed.expiry;
     if (match) {

@@ -60,7 +60,6 @@ class TagPurge final : public Exchange {
   /// It goes on from the beginning when upstream is back.
   void fail(std::string_view, Core& core) override;
 
-
   static constexpr std::size_t batch = 20;
 
  private:
@@ -69,8 +68,6 @@ class TagPurge final : public Exchange {
     std::int64_t expiry;  ///< As the list has it: not later than the key's own.
   };
   void read_list(std::string_view reply, Core& core);
-  /// Its rule, by the name that clients use. \returns that name.
-  static std::string_view find_rule(const Listed& listed, Match& match, const Core& core);
   /// Whether only a look at the value tells if it has the tag.
   bool needs_look(const Match& match, const Core& core) const;
   /// Looks, and goes on with the list when all have.

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "policies/pipeline.hpp"
+#include "policies/relayed_reply.hpp"
 #include "policies/served_versions.hpp"
 #include "protocol/reply.hpp"
 
@@ -89,20 +90,6 @@ constexpr Shaped shaped[] = {
     {"bzpopmax", ReplyNames::Shape::first},     {"bzpopmin", ReplyNames::Shape::first},
     {"lmpop", ReplyNames::Shape::first},        {"xread", ReplyNames::Shape::streams},
     {"xreadgroup", ReplyNames::Shape::streams}, {"zmpop", ReplyNames::Shape::first},
-};
-
-/// The reply to a command that otherwise passes unseen.
-class NamedReply final : public Exchange {
- public:
-  NamedReply(Ticket ticket, Link link) : ticket_(ticket), link_(link) {}
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    core.reply_from(link_, ticket_, reply);
-  }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
-
- private:
-  Ticket ticket_;
-  Link link_;
 };
 
 /// Of a command with keys under rules, if its reply carries names that must be changed.
@@ -212,7 +199,7 @@ void Pipeline::name_answer(const Client& client, Verdict& verdict) {
 Verdict Pipeline::pass_named(Client& client, Link link, std::string_view wire) {
   const Ticket ticket{client.id, client.next};
   core_.begin(client, link);
-  core_.send(link, wire, 1, std::make_unique<NamedReply>(ticket, link));
+  core_.send(link, wire, 1, std::make_unique<RelayedReply>(ticket, link));
   return Wait{};
 }
 

@@ -1,6 +1,7 @@
 // Which sidecar of the fleet runs a schedule.
 
 #include "policies/pipeline.hpp"
+#include "policies/relayed_reply.hpp"
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
 
@@ -13,19 +14,6 @@ constexpr std::chrono::hours record_life{400 * 24};
 
 /// Nothing has been heard of whoever took a run for so long: another one takes it.
 constexpr seconds longest_run{30};
-
-/// A reply that is the caller's as it is.
-class Told final : public Exchange {
- public:
-  explicit Told(Ticket ticket) : ticket_(ticket) {}
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    core.reply(ticket_, reply);
-  }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
-
- private:
-  Ticket ticket_;
-};
 
 std::string record_of(std::string_view schedule) { return "pn:s:" + std::string(schedule); }
 
@@ -51,7 +39,7 @@ void Pipeline::claim_run(Client& client, std::string_view schedule, ServerTime d
                            {"EVAL", scripts::claim_run, "1", record_of(schedule),
                             in_milliseconds(due.time_since_epoch()), in_milliseconds(record_life),
                             is_start ? "1" : "0", in_milliseconds(longest_run)});
-  core_.send(lane, wire, 1, std::make_unique<Told>(ticket));
+  core_.send(lane, wire, 1, std::make_unique<RelayedReply>(ticket, lane));
 }
 
 void Pipeline::finish_run(Client& client, std::string_view schedule, ServerTime due,
@@ -69,7 +57,7 @@ void Pipeline::finish_run(Client& client, std::string_view schedule, ServerTime 
   protocol::append_command(wire,
                            {"EVAL", scripts::finish_run, "1", record_of(schedule),
                             in_milliseconds(due.time_since_epoch()), in_milliseconds(record_life)});
-  core_.send(lane, wire, 1, std::make_unique<Told>(ticket));
+  core_.send(lane, wire, 1, std::make_unique<RelayedReply>(ticket, lane));
 }
 
 }  // namespace pannier::policies

@@ -58,6 +58,7 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
+    finds_tags_ |= rules_.back().finds_tags();
     renames_ |= rule.version.mode == VersionMode::transparent;
     if (rules_.back().tagged()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
@@ -126,6 +127,14 @@ void RuleSet::find(std::string_view key, Match& match) const {
     at = child(node, key[i]);
     if (at == none) return;
   }
+}
+
+std::string_view RuleSet::find_upstream(std::string_view upstream, Match& match) const {
+  const auto name = upstream.substr(0, upstream.rfind(":v"));
+  find(name, match);
+  if (match && match.rule->settings->version.mode == VersionMode::transparent) return name;
+  find(upstream, match);
+  return upstream;
 }
 
 std::optional<DateRange> RuleSet::dates(const Match& match) {

@@ -68,14 +68,16 @@ class RuleSet {
   /// Whether upstream calls the keys of any rule otherwise than clients do.
   bool renames() const { return renames_; }
   /// Whether any rule's keys may have tags that only a look upstream tells.
-  bool finds_tags() const {
-    return std::any_of(rules_.begin(), rules_.end(), [](const Rule& r) { return r.finds_tags(); });
-  }
+  bool finds_tags() const { return finds_tags_; }
   /// Whether any rule keeps stale values from being stored.
   bool guards() const { return guards_; }
 
   /// The first rule that matches `key`; `match.rule` is null when there is none.
   void find(std::string_view key, Match& match) const;
+  /// The same for a key as upstream calls it. \returns what clients call it, which under a rule
+  /// with transparent versions is the name without its end that tells the version; a view of
+  /// `upstream`.
+  std::string_view find_upstream(std::string_view upstream, Match& match) const;
 
   /// The days a key that matched is about, if its rule says which captures they are and they hold
   /// some; of two in the wrong order the first counts as both.
@@ -119,7 +121,7 @@ class RuleSet {
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
   std::vector<Candidate> candidates_;  ///< Of each node in the order of the configuration.
-  bool guards_ = false, renames_ = false;
+  bool guards_ = false, renames_ = false, finds_tags_ = false;
   milliseconds longest_life_{0};
   bool serve_outdated_ = false;
   mutable std::vector<std::string_view> scratch_;

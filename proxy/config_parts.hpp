@@ -52,6 +52,8 @@ void read_hooks(const ConfigNode& node, policies::Automation& automation, Findin
 /// Events, schedules and hooks; after the rules, which their ranges name.
 void read_automation(const ConfigNode& root, policies::Settings& settings, Findings& findings);
 
+/// In double quotes, the one YAML form that can hold every text; settings have no control bytes.
+std::string in_quotes(std::string_view text);
 /// As YAML, with all secrets that were given there.
 std::string print_automation(const policies::Automation& automation);
 

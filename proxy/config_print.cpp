@@ -2,14 +2,7 @@
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
-namespace {
 
-using policies::RuleSettings;
-using policies::setting_text;
-using policies::Settings;
-using policies::TierSettings;
-
-/// In double quotes, the one YAML form that can hold every text; settings have no control bytes.
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -19,7 +12,14 @@ std::string in_quotes(std::string_view text) {
   return out + '"';
 }
 
-std::string in_quotes(const std::vector<std::string>& texts) {
+namespace {
+
+using policies::RuleSettings;
+using policies::setting_text;
+using policies::Settings;
+using policies::TierSettings;
+
+std::string list_in_quotes(const std::vector<std::string>& texts) {
   std::string list;
   for (const std::string& text : texts) list += (list.empty() ? "[" : ", ") + in_quotes(text);
   return list.empty() ? "[]" : list + "]";
@@ -117,7 +117,7 @@ void print(const policies::AdminSettings::Token& token, Lines& lines) {
 void print(const policies::AdminSettings& section, Lines& lines) {
 #define PANNIER_ADMIN PANNIER_PRINT
 #include "policies/settings.def"
-  lines.setting("allowed_hosts", in_quotes(section.allowed_hosts));
+  lines.setting("allowed_hosts", list_in_quotes(section.allowed_hosts));
   if (!section.tokens.empty()) {
     lines.begin("tokens");
     for (const auto& token : section.tokens) print(token, lines);
@@ -206,10 +206,10 @@ void print_version(const policies::VersionSettings& version, Lines& lines) {
 void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines) {
   std::vector<std::string> patterns;
   for (const auto& pattern : rule.match) patterns.push_back(pattern.text());
-  lines.item("match", in_quotes(patterns));
+  lines.item("match", list_in_quotes(patterns));
   lines.setting("tier", in_quotes(settings.tiers[rule.tier].name));
   lines.setting("name", in_quotes(rule.name));
-  lines.setting("tags", in_quotes(rule.tags));
+  lines.setting("tags", list_in_quotes(rule.tags));
   if (!rule.tags_from.empty()) {
     lines.begin("tags_from");
     for (const auto& source : rule.tags_from) {
@@ -221,7 +221,7 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   }
   lines.setting("runtime_tags", setting_text(rule.runtime_tags));
   lines.setting("index", setting_text(rule.index));
-  if (!rule.dates.empty()) lines.setting("dates", in_quotes(rule.dates));
+  if (!rule.dates.empty()) lines.setting("dates", list_in_quotes(rule.dates));
   print_version(rule.version, lines);
   lines.end();
 }
@@ -233,7 +233,7 @@ std::string print_config(const Settings& settings) {
   const Settings& section = settings;
 #define PANNIER_GENERAL PANNIER_PRINT
 #include "policies/settings.def"
-  lines.setting("deny", in_quotes(settings.deny));
+  lines.setting("deny", list_in_quotes(settings.deny));
   print_upstream(settings.upstream, lines);
   print_section("tls", settings.tls, lines);
   print_section("auth", settings.auth, lines);

@@ -10,15 +10,6 @@ using policies::Count;
 using policies::milliseconds;
 using policies::setting_text;
 
-std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 template <class T>
 std::string written(const T& value) {
   return setting_text(value);
