@@ -195,6 +195,11 @@ class Core {
     std::deque<Journal::Entry> sweeps;
     std::string refusal;  ///< What upstream last said against it; empty when nothing.
     TimePoint refused_since{}, retry_at{};
+    /// Grows with each connection: what an older one says is not about this upstream.
+    std::uint64_t connection = 0;
+    /// Reads that nobody holds back, since no client begins them now. They go on when it is over;
+    /// with an error reply where there is one, or an empty text.
+    std::vector<std::function<void(Core& core, std::string_view error)>> reads;
   } replay;
   /// Invalidations that were sent upstream a moment ago: with a failover it may lose them.
   std::deque<std::pair<TimePoint, Journal::Entry>> recent;

@@ -4,6 +4,7 @@
 
 #include "policies/core.hpp"
 #include "policies/fleet_lease.hpp"
+#include "policies/journal_replay.hpp"
 #include "policies/read_flight.hpp"
 
 namespace pannier::policies {
@@ -56,7 +57,7 @@ void Core::look_again(const std::string& key, bool only_lease) {
     const auto open = flights.find(key);
     if (open != flights.end()) open->second->lease_moved();
   }
-  if (!leases.held(key)) return;
+  if (!leases.held(key) || awaits_replay(*this)) return;
   const auto subject = leases.subject(key);
   if (leases.held_elsewhere(key)) {
     ReadFlight::restart(subject, leases.close(key), *this);

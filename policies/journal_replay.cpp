@@ -55,8 +55,7 @@ void take_effect(Core& core, const Journal::Entry& entry) {
 /// The rule of a key as upstream calls it; null where it has none.
 const Rule* rule_of(std::string_view key, const RuleSet& rules) {
   Match match;
-  rules.find(key, match);
-  if (!match) rules.find(key.substr(0, key.rfind(":v")), match);
+  rules.find_upstream(key, match);
   return match && !match.rule->never() ? match.rule : nullptr;
 }
 
@@ -88,20 +87,16 @@ void sweep_next(Core& core) {
       core);
 }
 
-/// Everybody who waits for the replay goes on.
-void resume_all(Core& core) {
-  for (const auto& [id, client] : core.clients) core.effects.resume(id);
-}
-
 /// The first entries of the journal on their way, all of one database.
 class Batch final : public Exchange {
  public:
-  Batch(Link lane, std::vector<Journal::Entry> entries)
-      : lane_(lane), entries_(std::move(entries)) {}
+  Batch(Link lane, std::vector<Journal::Entry> entries, std::uint64_t connection)
+      : lane_(lane), entries_(std::move(entries)), connection_(connection) {}
 
   std::string wire(const Core& core) const;
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override {
+    if (connection_ != core.replay.connection) return;
     protocol::ReplyReader reader(error);
     core.replay.running = false;
     // The database's lane alone could not be made; else all of it is sent anew with the next one.
@@ -114,6 +109,7 @@ class Batch final : public Exchange {
 
   Link lane_;
   std::vector<Journal::Entry> entries_;
+  std::uint64_t connection_;
   std::size_t done_ = 0;  ///< Before the first that was refused.
   std::string refusal_;
 };
@@ -159,6 +155,7 @@ void Batch::carried_out(const Journal::Entry& entry, std::string_view reply, Cor
 }
 
 void Batch::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (connection_ != core.replay.connection) return;
   protocol::ReplyReader reader(reply);
   const auto answer = reader.next();
   if (answer.error() && refusal_.empty()) refusal_ = answer.text;
@@ -180,12 +177,8 @@ void Batch::refused(std::string why, Core& core) {
   if (replay.refusal.empty()) replay.refused_since = core.now;
   replay.refusal = std::move(why);
   replay.retry_at = core.now + replay_pause;
-  resume_all(core);
+  resume_after_replay(core);
 }
-
-}  // namespace
-
-namespace {
 
 void keep(Core& core, Journal::Entry entry) {
   const auto most = core.rules->settings().journal.max_entries.value;
@@ -225,14 +218,39 @@ void journal_for_later(Core& core, Journal::Entry entry) {
   keep(core, std::move(entry));
 }
 
-void journal_recent(Core& core) {
-  for (auto& [at, entry] : core.recent) {
-    if (at + Core::recent_time < core.now) continue;
+void journal_recent(Core& core, std::optional<std::uint32_t> db) {
+  for (const auto& [at, entry] : core.recent) {
+    if (at + Core::recent_time < core.now || (db && entry.db != *db)) continue;
     if (entry.kind == Journal::Kind::key && !is_ruled(entry.name, *core.rules)) continue;
-    entry.again = true;
-    keep(core, std::move(entry));
+    auto again = entry;
+    again.again = true;
+    keep(core, std::move(again));
   }
-  core.recent.clear();
+  std::erase_if(core.recent, [&](const auto& one) { return !db || one.second.db == *db; });
+}
+
+bool awaits_replay(const Core& core) {
+  using State = Core::UpstreamState;
+  const bool comes =
+      core.upstream == State::up || (core.upstream == State::down && core.reconnecting);
+  return comes && core.mode == Mode::normal && !core.journal.empty();
+}
+
+std::string replay_refusal(const Core& core) {
+  const auto& replay = core.replay;
+  const auto patience = core.rules->settings().upstream.op_timeout;
+  if (replay.refusal.empty() || core.now - replay.refused_since <= patience) return {};
+  return protocol::error_reply(
+      "ERR pannier: upstream refuses " + std::to_string(core.journal.size()) +
+      " invalidations of while it was away (" + replay.refusal + "); not executed");
+}
+
+void resume_after_replay(Core& core) {
+  const auto refusal = awaits_replay(core) ? replay_refusal(core) : std::string();
+  if (!awaits_replay(core) || !refusal.empty()) {
+    for (const auto& go_on : std::exchange(core.replay.reads, {})) go_on(core, refusal);
+  }
+  for (const auto& [id, client] : core.clients) core.effects.resume(id);
 }
 
 void journal_invalidation(Core& core, Journal::Entry entry) {
@@ -250,7 +268,7 @@ void replay_journal(Core& core) {
     if (core.leases.any_elsewhere()) {
       for (const auto& key : core.leases.keys_elsewhere()) core.look_again(key, true);
     }
-    return resume_all(core);
+    return resume_after_replay(core);
   }
   std::vector<Journal::Entry> entries;
   const auto db = core.journal[0].db;
@@ -260,7 +278,7 @@ void replay_journal(Core& core) {
   }
   const Link lane{Link::Kind::lane, db, 0};
   const auto replies = static_cast<std::uint32_t>(entries.size());
-  auto batch = std::make_unique<Batch>(lane, std::move(entries));
+  auto batch = std::make_unique<Batch>(lane, std::move(entries), replay.connection);
   const auto wire = batch->wire(core);
   replay.running = true;
   core.send(lane, wire, replies, std::move(batch));

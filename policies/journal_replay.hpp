@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +19,17 @@ void journal_invalidation(Core& core, Journal::Entry entry);
 /// Its place upstream was taken by the memory store, where it was carried out.
 void journal_for_later(Core& core, Journal::Entry entry);
 
-/// Upstream was lost, and with it perhaps what it had been told in the last seconds (a failover):
-/// that is told again.
-void journal_recent(Core& core);
+/// Upstream was lost, or the lane to one of its databases, and with it perhaps what it had been
+/// told in the last seconds (a failover): that is told again.
+void journal_recent(Core& core, std::optional<std::uint32_t> db = std::nullopt);
+
+/// Whether upstream may still have what the journal is about: nothing is read before it was told.
+bool awaits_replay(const Core& core);
+/// The error reply for whoever has waited long enough because upstream refuses the journal; empty
+/// while waiting makes sense.
+std::string replay_refusal(const Core& core);
+/// Everybody who waited for the replay goes on, if it is over.
+void resume_after_replay(Core& core);
 
 /// Appends what raises a tag's generation. One reply, its record ...
 void append_raise(std::string& wire, const Journal::Entry& tag, const Core& core);

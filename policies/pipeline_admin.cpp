@@ -5,29 +5,12 @@
 #include "policies/invalidation_run.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
+#include "policies/relayed_reply.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
 
 using protocol::Value;
-
-namespace {
-
-/// A reply of the lane that is the operator's as it is.
-class Relay final : public Exchange {
- public:
-  Relay(Ticket ticket, Link lane) : ticket_(ticket), lane_(lane) {}
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    core.reply_from(lane_, ticket_, reply);
-  }
-  void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
-
- private:
-  Ticket ticket_;
-  Link lane_;
-};
-
-}  // namespace
 
 void Pipeline::invalidate(Client& client, Invalidation what, TimePoint now) {
   const Call call(*this, now);
@@ -113,7 +96,7 @@ void Pipeline::list_keys(Client& client, std::string_view tag, TimePoint now) {
                                   std::to_string(core_.server_floor().time_since_epoch().count()),
                                   "+inf", "LIMIT", "0", "10000"});
   core_.begin(client, lane);
-  core_.send(lane, wire, 1, std::make_unique<Relay>(Ticket{client.id, client.next}, lane));
+  core_.send(lane, wire, 1, std::make_unique<RelayedReply>(Ticket{client.id, client.next}, lane));
 }
 
 void Pipeline::set_mode(Mode mode, std::string from, TimePoint now) {
@@ -122,6 +105,7 @@ void Pipeline::set_mode(Mode mode, std::string from, TimePoint now) {
   core_.mode_from = std::move(from);
   if (mode == Mode::memory) core_.versions.settle_without_upstream();
   if (!core_.journal.empty()) replay_journal(core_);
+  resume_after_replay(core_);
 }
 
 }  // namespace pannier::policies

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/journal_replay.hpp"
 #include "policies/outdated_copies.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/served_versions.hpp"
@@ -75,20 +76,10 @@ bool Pipeline::name_by_known_versions(Request& request) const {
 }
 
 std::optional<Verdict> Pipeline::await_replay() {
-  using State = Core::UpstreamState;
-  const bool comes =
-      core_.upstream == State::up || (core_.upstream == State::down && core_.reconnecting);
-  if (core_.journal.empty() || core_.mode != Mode::normal || !comes) return std::nullopt;
-  const auto& replay = core_.replay;
-  const bool is_refused =
-      !replay.refusal.empty() &&
-      core_.now - replay.refused_since > core_.rules->settings().upstream.op_timeout;
-  if (!is_refused) return Hold{};
-  std::string error;
-  protocol::append_error(
-      error, "ERR pannier: upstream refuses " + std::to_string(core_.journal.size()) +
-                 " invalidations of while it was away (" + replay.refusal + "); not executed");
-  return answer(std::move(error));
+  if (!awaits_replay(core_)) return std::nullopt;
+  auto refusal = replay_refusal(core_);
+  if (refusal.empty()) return Hold{};
+  return answer(std::move(refusal));
 }
 
 std::string_view breaker_name(const Core& core) {

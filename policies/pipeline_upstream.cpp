@@ -109,6 +109,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
   last_role_check_ = core_.now;
+  ++core_.replay.connection;
   core_.replay.running = false;
   core_.replay.refusal.clear();
   replay_journal(core_);
@@ -121,7 +122,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   }
   remember_invalidations();
   if (core_.journal.empty()) look_again();
-  for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+  resume_after_replay(core_);
 }
 
 /// Lest the first values under tags that only they tell are taken for older ones.
@@ -161,16 +162,19 @@ void Pipeline::lose_upstream(std::string_view error, TimePoint now, bool answere
       never_there && core_.rules->settings().upstream.embedded ? State::absent : State::down;
   const bool is_needless = core_.upstream == State::absent || core_.mode == Mode::memory;
   if (is_needless) core_.versions.settle_without_upstream();
-  for (const auto& [id, client] : core_.clients) core_.effects.resume(id);
+  resume_after_replay(core_);
 }
 
 void Pipeline::lose_lane(std::uint32_t db, TimePoint now) {
   const Call call(*this, now);
+  // It may be the first of them all that goes.
+  journal_recent(core_, db);
   core_.lose_copies(db);
   core_.misses.all_removed(core_.next_exchange);
   core_.generations.outdate_all();
   core_.bans.outdate_all();
   core_.watch.outdate_all();
+  replay_journal(core_);
   look_again();
 }
 

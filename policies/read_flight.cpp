@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/journal_replay.hpp"
 #include "policies/outdated_copies.hpp"
 #include "policies/served_versions.hpp"
 #include "policies/test_bugs.hpp"
@@ -50,7 +51,14 @@ void ReadFlight::restart(const SubjectRef& subject, const std::vector<LeaseTable
   if (waiters.empty()) return;
   std::vector<Reader> readers;
   for (const auto& waiter : waiters) readers.push_back({waiter.ticket, waiter.since, false});
-  start(subject, std::move(readers), core);
+  const auto link = core.lane(subject->db, subject->rule.get());
+  if (!awaits_replay(core) || link.kind == Link::Kind::memory) {
+    return start(subject, std::move(readers), core);
+  }
+  core.replay.reads.push_back([=](Core& later, std::string_view error) {
+    if (error.empty()) return start(subject, readers, later);
+    ReadFlight(subject, link, readers).fail(error, later);
+  });
 }
 
 void ReadFlight::join(Ticket reader, TimePoint now) {
@@ -173,7 +181,16 @@ bool ReadFlight::ask_again(std::string_view error, Core& core) {
   const auto on_down = subject.rule->tier->on_down;
   const bool waits =
       (on_down == OnDown::error || on_down == OnDown::stale) && link_.kind == Link::Kind::lane;
-  if (!lost || !waits || retried_ || closed_ || !core.retries.spend()) return false;
+  if (!lost || !waits || retried_ || closed_) return false;
+  if (awaits_replay(core)) {
+    const auto waiting = std::make_shared<ReadFlight>(std::move(*this));
+    core.replay.reads.push_back(
+        [waiting, lost_by = std::string(error)](Core& later, std::string_view refusal) {
+          waiting->fail(refusal.empty() ? lost_by : refusal, later);
+        });
+    return true;
+  }
+  if (!core.retries.spend()) return false;
   // Whoever has sent something since that may have changed the key would read a later value.
   const auto late = std::stable_partition(readers_.begin(), readers_.end(), [&](const Reader& one) {
     const auto* client = core.find(one.ticket.client);

@@ -51,7 +51,6 @@ class ReadFlight final : public Exchange {
 
   ~ReadFlight() override;
 
-
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
 
@@ -126,7 +125,7 @@ class ReadFlight final : public Exchange {
 
   std::unique_ptr<Asking> asking_;
   std::unique_ptr<Before> before_;
-  bool gives_before_ = false;  ///< What is given is of the version before.
+  bool gives_before_ = false;        ///< What is given is of the version before.
   std::unique_ptr<FoundTags> tags_;  ///< Only under a rule whose values may have others.
   std::uint32_t record_parts_ = 0;
   bool judges_ = false;  ///< The value is here; its tags' generations are on their way.

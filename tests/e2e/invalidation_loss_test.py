@@ -135,7 +135,7 @@ class Failover(unittest.TestCase):
     fence = Fleet.fence
 
     def setUp(self):
-        self.primary = self.enterContext(Redis())
+        self.primary = self.enterContext(Redis("--repl-diskless-sync-delay", "0"))
         self.replica = self.enterContext(Redis("--replicaof", f"127.0.0.1 {self.primary.port}"))
         self.direct = self.enterContext(self.primary.wire())
         self.heir = self.enterContext(self.replica.wire())
@@ -149,6 +149,8 @@ class Failover(unittest.TestCase):
 
     def fork(self):
         """From now on the replica hears nothing any more, and could be a primary."""
+        # WAIT is about what its own connection has written: then everything before that is there.
+        self.assertEqual(self.direct.call("SET", "forked", "here"), OK)
         self.assertTrue(self.direct.call("WAIT", "1", "2000").startswith(b":1"))
         self.assertEqual(self.heir.call("REPLICAOF", "NO", "ONE"), OK)
 
