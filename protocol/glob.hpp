@@ -34,6 +34,9 @@ class KeyPattern {
   /// What every matching key begins with; the whole key where is_literal().
   const std::string& prefix() const { return prefix_; }
   bool is_literal() const { return is_literal_; }
+  /// The parts it begins with that say where they end: literal bytes, and as an empty text a
+  /// `{name}` that takes a whole segment. Of `a:{x}:b*` these are `a:`, an empty one, and `:b`.
+  std::vector<std::string_view> beginning() const;
   /// The same pattern for SCAN MATCH: every `{name}` becomes `*`.
   std::string as_glob() const;
 

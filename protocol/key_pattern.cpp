@@ -214,6 +214,16 @@ boost::system::result<KeyPattern, std::string> KeyPattern::compile(std::string_v
   return Compiler(text).run();
 }
 
+std::vector<std::string_view> KeyPattern::beginning() const {
+  std::vector<std::string_view> parts;
+  for (const Token& token : tokens_) {
+    const bool is_segment = token.kind == Token::Kind::segment && token.takes_whole;
+    if (token.kind != Token::Kind::literal && !is_segment) break;
+    parts.emplace_back(is_segment ? std::string_view() : token.text);
+  }
+  return parts;
+}
+
 std::string KeyPattern::as_glob() const {
   std::string glob;
   for (const Token& token : tokens_) {

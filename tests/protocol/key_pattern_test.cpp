@@ -95,6 +95,18 @@ TEST_CASE("the prefix is what every matching key begins with") {
   CHECK(compiled("a:b").prefix() == "a:b");
 }
 
+TEST_CASE("the beginning is bytes and whole segments, as far as each says where it ends") {
+  using Parts = std::vector<std::string_view>;
+  const auto whole = std::string_view();
+  const auto tile = compiled("dashboard:{tile}:{day}");
+  CHECK(tile.beginning() == Parts{"dashboard:", whole, ":", whole});
+  const auto run = compiled("{x}:b*:c");
+  CHECK(run.beginning() == Parts{whole, ":b"});
+  const auto part = compiled("a{x}b:{y}");
+  CHECK(part.beginning() == Parts{"a"});
+  CHECK(compiled("*:a").beginning().empty());
+}
+
 TEST_CASE("a pattern becomes a glob in which every name is a star") {
   CHECK(compiled("user:{id}:*:[a-c]?").as_glob() == "user:*:*:[a-c]?");
   CHECK(compiled("{a}*").as_glob() == "*");
