@@ -5,8 +5,8 @@ passed through. Started by hand.
     tests/e2e/rules_bench.py --gate
 
 Both sidecars run in front of one Redis, and their slices alternate; ratios are of neighbours. The
-rules begin as those of many teams do, each with a name of its own; `one beginning` is a goal: there
-all rules begin as the keys do, and differ behind a capture."""
+rules begin as those of many teams do, each with a name of its own; with `one beginning` all begin as
+the keys do, and differ behind a capture."""
 
 import argparse
 import contextlib
@@ -38,7 +38,7 @@ rules:
 # The rules that do not match what is asked for.
 TEAMS = ['team{n}:user:{{id}}', 'team{n}:session:*', 'app{n}:{{tenant}}:report:{{id}}',
          'bench{n}:{{id}}', 'cache:{n}:{{day}}:*']
-ONE_BEGINNING = ['bench:{{id}}:part{n}']
+ONE_BEGINNING = ['bench:{{id}}:part{n}', '{{tenant}}:table{n}:{{id}}']
 # What is measured: its other rules, and whether the last one has copies of the keys.
 CASES = {"local copies": (TEAMS, True), "passed through": (TEAMS, False),
          "local copies, one beginning": (ONE_BEGINNING, True),
@@ -102,7 +102,7 @@ def measure(bed, options):
             ratio, few = compare(bed, options, servers, pipeline, copies)
             where = f"{name}, pipeline {pipeline}"
             found += [cache_bars.bar(where, f"CPU per GET, {options.rules:,} rules / {FEW}", ratio,
-                                     BAR, gates=others is TEAMS),
+                                     BAR, gates=True),
                       cache_bars.bar(where, f"CPU us per GET, {FEW} rules", few, None)]
         for server in servers:
             bed.stop(server.process)
