@@ -134,23 +134,6 @@ void SqlConnection::opened() {
   if (opened) opened();
 }
 
-/// For as long as it is open: an idle connection's end is noticed, and notifications come.
-void SqlConnection::wait_to_read() {
-  socket_.async_wait(socket_.wait_read, [self = shared_from_this()](Error error) {
-    if (error || self->is_closed()) return;
-    self->readable();
-    if (!self->is_closed()) self->wait_to_read();
-  });
-}
-
-void SqlConnection::wait_to_write() {
-  if (std::exchange(writing_, true)) return;
-  socket_.async_wait(socket_.wait_write, [self = shared_from_this()](Error error) {
-    self->writing_ = false;
-    if (!error && !self->is_closed()) self->flush();
-  });
-}
-
 void SqlConnection::flush() {
   const int unsent = PQflush(link_.get());
   if (unsent < 0) return lose(PQerrorMessage(link_.get()));

@@ -1,4 +1,4 @@
-// How a connection ends: what does not need libpq.
+// How a connection waits and ends: what does not need libpq.
 #include <utility>
 
 #include "proxy/sql_connection.hpp"
@@ -8,6 +8,23 @@ namespace pannier::proxy {
 
 using Error = boost::system::error_code;
 using Kind = SqlAnswer::Kind;
+
+/// For as long as it is open: an idle connection's end is noticed, and notifications come.
+void SqlConnection::wait_to_read() {
+  socket_.async_wait(socket_.wait_read, [self = shared_from_this()](Error error) {
+    if (error || self->is_closed()) return;
+    self->readable();
+    if (!self->is_closed()) self->wait_to_read();
+  });
+}
+
+void SqlConnection::wait_to_write() {
+  if (std::exchange(writing_, true)) return;
+  socket_.async_wait(socket_.wait_write, [self = shared_from_this()](Error error) {
+    self->writing_ = false;
+    if (!error && !self->is_closed()) self->flush();
+  });
+}
 
 void SqlConnection::lose(const std::string& why) {
   auto text = why.substr(0, why.find("\nLOCATION:"));
