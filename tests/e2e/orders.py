@@ -82,11 +82,14 @@ def create(postgres, count=5_000):
 
 
 def insert(postgres, day=LAST_DAY, product=1, amount=100):
-    """One order more. Returns the revenue of its day, as text."""
-    return postgres.psql(f"""
+    """One order more. Returns the revenue of its day, as text, and when it was committed: not
+    earlier than that, and hardly later."""
+    revenue_now, at = postgres.psql(f"""
         INSERT INTO orders (day, customer, product, amount, status)
           VALUES ('{day}', 1, {product}, {amount}, 'open');
-        SELECT sum(amount) FROM orders WHERE day = '{day}'""")
+        SELECT sum(amount), extract(epoch FROM statement_timestamp())
+          FROM orders WHERE day = '{day}'""").split("|")
+    return revenue_now, float(at)
 
 
 def revenue(postgres, day=LAST_DAY):
