@@ -7,8 +7,8 @@ import time
 import unittest
 
 import orders
-from postgres import Postgres, SqlError
-from support import Pannier, Redis, free_port, wait_until
+from postgres import Postgres
+from support import Pannier, Redis, wait_until
 
 NIL, OK = b"$-1\r\n", b"+OK\r\n"
 ERROR = b"-ERR pannier: "
@@ -34,7 +34,8 @@ def config(url, origins, tier=TIER, more="", **pool):
     pool = ", ".join(f"{name}: {value}" for name, value in (POOL | pool).items())
     text = f'postgres:\n  main: {{url: "{url}", {pool}}}\norigins:\n'
     for name, origin in origins.items():
-        text += f"  {name}:\n    database: main\n" + textwrap.indent(textwrap.dedent(origin), "    ")
+        text += f"  {name}:\n    database: main\n"
+        text += textwrap.indent(textwrap.dedent(origin), "    ")
     text += f"\ntiers:\n  t: {tier}\nrules:\n"
     for name in origins:
         text += (f'  - {{match: "{name}:{{id}}", name: {name}, tier: t, origin: {name}, '
@@ -147,7 +148,3 @@ class PingsMeanwhile:
                 assert wire.call("PING") == b"+PONG\r\n"
                 self.longest = max(self.longest, time.monotonic() - begun)
                 time.sleep(0.01)
-
-
-__all__ = ["DAY", "ERROR", "Later", "NIL", "NOTIFY", "OK", "OriginCase", "PingsMeanwhile", "Postgres",
-           "REVENUE", "SqlError", "ask", "at_once", "bulk", "config", "free_port", "parsed"]

@@ -119,9 +119,9 @@ class Postgres:
 
     def slowest(self, count=5):
         """What others asked, most time first: dicts of calls, ms (in all) and query."""
-        return self.rows("SELECT calls, round(total_exec_time) AS ms, query FROM pg_stat_statements "
-                         f"WHERE userid = '{OTHERS}'::regrole ORDER BY total_exec_time DESC "
-                         f"LIMIT {count}")
+        return self.rows("SELECT calls, round(total_exec_time) AS ms, query "
+                         f"FROM pg_stat_statements WHERE userid = '{OTHERS}'::regrole "
+                         f"ORDER BY total_exec_time DESC LIMIT {count}")
 
     def sessions(self, state=""):
         """How many connections others have (in this state: active, idle, ...)."""
@@ -178,7 +178,7 @@ class Postgres:
         return done.stdout.rstrip("\n")
 
     def _signal(self, number):
-        """To all its processes, the server itself last: it sees no child that has changed before."""
+        """To all its processes, the server itself last: so it sees no child change alone."""
         parents = _parents()
         children = [pid for pid, parent in parents.items() if parent == self.process.pid]
         for pid in [*children, self.process.pid]:
