@@ -90,13 +90,17 @@ class Later:
 
 
 class OriginCase(unittest.TestCase):
-    """A shop of some thousand orders and an empty Redis for each test."""
+    """A shop of some thousand orders, the same for all tests of a file, and an empty Redis for
+    each."""
+
+    postgres = None
 
     @classmethod
     def setUpClass(cls):
         cls.redis = cls.enterClassContext(Redis())
-        cls.postgres = cls.enterClassContext(Postgres())
-        orders.create(cls.postgres)
+        if not OriginCase.postgres:
+            OriginCase.postgres = unittest.enterModuleContext(Postgres())
+            orders.create(cls.postgres)
 
     def setUp(self):
         with self.redis.wire() as wire:
