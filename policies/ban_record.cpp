@@ -116,6 +116,7 @@ void append_bans(std::string& wire, const std::vector<Ban>& bans, const Core& co
 }
 
 bool learn_bans(Core& core, std::uint32_t db, const std::vector<Ban>& bans, ServerTime at) {
+  core.origin_memory.clear();  // There may be such rows now.
   bool is_news = false;
   for (const auto& ban : bans) {
     is_news |= core.bans.add(db, ban, at, at + core.longest_life());

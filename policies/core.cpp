@@ -188,6 +188,7 @@ void Core::learn_generation(std::uint32_t db, std::string_view tag, Generation g
                             TagGenerations::Source source) {
   if (generations.learn(db, tag, generation, now, source)) {
     generations.moved(db, tag, copies.advance());
+    origin_memory.clear();  // There may be such a row now.
   }
 }
 

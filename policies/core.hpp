@@ -20,6 +20,7 @@
 #include "policies/local_copies.hpp"
 #include "policies/memory_store.hpp"
 #include "policies/open_misses.hpp"
+#include "policies/origin.hpp"
 #include "policies/reply_names.hpp"
 #include "policies/retry_budget.hpp"
 #include "policies/rule_set.hpp"
@@ -105,6 +106,8 @@ class Core {
   std::string upstream_key(std::string_view key, const Match& match) const;
 
   // Leases and flights.
+  /// How long whoever loads a key of this rule has for it.
+  microseconds lease_time(const Rule& rule) const;
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
   bool grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms = {});
   /// The same where nobody loads it, if loads of this rule are worth waiting for.
@@ -146,6 +149,7 @@ class Core {
   std::shared_ptr<const RuleSet> rules;
   CounterBook book;
   LeaseTable leases;
+  OriginMemory origin_memory;  ///< By table key.
   Throttle throttle;       ///< Keys whose value was to be replaced a moment ago, in vain.
   std::string name = "-";  ///< Of this sidecar in the fleet.
   std::uint64_t next_token = 1;

@@ -13,12 +13,20 @@ namespace {
 
 /// Without pushes nobody tells when another sidecar's load has ended: so often it is asked.
 constexpr milliseconds follow_without_pushes{50};
+/// Between an origin's giving up and the end of the lease it loads under.
+constexpr milliseconds origin_margin{1'000};
 
 }  // namespace
 
+microseconds Core::lease_time(const Rule& rule) const {
+  // An origin says itself when it gives up; then nobody needs to be waited for any more.
+  if (rule.origin != nullptr) return rule.origin->timeout + origin_margin;
+  return learning.lease_time(rule.settings->name);
+}
+
 bool Core::grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms) {
   if (find(client) == nullptr || leases.held(subject->table_key)) return false;
-  const auto time = learning.lease_time(subject->rule->settings->name);
+  const auto time = lease_time(*subject->rule);
   if (!leases.grant(subject, client, now, now + time, std::move(terms))) return false;
   ++subject->counters().leases_granted;
   return true;
@@ -86,6 +94,7 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since,
 
 void Core::touched(const std::string& key) {
   close_flight(key);
+  origin_memory.forget(key);
   copies.pushed(std::string_view(key).substr(table_key_prefix));
   if (leases.empty() || !leases.held(key)) return;
   const auto subject = leases.subject(key);

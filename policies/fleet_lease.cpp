@@ -84,7 +84,7 @@ void release(Core& core, const Subject& subject, std::string_view token) {
 
 void claim_behind(Core& core, const SubjectRef& subject) {
   const auto token = core.new_token();
-  const auto time = core.learning.lease_time(subject->rule->settings->name);
+  const auto time = core.lease_time(*subject->rule);
   std::string wire;
   append_take(wire, subject->key, token, time);
   core.send({Link::Kind::lane, subject->db, 0}, wire, 1,

@@ -60,6 +60,7 @@ class LeaseTable {
   bool held(const std::string& key) const { return leases_.contains(key); }
   /// Whose key it is, and when the lease was granted; the key must be held.
   const SubjectRef& subject(const std::string& key) const { return leases_.at(key).subject; }
+  ClientId holder(const std::string& key) const { return leases_.at(key).holder; }
   TimePoint granted_at(const std::string& key) const { return leases_.at(key).granted; }
 
   /// The fleet's lease behind it; empty if there is none. The key must be held.

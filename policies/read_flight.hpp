@@ -114,6 +114,16 @@ class ReadFlight final : public Exchange {
   bool claim(std::vector<Reader>& readers, Core& core);
   /// What a claim that was lost tells: that another sidecar's client loads.
   void follow(bool over_value, Core& core);
+  /// What its origin said a moment ago, or null.
+  const std::string* remembered(const Core& core) const;
+  /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
+  bool load_by_origin(bool over_value, Core& core);
+  /// The value is to be replaced, and nobody waits for that.
+  void refresh_by_origin(Core& core);
+  /// The reader waits for the origin, or is told what that said.
+  void await_origin(const Reader& reader, Core& core);
+  /// Puts the reader in the queue of those who wait for a load. \returns whether it waits.
+  bool wait(const Reader& reader, TimePoint until, Core& core);
   /// Grants the lease to a reader. \returns false if it cannot be.
   bool elect(const Reader& reader, bool over_value, Core& core);
   OpenMisses::Look look() const;

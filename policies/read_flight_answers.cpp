@@ -56,7 +56,7 @@ std::uint32_t ReadFlight::Asking::ask(std::string& wire, const Subject& subject,
                                       Core& core) {
   if (for_lease) {
     claim.emplace(core.new_token(), core.tracks);
-    const auto time = core.learning.lease_time(subject.rule->settings->name);
+    const auto time = core.lease_time(*subject.rule);
     claim_parts = fleet_lease::append_claim(wire, subject.key, claim->token(), time, core.tracks);
   }
   parts = claim_parts;
@@ -98,6 +98,12 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   const bool is_stale = state == Standing::State::stale;
   const auto& key = subject.table_key;
   if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
+  if (subject.rule->origin != nullptr) {
+    refresh_by_origin(core);
+    if (is_stale) counters.stale_served += readers_.size();
+    give_all(value, core);
+    return give_back(core);
+  }
   const bool lost = asking_ && asking_->lost();
   auto elected = readers_.end();
   if (!lost && !core.leases.held(key) && !core.throttle.holds(key, core.now)) {
@@ -126,6 +132,8 @@ void ReadFlight::missing(Core& core) {
   if (look_before(core)) return;
   if (core.leases.held(check_.subject().table_key)) {
     // Nobody is to be elected here.
+  } else if (remembered(core) != nullptr) {
+    // Nor here: nobody is asked again so soon.
   } else if (claim(readers_, core)) {
     return;
   } else if (asking_ && asking_->lost()) {
@@ -145,8 +153,9 @@ bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
   const auto& subject = check_.subject_ref();
   if (asking_ || link_.kind != Link::Kind::lane) return false;
   const auto& name = subject->rule->settings->name;
-  const bool leases =
-      core.needs_fleet(*subject) && core.learning.worth_waiting(name, subject->table_key, core.now);
+  const bool worth = subject->rule->origin != nullptr ||
+                     core.learning.worth_waiting(name, subject->table_key, core.now);
+  const bool leases = core.needs_fleet(*subject) && worth;
   if (!leases && !guard::in_fleet(*subject, core)) return false;
   start(subject, std::move(readers), core, leases ? Claims::lease : Claims::guard);
   if (before_) core.flights[subject->table_key]->before_ = std::make_unique<Before>(*before_);
@@ -185,6 +194,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
   const auto& rule = *subject.rule;
   if (core.find(reader.ticket.client) == nullptr) return;
+  if (rule.origin != nullptr) return await_origin(reader, core);
   if (!rule.leases()) {
     // Whoever may get the version before need not load as well.
     if (version_before(core, subject)) {
@@ -200,15 +210,20 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
     }
     return tell_missing(reader, core);
   }
-  const auto until = reader.since + rule.tier->coalesce.wait;
+  if (!wait(reader, reader.since + rule.tier->coalesce.wait, core)) tell_missing(reader, core);
+}
+
+bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core) {
+  const auto& subject = check_.subject();
   if (until <= core.now ||
       !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until})) {
     ++subject.counters().wait_refused;
-    return tell_missing(reader, core);
+    return false;
   }
   if (auto* client = core.find(reader.ticket.client)) ++client->waits;
   if (!reader.shared) ++subject.counters().coalesced;
   if (reader.counted) core.finish(reader.ticket.client);
+  return true;
 }
 
 void ReadFlight::tell_missing(const Reader& reader, Core& core) {

@@ -1,17 +1,12 @@
 #include "policies/rule_set.hpp"
 
+#include "policies/origin.hpp"
+
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <span>
 
 namespace pannier::policies {
-
-namespace {
-
-constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-
-}  // namespace
 
 std::string filled_tag(std::string_view text, const Match& match, std::string_view value) {
   std::string out;
@@ -46,7 +41,13 @@ std::optional<std::uint64_t> Match::version() const {
 
 struct RuleSet::Sown {
   std::map<char, std::unique_ptr<Sown>> children;
+  std::unique_ptr<Sown> segment;
   std::vector<Candidate> candidates;
+
+  static Sown* of(std::unique_ptr<Sown>& place) {
+    if (!place) place = std::make_unique<Sown>();
+    return place.get();
+  }
 };
 
 RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settings) {
@@ -55,7 +56,8 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
   std::uint32_t order = 0;
   for (const auto& rule : settings_.rules) {
     const auto& tier = settings_.tiers[rule.tier];
-    rules_.push_back({&rule, &tier, &book.tier(tier.name), rules_.size()});
+    const auto* origin = rule.origin ? &settings_.origins->all[*rule.origin] : nullptr;
+    rules_.push_back({&rule, &tier, &book.tier(tier.name), origin, rules_.size()});
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
     finds_tags_ |= rules_.back().finds_tags();
@@ -63,10 +65,9 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     if (rules_.back().tagged()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
     for (const auto& pattern : rule.match) {
       Sown* at = &root;
-      for (const char byte : pattern.prefix()) {
-        auto& next = at->children[byte];
-        if (!next) next = std::make_unique<Sown>();
-        at = next.get();
+      for (const auto part : pattern.beginning()) {
+        if (part.empty()) at = Sown::of(at->segment);
+        for (const char byte : part) at = Sown::of(at->children[byte]);
       }
       at->candidates.push_back({order++, &rules_.back(), &pattern});
     }
@@ -86,6 +87,10 @@ std::uint32_t RuleSet::settle(const Sown& sown) {
   nodes_[id].end = static_cast<std::uint32_t>(edges_.size());
   auto at = begin;
   for (const auto& [byte, next] : sown.children) edges_[at++].node = settle(*next);
+  if (sown.segment) {
+    const auto segment = settle(*sown.segment);
+    nodes_[id].segment = segment;
+  }
   return id;
 }
 
@@ -109,10 +114,14 @@ std::string RuleSet::kept_past_end() const {
 
 void RuleSet::find(std::string_view key, Match& match) const {
   match.rule = nullptr;
-  if (nodes_.empty() || rules_.empty()) return;
+  if (rules_.empty()) return;
   auto best = none;
-  std::uint32_t at = 0;
-  for (std::size_t i = 0;; ++i) {
+  walk(key, 0, 0, best, match);
+}
+
+void RuleSet::walk(std::string_view key, std::size_t i, std::uint32_t at, std::uint32_t& best,
+                   Match& match) const {
+  for (;; ++i) {
     const Node& node = nodes_.data()[at];  // Once for each byte of every key.
     for (const auto& candidate : std::span(candidates_.data() + node.first, node.candidates)) {
       if (candidate.order > best) break;
@@ -122,6 +131,10 @@ void RuleSet::find(std::string_view key, Match& match) const {
       match.pattern = candidate.pattern;
       match.captures.swap(scratch_);
       break;
+    }
+    if (node.segment != none) {
+      const auto end = std::min(key.find(':', i), key.size());
+      if (end > i) walk(key, end, node.segment, best, match);
     }
     if (i == key.size()) return;
     at = child(node, key[i]);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,11 +17,14 @@
 
 namespace pannier::policies {
 
+struct OriginSettings;
+
 /// A rule with everything it refers to, ready to be applied.
 struct Rule {
   const RuleSettings* settings = nullptr;
   const TierSettings* tier = nullptr;
   TierCounters* counters = nullptr;
+  const OriginSettings* origin = nullptr;  ///< Who loads what is missing; null: clients do.
   std::size_t number = 0;  ///< Its place in the configuration.
 
   bool never() const { return tier->cache == CacheMode::never; }
@@ -31,9 +35,11 @@ struct Rule {
   /// Whether copies may be served past their end while upstream is away.
   bool serves_outdated() const { return copies() && tier->stale_if_error.count() > 0; }
   milliseconds kept_past_end() const { return copies() ? tier->stale_if_error : milliseconds(0); }
-  bool leases() const { return tier->coalesce.scope != CoalesceScope::off; }
+  bool leases() const { return tier->coalesce.scope != CoalesceScope::off || origin != nullptr; }
   bool guards() const { return tier->guard != Guard::off; }
-  bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet; }
+  bool fleet() const {
+    return tier->coalesce.scope == CoalesceScope::fleet || origin != nullptr;
+  }
 };
 
 struct Match;
@@ -55,9 +61,10 @@ struct Match {
 
 /// The rules of one configuration: which one a key falls under. Immutable.
 ///
-/// Patterns are sorted into a trie by what every matching key begins with, so that a look-up walks
-/// the key once and tries only patterns whose literal beginning it has already seen; of those that
-/// match, the first of the configuration wins.
+/// Patterns are sorted into a trie by the bytes and whole segments they begin with, so that a
+/// look-up walks the key and tries only patterns whose beginning it has seen; of those that match,
+/// the first of the configuration wins. Behind a `*`, `?`, class or part of a segment nothing is
+/// sorted: patterns that differ only there are tried one by one.
 class RuleSet {
  public:
   RuleSet(const Settings& settings, CounterBook& book);
@@ -104,9 +111,11 @@ class RuleSet {
     const Rule* rule;
     const protocol::KeyPattern* pattern;
   };
+  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
   struct Node {
     std::uint32_t begin = 0, end = 0;         ///< Its children in edges_, sorted by byte.
     std::uint32_t first = 0, candidates = 0;  ///< Where its candidates are, and how many.
+    std::uint32_t segment = none;             ///< Its child behind a whole segment.
   };
   struct Edge {
     char byte;
@@ -115,6 +124,9 @@ class RuleSet {
   struct Sown;  ///< The trie while it grows.
   std::uint32_t settle(const Sown& sown);
   std::uint32_t child(const Node& node, char byte) const;
+  /// Goes on at the node `at` with the key's byte `i`; `best` is the order of what has matched.
+  void walk(std::string_view key, std::size_t i, std::uint32_t at, std::uint32_t& best,
+            Match& match) const;
 
   Settings settings_;
   std::vector<Rule> rules_;

@@ -44,6 +44,18 @@ constexpr std::array<Named<Role>, 4> roles{{{Role::none, "none"},
                                             {Role::read, "read"},
                                             {Role::invalidate, "invalidate"},
                                             {Role::admin, "admin"}}};
+constexpr std::array<Named<OriginResult>, 4> origin_results{{{OriginResult::rows, "rows"},
+                                                             {OriginResult::row, "row"},
+                                                             {OriginResult::scalar, "scalar"},
+                                                             {OriginResult::raw, "raw"}}};
+constexpr std::array<Named<OnError>, 2> error_answers{
+    {{OnError::error, "error"}, {OnError::nil, "nil"}}};
+constexpr std::array<Named<ParameterType>, 6> parameter_types{{{ParameterType::text, "text"},
+                                                               {ParameterType::integer, "integer"},
+                                                               {ParameterType::number, "number"},
+                                                               {ParameterType::boolean, "boolean"},
+                                                               {ParameterType::date, "date"},
+                                                               {ParameterType::uuid, "uuid"}}};
 constexpr std::array<Named<LogLevel>, 4> log_levels{{{LogLevel::debug, "debug"},
                                                      {LogLevel::info, "info"},
                                                      {LogLevel::warning, "warning"},
@@ -104,6 +116,15 @@ std::string parse_setting(std::string_view raw, AuthMode& out) {
   return parse_name(raw, auth_modes, out);
 }
 std::string parse_setting(std::string_view raw, Role& out) { return parse_name(raw, roles, out); }
+std::string parse_setting(std::string_view raw, OriginResult& out) {
+  return parse_name(raw, origin_results, out);
+}
+std::string parse_setting(std::string_view raw, OnError& out) {
+  return parse_name(raw, error_answers, out);
+}
+std::string parse_setting(std::string_view raw, ParameterType& out) {
+  return parse_name(raw, parameter_types, out);
+}
 std::string parse_setting(std::string_view raw, LogLevel& out) {
   return parse_name(raw, log_levels, out);
 }
@@ -119,6 +140,9 @@ std::string setting_text(Fallback value) { return name_of(fallbacks, value); }
 std::string setting_text(Mode value) { return name_of(modes, value); }
 std::string setting_text(AuthMode value) { return name_of(auth_modes, value); }
 std::string setting_text(Role value) { return name_of(roles, value); }
+std::string setting_text(OriginResult value) { return name_of(origin_results, value); }
+std::string setting_text(OnError value) { return name_of(error_answers, value); }
+std::string setting_text(ParameterType value) { return name_of(parameter_types, value); }
 std::string setting_text(LogLevel value) { return name_of(log_levels, value); }
 
 }  // namespace pannier::policies

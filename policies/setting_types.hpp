@@ -64,6 +64,12 @@ enum class AuthMode : std::uint8_t { shared, pass_through };
 /// What somebody may ask of PANNIER and the admin port: nothing; to look; to make values invalid as
 /// well; everything. Each may do what those before it may.
 enum class Role : std::uint8_t { none, read, invalidate, admin };
+/// What an origin's query answers.
+enum class OriginResult : std::uint8_t { rows, row, scalar, raw };
+/// What whoever asks is told when it fails.
+enum class OnError : std::uint8_t { error, nil };
+/// What a parameter of a query must look like.
+enum class ParameterType : std::uint8_t { text, integer, number, boolean, date, uuid };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Each reads `raw` into `out`. \returns an empty string, or what is wrong and what would be right
@@ -87,6 +93,9 @@ std::string parse_setting(std::string_view raw, Refresh& out);
 std::string parse_setting(std::string_view raw, Guard& out);
 std::string parse_setting(std::string_view raw, AuthMode& out);
 std::string parse_setting(std::string_view raw, Role& out);
+std::string parse_setting(std::string_view raw, OriginResult& out);
+std::string parse_setting(std::string_view raw, OnError& out);
+std::string parse_setting(std::string_view raw, ParameterType& out);
 std::string parse_setting(std::string_view raw, LogLevel& out);
 
 std::string setting_text(milliseconds value);  ///< The largest unit that divides it.
@@ -108,6 +117,9 @@ std::string setting_text(Refresh value);
 std::string setting_text(Guard value);
 std::string setting_text(AuthMode value);
 std::string setting_text(Role value);
+std::string setting_text(OriginResult value);
+std::string setting_text(OnError value);
+std::string setting_text(ParameterType value);
 std::string setting_text(LogLevel value);
 
 }  // namespace pannier::policies

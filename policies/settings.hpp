@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 namespace pannier::policies {
 
 struct Automation;
+struct Origins;
 
 #define PANNIER_MEMBER(type, name, value, text) type name = value;
 
@@ -146,6 +148,7 @@ struct RuleSettings {
   /// The captures that say which days a key is about: one, or the first day's and the last's.
   std::vector<std::string> dates;
   VersionSettings version;
+  std::optional<std::size_t> origin;  ///< Who loads what is missing; index into Origins::all.
 };
 
 /// Commands that are refused unless the configuration says otherwise.
@@ -173,6 +176,7 @@ struct Settings {
   std::vector<TierSettings> tiers;
   std::vector<RuleSettings> rules;
   std::shared_ptr<const Automation> automation;  ///< Events, schedules, hooks; null: none.
+  std::shared_ptr<const Origins> origins;        ///< Databases and their queries; null: none.
 };
 
 #undef PANNIER_MEMBER

@@ -196,6 +196,7 @@ void Store::stored(Core& core) {
   const auto& key = subject_->table_key;
   auto& counters = subject_->counters();
   ++counters.stores;
+  core.origin_memory.forget(key);
   if (core.watch.on()) tell_stored(core, *subject_);
   core.close_flight(key);
   const bool leased = !core.leases.empty() && core.leases.held(key);
@@ -207,7 +208,10 @@ void Store::stored(Core& core) {
   if (!leased) return;
   // A value from before an invalidation is nobody's answer, even if it was waited for.
   const auto newest = core.newest(*subject_).at;
-  const bool knows_all = !subject_->base || core.generations_current(*subject_);
+  // Those who wait may have begun behind one that was only pushed so far.
+  const bool knows_all =
+      link_.kind == Link::Kind::memory ||
+      (core.generations_current(*subject_) && core.bans.known(subject_->db) == Bans::Known::all);
   const bool outdated = !knows_all || (newest && born_ <= *newest);
   if (!fills() || !kept_ || outdated) return core.touched(key);
   core.throttle.release(key);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace pannier::policies {
 
@@ -99,6 +100,15 @@ struct ConnectionFacts {
 };
 
 /// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
+/// A value that its origin is to be asked for.
+struct OriginLoad {
+  ClientId loader;     ///< As whom the result is stored; Effects::open_loader() made it.
+  std::uint32_t db;    ///< Of the key ...
+  std::string key;     ///< ... as clients say it.
+  std::size_t origin;  ///< Index into Origins::all.
+  std::vector<std::string> params;
+};
+
 class Effects {
  public:
   virtual ~Effects() = default;
@@ -133,6 +143,17 @@ class Effects {
 
   /// As Change says; only while somebody watches.
   virtual void changed(const Change& change) { static_cast<void>(change); }
+
+  /// Opens a client of the sidecar's own for one load. \returns 0 where nobody asks origins.
+  virtual ClientId open_loader(std::uint32_t db) {
+    static_cast<void>(db);
+    return 0;
+  }
+  /// Closes one that is not needed after all.
+  virtual void drop_loader(ClientId loader) { static_cast<void>(loader); }
+  /// Asks an origin. Ends with one of Pipeline::store_loaded(), load_failed(), and the end of the
+  /// loader; none of them from inside this call.
+  virtual void load(OriginLoad load) { static_cast<void>(load); }
 
   /// Close the client's connection: at once, or when what it asked for is answered.
   virtual void close(ClientId client, bool at_once) = 0;

@@ -53,6 +53,8 @@ constexpr Field<Settings> top_fields[] = {
     PANNIER_SECTION(journal),
     PANNIER_SECTION(self_check),
     {"deny", read_deny},
+    {"postgres", read_nothing_yet},
+    {"origins", read_nothing_yet},
     {"rules", read_nothing_yet},
     {"webhook", read_nothing_yet},
     {"events", read_nothing_yet},
@@ -85,6 +87,7 @@ boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
   Settings& settings = loaded.settings;
   read_map<Settings>(*root, "a configuration", "", top_fields, settings, findings);
   check_listen(*root, settings, findings);
+  if (!findings.failed()) read_origins(*root, settings, findings);
   if (const ConfigNode* rules = root->find("rules"); rules && !findings.failed()) {
     read_rules(*rules, settings, findings);
   }

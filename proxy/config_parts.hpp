@@ -36,6 +36,15 @@ void read_tiers(const ConfigNode& node, std::vector<policies::TierSettings>& tie
 /// themselves: names, versions that are shared, and that each pattern can be reached.
 void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& findings);
 
+/// Databases and origins; before the rules, which name them.
+void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings);
+/// The origin of a rule, if it names one.
+void find_origin(const ConfigNode& rule_node, std::string_view name,
+                 const policies::Settings& settings, policies::RuleSettings& rule,
+                 Findings& findings);
+/// As YAML, as they were given.
+std::string print_origins(const policies::Origins& origins);
+
 /// That clients can connect somewhere, and nobody where they should not.
 void check_listen(const ConfigNode& root, const policies::Settings& settings, Findings& findings);
 

@@ -1,4 +1,5 @@
 #include "proxy/config.hpp"
+#include "policies/origin.hpp"
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {
@@ -209,6 +210,7 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   lines.item("match", list_in_quotes(patterns));
   lines.setting("tier", in_quotes(settings.tiers[rule.tier].name));
   lines.setting("name", in_quotes(rule.name));
+  if (rule.origin) lines.setting("origin", in_quotes(settings.origins->all[*rule.origin].name));
   lines.setting("tags", list_in_quotes(rule.tags));
   if (!rule.tags_from.empty()) {
     lines.begin("tags_from");
@@ -255,6 +257,7 @@ std::string print_config(const Settings& settings) {
     lines.end();
   }
   auto text = lines.take();
+  if (settings.origins) text += print_origins(*settings.origins);
   if (settings.automation) text += print_automation(*settings.automation);
   return text;
 }

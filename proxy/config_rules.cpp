@@ -17,7 +17,7 @@ using protocol::KeyPattern;
 /// A rule as it is written: the texts that need other rules or tiers to be understood.
 struct Draft {
   RuleSettings rule;
-  std::string tier;
+  std::string tier, origin;
   std::vector<PlacedPattern> placed;  ///< Their patterns are set once the rule has its place.
 };
 
@@ -53,6 +53,8 @@ constexpr Field<Draft> rule_fields[] = {
     {"match", read_match},
     {"tier", [](const ConfigNode& node, Draft& draft,
                 Findings& findings) { read_scalar(node, "tier", draft.tier, findings); }},
+    {"origin", [](const ConfigNode& node, Draft& draft,
+                  Findings& findings) { read_scalar(node, "origin", draft.origin, findings); }},
     {"name", read_name},
     {"tags", [](const ConfigNode& node, Draft& draft,
                 Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
@@ -110,6 +112,7 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
   check_dated(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_dates(node, draft.rule, findings);
+  find_origin(node, draft.origin, settings, draft.rule, findings);
   check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   return draft;
 }

@@ -23,22 +23,6 @@ void check_capture(Mark mark, std::string_view what, const std::string& tag, std
   }
 }
 
-/// \param what the setting: in `as` the braces may be empty, for what was found.
-void check_tag(Mark mark, std::string_view what, const std::string& tag, const RuleSettings& rule,
-               Findings& findings) {
-  std::string_view rest = tag;
-  for (auto at = rest.find_first_of("{}"); at != rest.npos; at = rest.find_first_of("{}")) {
-    const auto next = rest.find_first_of("{}", at + 1);
-    if (rest[at] == '}' || next == rest.npos || rest[next] == '{') {
-      return findings.error(
-          mark, std::string(what) + ": the braces of " + quoted(tag) + " do not match up");
-    }
-    const auto name = rest.substr(at + 1, next - at - 1);
-    if (!name.empty() || what != "as") check_capture(mark, what, tag, name, rule, findings);
-    rest.remove_prefix(next + 1);
-  }
-}
-
 void read_path(const ConfigNode& node, policies::TagSource& source, Findings& findings) {
   std::string text;
   read_scalar(node, "json", text, findings);
@@ -58,7 +42,7 @@ void check_sources(const ConfigNode& node, const RuleSettings& rule, Findings& f
   for (std::size_t i = 0; i < rule.tags_from.size(); ++i) {
     const ConfigNode& item = node.items[i];
     const auto& as = rule.tags_from[i].as;
-    check_tag(mark_of(item, "as"), "as", as, rule, findings);
+    check_captures(mark_of(item, "as"), "as", as, rule, findings);
     if (as.find("{}") == as.npos) {
       findings.error(mark_of(item, "as"),
                      "as: " + quoted(as) + " has no {} for what is found, as in product:{}");
@@ -67,6 +51,21 @@ void check_sources(const ConfigNode& node, const RuleSettings& rule, Findings& f
 }
 
 }  // namespace
+
+void check_captures(Mark mark, std::string_view what, const std::string& tag,
+                    const RuleSettings& rule, Findings& findings) {
+  std::string_view rest = tag;
+  for (auto at = rest.find_first_of("{}"); at != rest.npos; at = rest.find_first_of("{}")) {
+    const auto next = rest.find_first_of("{}", at + 1);
+    if (rest[at] == '}' || next == rest.npos || rest[next] == '{') {
+      return findings.error(
+          mark, std::string(what) + ": the braces of " + quoted(tag) + " do not match up");
+    }
+    const auto name = rest.substr(at + 1, next - at - 1);
+    if (!name.empty() || what != "as") check_capture(mark, what, tag, name, rule, findings);
+    rest.remove_prefix(next + 1);
+  }
+}
 
 void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& sources,
                     Findings& findings) {
@@ -104,7 +103,7 @@ void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
                                                            : "runtime_tags";
   const ConfigNode& tags = *node.find(first);
   for (std::size_t i = 0; i < rule.tags.size(); ++i) {
-    check_tag(tags.items[i].mark, "tags", rule.tags[i], rule, findings);
+    check_captures(tags.items[i].mark, "tags", rule.tags[i], rule, findings);
   }
   if (!rule.tags_from.empty()) check_sources(*node.find("tags_from"), rule, findings);
   const bool finds = !rule.tags_from.empty() || rule.runtime_tags;

@@ -21,6 +21,7 @@
 #include "proxy/listener.hpp"
 #include "proxy/log.hpp"
 #include "proxy/memory_limit.hpp"
+#include "proxy/origin_runner.hpp"
 #include "proxy/program_config.hpp"
 #include "proxy/server.hpp"
 
@@ -63,6 +64,7 @@ class Program {
   Loop loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   Server server_;
   AutomationRunner automation_;
+  OriginRunner origins_;
   AdminActions actions_;
   std::size_t descriptors_ = descriptor_limit();
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -79,6 +81,7 @@ Program::Program(const Options& options, Loaded loaded)
     : options_(options),
       server_(loop_, std::move(loaded.settings)),
       automation_(server_),
+      origins_(server_),
       actions_(server_.pipeline(), ways_of_actions()),
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       drain_timer_(loop_) {
@@ -137,6 +140,7 @@ int Program::run() {
   await_signal();
   server_.start();
   automation_.reload();
+  origins_.reload();
   log::info("listening", {{"address", listening_},
                           {"admin", admin_ ? admin_->text() : "off"},
                           {"upstream", server_.upstream_name()},
@@ -179,6 +183,7 @@ AdminActions::Reloaded Program::reload() {
     log::set_level(loaded.settings.log.level);
     server_.reload(std::move(loaded.settings));
     automation_.reload();
+    origins_.reload();
     if (admin_) admin_->configure(server_.settings().admin);
     ++server_.counters().reloads;
     log::info("config_reloaded", {{"file", options_.config}});

@@ -115,6 +115,17 @@ class Server final : public policies::Effects {
   void close(policies::ClientId client, bool at_once) override;
   void invalidated(const policies::AuditRecord& record) override;
   void changed(const policies::Change& change) override;
+  policies::ClientId open_loader(std::uint32_t db) override;
+  void drop_loader(policies::ClientId loader) override;
+  void load(policies::OriginLoad load) override;
+
+  /// Who asks origins; null: nobody. Called from inside the pipeline, which none may call back.
+  struct Loading {
+    std::function<policies::ClientId(std::uint32_t db)> open;
+    std::function<void(policies::ClientId loader)> drop;
+    std::function<void(policies::OriginLoad load)> load;
+  };
+  void load_by(Loading loading) { loading_ = std::move(loading); }
 
   /// Who is told of invalidations and changes beside the log; null: nobody. Neither may call back.
   struct Listening {
@@ -214,6 +225,7 @@ class Server final : public policies::Effects {
   std::function<void(const policies::AuditRecord& record)> told_;
   StateLog state_log_;
   Listening listening_;
+  Loading loading_;
   Timer ticker_;
   std::minstd_rand random_;
 

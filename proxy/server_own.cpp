@@ -236,6 +236,12 @@ void Server::close(ClientId client, bool at_once) {
   if (auto* session = find(client)) session->close_when_answered("killed");
 }
 
+ClientId Server::open_loader(std::uint32_t db) { return loading_.open ? loading_.open(db) : 0; }
+
+void Server::drop_loader(ClientId loader) { loading_.drop(loader); }
+
+void Server::load(policies::OriginLoad load) { loading_.load(std::move(load)); }
+
 void Server::push_to(ClientId client, std::string_view push) {
   if (auto* session = find(client)) session->push(pipeline_.push_to(push));
 }

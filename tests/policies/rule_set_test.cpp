@@ -201,15 +201,39 @@ TEST_CASE("Among ten thousand rules the right one is found") {
   CHECK(rules.find("app") == -1);
 }
 
+TEST_CASE("Among ten thousand rules that differ behind captures the right one is found") {
+  std::vector<RuleSettings> settings;
+  for (int i = 0; i < 5'000; ++i) {
+    const auto number = std::to_string(i);
+    settings.push_back(rule_of({"{tenant}:table" + number + ":{id}"}));
+    settings.push_back(rule_of({"user:{id}:{part}:part" + number}));
+  }
+  settings.push_back(rule_of({"{tenant}:{table}:{id}"}));
+  Rules rules(std::move(settings));
+  for (int i = 0; i < 5'000; ++i) {
+    const auto number = std::to_string(i);
+    CAPTURE(number);
+    const auto table = "acme:table" + number + ":7", part = "user:7:x:part" + number;
+    CHECK(rules.find(table) == 2 * i);
+    CHECK(rules.match.capture("tenant") == "acme");
+    CHECK(rules.find(part) == 2 * i + 1);
+    CHECK(rules.match.capture("part") == "x");
+  }
+  CHECK(rules.find("user:table7:x") == 14);
+  CHECK(rules.find("user:table5000:x") == 10'000);
+  CHECK(rules.find("user::x:part7") == -1);
+}
+
 TEST_CASE("Any rules find what trying one after the other would find") {
-  const std::string_view pieces[] = {"a", "b", ":", "a:", "*", "?", "[ab]", "ab", "{x}"};
+  const std::string_view pieces[] = {"a",    "b",  ":",   "a:",  "*",    "?",
+                                     "[ab]", "ab", "{x}", "{y}", "{z}:", ":{w}"};
   for (unsigned seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     std::vector<RuleSettings> settings;
     for (auto count = random() % 20; settings.size() < count;) {
       std::string text;
-      for (auto parts = 1 + random() % 5; parts > 0; --parts) text += pieces[random() % 9];
+      for (auto parts = 1 + random() % 5; parts > 0; --parts) text += pieces[random() % 12];
       if (protocol::KeyPattern::compile(text)) settings.push_back(rule_of({text}));
     }
     Rules rules(settings);

@@ -164,6 +164,28 @@ void Sidecar::resume(ClientId client) { resumed_.push_back(client); }
 
 void Sidecar::close(ClientId client, bool) { closing_.push_back(client); }
 
+ClientId Sidecar::open_loader(std::uint32_t db) {
+  if (!has_origins) return 0;
+  const auto id = connect();
+  sessions_.at(id)->client.db = db;
+  return id;
+}
+
+void Sidecar::store_loaded(const policies::OriginLoad& order, std::string_view value) {
+  auto& session = *sessions_.at(order.loader);
+  session.answered.resize(session.client.next + 1);
+  demand(pipeline_->store_loaded(session.client, order.key, value, now), "nothing to wait for");
+  carry_out();
+  settle();
+  close(order.loader);
+}
+
+void Sidecar::load_failed(const policies::OriginLoad& order, std::string_view error) {
+  pipeline_->load_failed(sessions_.at(order.loader)->client, order.key, error, now);
+  carry_out();
+  close(order.loader);
+}
+
 void Sidecar::drop_own(ClientId client) {
   for (const auto link : links()) {
     if (link.kind != Link::Kind::own || link.client != client) continue;

@@ -89,6 +89,15 @@ class Sidecar final : public policies::Effects {
     changes.push_back((change.soft ? "soft " : "") + (kinds[kind] + std::string(change.name)));
   }
   std::vector<std::string> changes;  ///< What it told who watches.
+  ClientId open_loader(std::uint32_t db) override;
+  void drop_loader(ClientId loader) override { closing_.push_back(loader); }
+  void load(policies::OriginLoad order) override { loads.push_back(std::move(order)); }
+
+  // Origins: who plays them takes what is asked from `loads`, and answers it by one of these.
+  bool has_origins = false;
+  std::vector<policies::OriginLoad> loads;
+  void store_loaded(const policies::OriginLoad& order, std::string_view value);
+  void load_failed(const policies::OriginLoad& order, std::string_view error);
 
  private:
   struct Session {

@@ -1,0 +1,76 @@
+// A read of a key that the sidecar loads itself.
+
+#include <utility>
+
+#include "policies/fleet_lease.hpp"
+#include "policies/origin.hpp"
+#include "policies/read_flight.hpp"
+#include "protocol/reply.hpp"
+
+namespace pannier::policies {
+
+const std::string* ReadFlight::remembered(const Core& core) const {
+  const auto& subject = check_.subject();
+  if (subject.rule->origin == nullptr) return nullptr;
+  return core.origin_memory.find(subject.table_key, core.now);
+}
+
+bool ReadFlight::load_by_origin(bool over_value, Core& core) {
+  const auto& subject = check_.subject();
+  if (core.leases.held(subject.table_key)) return true;
+  const auto& origin = *subject.rule->origin;
+  Match match;
+  core.rules->find(subject.client_key, match);
+  // Under a rule of after a reload its captures may be others.
+  if (!match || match.rule->origin != &origin) return false;
+  auto call = origin_call(origin, match);
+  if (!call.wrong.empty()) {
+    const auto error = protocol::error_reply("ERR pannier: " + call.wrong + "; not executed");
+    core.origin_memory.keep(subject.table_key, error, core.now, core.now + origin.error_ttl);
+    return true;
+  }
+  const auto loader = core.effects.open_loader(subject.db);
+  if (loader == 0) return false;
+  auto token = take_token();
+  if (!core.grant(check_.subject_ref(), loader, {token, over_value})) {
+    fleet_lease::release(core, subject, token);
+    core.effects.drop_loader(loader);
+    return false;
+  }
+  // The load begins with this look: what is invalidated from now on, its result is not.
+  core.count_miss(subject, check_.load_begins(), core.now, look());
+  core.effects.load({loader, subject.db, subject.client_key, *match.rule->settings->origin,
+                     std::move(call.params)});
+  return true;
+}
+
+void ReadFlight::refresh_by_origin(Core& core) {
+  const auto& subject = check_.subject();
+  const auto& key = subject.table_key;
+  const bool lost = asking_ && asking_->lost();
+  if (lost || core.leases.held(key) || core.throttle.holds(key, core.now) || remembered(core)) {
+    return;
+  }
+  if (core.needs_fleet(subject) && !asking_ && link_.kind == Link::Kind::lane) {
+    // Nobody reads: it asks for the fleet's lease, and finds the value once more.
+    return start(check_.subject_ref(), {}, core, Claims::lease);
+  }
+  ++subject.counters().refreshes;
+  load_by_origin(true, core);
+}
+
+void ReadFlight::await_origin(const Reader& reader, Core& core) {
+  const auto& subject = check_.subject();
+  if (!remembered(core) && !load_by_origin(false, core)) return tell_missing(reader, core);
+  if (const auto* said = remembered(core)) {
+    const auto& origin = *subject.rule->origin;
+    if (said->empty() || origin.on_error == OnError::nil) return tell_missing(reader, core);
+    ++subject.counters().errors;
+    const std::string error(*said);
+    return give(reader, error, core);
+  }
+  const auto until = reader.since + core.lease_time(*subject.rule);
+  if (!wait(reader, until, core)) tell_missing(reader, core);
+}
+
+}  // namespace pannier::policies

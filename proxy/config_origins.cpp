@@ -1,0 +1,227 @@
+// Databases, and the queries that load what is missing.
+
+#include <algorithm>
+#include <fstream>
+
+#include "policies/origin.hpp"
+#include "proxy/config_parts.hpp"
+#include "proxy/config_tags.hpp"
+
+namespace pannier::proxy {
+namespace {
+
+using policies::Origins;
+using policies::OriginSettings;
+using policies::PostgresSettings;
+using policies::quoted;
+
+constexpr std::size_t longest_url = 4096;
+
+/// An origin with the texts that need the databases to be understood.
+struct Draft {
+  OriginSettings origin;
+  std::string database;
+};
+
+constexpr Field<PostgresSettings> postgres_fields[] = {
+#define PANNIER_POSTGRES PANNIER_FIELD
+#include "policies/settings.def"
+};
+
+constexpr Field<OriginSettings::Parameter> parameter_fields[] = {
+    {"value", [](const ConfigNode& node, OriginSettings::Parameter& parameter,
+                 Findings& findings) { read_scalar(node, "value", parameter.value, findings); }},
+    {"type", [](const ConfigNode& node, OriginSettings::Parameter& parameter,
+                Findings& findings) { read_scalar(node, "type", parameter.type, findings); }},
+};
+
+/// `"{day}"`, or a map that says of which type it is.
+void read_params(const ConfigNode& node, Draft& draft, Findings& findings) {
+  if (!expect(ConfigNode::Kind::list, node, "params", findings)) return;
+  for (const ConfigNode& item : node.items) {
+    auto& parameter = draft.origin.params.emplace_back();
+    if (item.kind == ConfigNode::Kind::scalar) {
+      read_scalar(item, "params", parameter.value, findings);
+    } else {
+      read_map<OriginSettings::Parameter>(item, "a parameter", "in a parameter", parameter_fields,
+                                          parameter, findings);
+    }
+    if (parameter.value.empty()) {
+      findings.error(item.mark, "params: a parameter needs a value, as \"{id}\"");
+    }
+  }
+}
+
+constexpr Field<Draft> origin_fields[] = {
+#define PANNIER_ORIGIN(type, name, value, text)                          \
+  {#name, [](const ConfigNode& node, Draft& draft, Findings& findings) { \
+     read_scalar(node, #name, draft.origin.name, findings);              \
+   }},
+#include "policies/settings.def"
+    {"database",
+     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+       read_scalar(node, "database", draft.database, findings);
+     }},
+    {"sql", [](const ConfigNode& node, Draft& draft,
+               Findings& findings) { read_scalar(node, "sql", draft.origin.sql, findings); }},
+    {"params", read_params},
+};
+
+void find_address(const ConfigNode& node, PostgresSettings& database, Findings& findings) {
+  if (database.url.empty() == database.url_file.empty()) {
+    return findings.error(node.mark, "database " + quoted(database.name) +
+                                         " needs a url or a url_file, and not both");
+  }
+  database.address = database.url;
+  if (database.url_file.empty()) return;
+  std::ifstream file(database.url_file, std::ios::binary);
+  std::string text(longest_url, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  const auto begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");
+  if (begin == text.npos) {
+    return findings.error(mark_of(node, "url_file"), "url_file: " + quoted(database.url_file) +
+                                                         " cannot be read, or is empty");
+  }
+  database.address = text.substr(begin, end - begin + 1);
+}
+
+/// The highest n of `$n` outside quoted texts; what stands in comments counts.
+std::size_t parameters_in(std::string_view sql) {
+  std::size_t highest = 0;
+  char quote = 0;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c != '$') continue;
+    std::size_t number = 0;
+    while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9' && number < 1000) {
+      number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
+    }
+    highest = std::max(highest, number);
+  }
+  return highest;
+}
+
+void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
+                  Findings& findings) {
+  auto& origin = draft.origin;
+  const auto title = "origin " + quoted(origin.name);
+  if (origin.sql.empty()) return findings.error(node.mark, title + " has no sql");
+  std::vector<std::string_view> names;
+  for (const auto& database : origins.databases) names.push_back(database.name);
+  const auto named = std::ranges::find(names, std::string_view(draft.database));
+  const bool is_only = draft.database.empty() && names.size() == 1;
+  if (!is_only && named == names.end()) {
+    return findings.error(
+        mark_of(node, "database"),
+        draft.database.empty()
+            ? title + " names no database; there are " + std::to_string(names.size())
+            : "database: " + quoted(draft.database) + " is not among postgres" +
+                  policies::suggestion(draft.database, names));
+  }
+  if (!is_only) origin.database = static_cast<std::size_t>(named - names.begin());
+  const auto used = parameters_in(origin.sql);
+  if (used != origin.params.size()) {
+    findings.error(mark_of(node, "params"), title + ": the sql uses $1 to $" +
+                                                std::to_string(used) + ", and params has " +
+                                                std::to_string(origin.params.size()));
+  }
+  const auto& database = origins.databases[origin.database];
+  if (origin.timeout <= database.statement_timeout) {
+    findings.warning(mark_of(node, "timeout"),
+                     title + ": its timeout is not above the statement_timeout of " +
+                         quoted(database.name) + ", so PostgreSQL works on after it is given up");
+  }
+}
+
+}  // namespace
+
+void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings) {
+  const auto* databases = root.find("postgres");
+  const auto* queries = root.find("origins");
+  if (databases == nullptr && queries == nullptr) return;
+  auto origins = std::make_shared<Origins>();
+  if (databases && expect(ConfigNode::Kind::map, *databases, "postgres", findings)) {
+    for (const auto& [name, mark, value] : databases->entries) {
+      auto& database = origins->databases.emplace_back();
+      database.name = name;
+      read_map<PostgresSettings>(value, "database " + quoted(name), "in database " + quoted(name),
+                                 postgres_fields, database, findings);
+      if (!findings.failed()) find_address(value, database, findings);
+    }
+  }
+  if (queries && expect(ConfigNode::Kind::map, *queries, "origins", findings)) {
+    for (const auto& [name, mark, value] : queries->entries) {
+      Draft draft;
+      draft.origin.name = name;
+      read_map<Draft>(value, "origin " + quoted(name), "in origin " + quoted(name), origin_fields,
+                      draft, findings);
+      if (!findings.failed()) check_origin(value, *origins, draft, findings);
+      origins->all.push_back(std::move(draft.origin));
+    }
+  }
+  settings.origins = std::move(origins);
+}
+
+void find_origin(const ConfigNode& node, std::string_view name, const policies::Settings& settings,
+                 policies::RuleSettings& rule, Findings& findings) {
+  if (node.find("origin") == nullptr) return;
+  const auto mark = mark_of(node, "origin");
+  std::vector<std::string_view> names;
+  const auto count = settings.origins ? settings.origins->all.size() : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& origin = settings.origins->all[i];
+    names.push_back(origin.name);
+    if (origin.name == name) rule.origin = i;
+  }
+  if (!rule.origin) {
+    return findings.error(
+        mark, "origin: " + quoted(name) + " is unknown" + policies::suggestion(name, names));
+  }
+  if (rule.version.mode == policies::VersionMode::explicit_in_key) {
+    findings.error(mark, "origin: keys with a version of their own are loaded by clients");
+  }
+  for (const auto& parameter : settings.origins->all[*rule.origin].params) {
+    check_captures(mark, "origin", parameter.value, rule, findings);
+  }
+}
+
+std::string print_origins(const Origins& origins) {
+  using namespace policies;
+  std::string out;
+  const auto add = [&out](std::string_view name, const std::string& now, const std::string& usual) {
+    if (now != usual) out += "    " + std::string(name) + ": " + in_quotes(now) + "\n";
+  };
+#define PANNIER_LINE(type, name, value, text)                              \
+  add(#name, policies::setting_text(section.name),                         \
+      policies::setting_text(static_cast<type>(value)));
+  if (!origins.databases.empty()) out += "postgres:\n";
+  for (const auto& section : origins.databases) {
+    out += "  " + in_quotes(section.name) + ":\n";
+#define PANNIER_POSTGRES PANNIER_LINE
+#include "policies/settings.def"
+  }
+  if (!origins.all.empty()) out += "origins:\n";
+  for (const auto& section : origins.all) {
+    out += "  " + in_quotes(section.name) + ":\n";
+    out += "    database: " + in_quotes(origins.databases[section.database].name) + "\n";
+    out += "    sql: " + in_quotes(section.sql) + "\n";
+    std::string list;
+    for (const auto& parameter : section.params) {
+      list += (list.empty() ? "" : ", ") + ("{value: " + in_quotes(parameter.value)) +
+              ", type: " + policies::setting_text(parameter.type) + "}";
+    }
+    if (!list.empty()) out += "    params: [" + list + "]\n";
+#define PANNIER_ORIGIN PANNIER_LINE
+#include "policies/settings.def"
+  }
+#undef PANNIER_LINE
+  return out;
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,258 @@
+#include "proxy/origin_runner.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "protocol/reply.hpp"
+#include "proxy/log.hpp"
+
+namespace pannier::proxy {
+
+namespace {
+
+constexpr policies::milliseconds interval{10};
+
+SqlQuery::Shape shape_of(policies::OriginResult result) {
+  switch (result) {
+    case policies::OriginResult::rows:
+      return SqlQuery::Shape::rows;
+    case policies::OriginResult::row:
+      return SqlQuery::Shape::row;
+    case policies::OriginResult::scalar:
+      return SqlQuery::Shape::scalar;
+    case policies::OriginResult::raw:
+      break;
+  }
+  return SqlQuery::Shape::raw;
+}
+
+SqlPoolSettings pool_settings(const policies::PostgresSettings& database) {
+  SqlPoolSettings settings;
+  settings.url = database.address;
+  settings.size = database.pool_size.value;
+  settings.overflow = database.pool_overflow.value;
+  settings.queue = database.queue.value;
+  settings.queue_timeout = database.queue_timeout;
+  settings.connect_timeout = database.connect_timeout;
+  settings.statement_timeout = database.statement_timeout;
+  settings.transaction_pool = database.transaction_pool;
+  return settings;
+}
+
+std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& answer) {
+  std::string why = answer.error;
+  if (!answer.sqlstate.empty()) why += " (SQLSTATE " + answer.sqlstate + ")";
+  return "origin '" + origin.name + "': " + why;
+}
+
+}  // namespace
+
+OriginRunner::OriginRunner(Server& server) : server_(server), clock_(server.loop()) {
+  server_.load_by({[this](std::uint32_t db) { return open(db); },
+                   [this](policies::ClientId loader) { drop(loader); },
+                   [this](policies::OriginLoad order) { begin(std::move(order)); }});
+}
+
+OriginRunner::~OriginRunner() { server_.load_by({}); }
+
+void OriginRunner::reload() {
+  const auto before = std::exchange(settings_, server_.settings().origins);
+  if (before == settings_) return;
+  for (auto& pool : pools_) pool.pool->stop();
+  pools_.clear();
+  if (!settings_) return;
+  for (const auto& database : settings_->databases) {
+    pools_.push_back(
+        {database.name, std::make_unique<SqlPool>(server_.loop(), pool_settings(database))});
+  }
+  for (const auto& origin : settings_->all) counters_.try_emplace(origin.name);
+}
+
+const policies::OriginSettings& OriginRunner::origin_of(const Load& load) {
+  return load.settings->all[load.order.origin];
+}
+
+policies::ClientId OriginRunner::open(std::uint32_t db) {
+  const auto id = next_++;
+  auto& loader = server_.open_caller([this, id](std::string_view reply) { replied(id, reply); });
+  loader.db = db;
+  loads_[id].loader = &loader;
+  return loader.id;
+}
+
+void OriginRunner::drop(policies::ClientId loader) {
+  for (const auto& [id, load] : loads_) {
+    if (load.loader->id == loader) return end_later(id);
+  }
+}
+
+void OriginRunner::begin(policies::OriginLoad order) {
+  const auto at = std::ranges::find_if(
+      loads_, [&](const auto& entry) { return entry.second.loader->id == order.loader; });
+  auto& load = at->second;
+  load.order = std::move(order);
+  load.settings = server_.settings().origins;
+  load.since = server_.turn().now;
+  load.until = load.since + origin_of(load).timeout;
+  auto& queue = queues_[origin_of(load).name];
+  queue.waiting.push_back(at->first);
+  asio::post(server_.loop(), [this, name = origin_of(load).name] {
+    server_.begin_turn();
+    start_next(name);
+    if (!is_ticking_) tick();
+  });
+}
+
+void OriginRunner::start_next(const std::string& origin) {
+  auto& queue = queues_[origin];
+  while (!queue.waiting.empty()) {
+    const auto id = queue.waiting.front();
+    const auto at = loads_.find(id);
+    if (at == loads_.end()) {
+      queue.waiting.pop_front();
+      continue;
+    }
+    if (queue.running >= origin_of(at->second).concurrency.value) return;
+    queue.waiting.pop_front();
+    ++queue.running;
+    ask(id);
+  }
+}
+
+void OriginRunner::ask(std::uint64_t id) {
+  auto& load = loads_.at(id);
+  const auto& origin = origin_of(load);
+  ++counters_[origin.name].loads;
+  SqlQuery query;
+  query.sql = origin.sql;
+  query.params.assign(load.order.params.begin(), load.order.params.end());
+  query.shape = shape_of(origin.result);
+  query.max_rows = origin.max_rows.value;
+  query.max_bytes = origin.max_bytes.value;
+  query.timeout =
+      std::chrono::duration_cast<policies::milliseconds>(load.until - server_.turn().now);
+  const auto& database = load.settings->databases[origin.database].name;
+  const auto pool =
+      std::ranges::find_if(pools_, [&](const Pool& one) { return one.name == database; });
+  if (pool == pools_.end()) {
+    SqlAnswer gone;
+    gone.kind = SqlAnswer::Kind::unavailable;
+    gone.error = "its database is configured no more";
+    --queues_[origin.name].running;
+    return answered(id, gone);
+  }
+  pool->pool->run(std::move(query), [this, id, name = origin.name](const SqlAnswer& answer) {
+    server_.begin_turn();
+    --queues_[name].running;
+    answered(id, answer);
+    start_next(name);
+  });
+}
+
+void OriginRunner::answered(std::uint64_t id, const SqlAnswer& answer) {
+  const auto at = loads_.find(id);
+  if (at == loads_.end()) return;
+  auto& load = at->second;
+  const auto& origin = origin_of(load);
+  auto& counters = counters_[origin.name];
+  const auto took = server_.turn().now - load.since;
+  counters.seconds.add(std::chrono::duration_cast<policies::microseconds>(took));
+  switch (answer.kind) {
+    case SqlAnswer::Kind::value:
+      load.value = answer.value;
+      return store(id);
+    case SqlAnswer::Kind::nothing:
+    case SqlAnswer::Kind::null:
+      ++counters.empty;
+      return failed(id, {});
+    default:
+      ++counters.errors;
+      counters.last_error = error_text(origin, answer);
+      log::warning("origin_failed", {{"origin", origin.name}, {"error", answer.error}});
+      return failed(id, counters.last_error);
+  }
+}
+
+void OriginRunner::store(std::uint64_t id) {
+  auto& load = loads_.at(id);
+  const auto now = server_.turn().now;
+  auto& pipeline = server_.pipeline();
+  if (pipeline.store_loaded(*load.loader, load.order.key, load.value, now)) return;
+  if (std::ranges::find(held_, id) == held_.end()) held_.push_back(id);
+}
+
+void OriginRunner::replied(std::uint64_t id, std::string_view reply) {
+  const auto at = loads_.find(id);
+  if (at == loads_.end()) return;
+  auto& load = at->second;
+  auto& counters = counters_[origin_of(load).name];
+  if (!reply.starts_with('-')) {
+    ++counters.stored;
+    return end_later(id);
+  }
+  // Redis may be full, or gone: that is no reason to keep it from those who wait.
+  counters.last_error = std::string(protocol::ReplyReader(reply).next().text);
+  asio::post(server_.loop(), [this, id] {
+    const auto now = server_.begin_turn().now;
+    const auto found = loads_.find(id);
+    if (found == loads_.end()) return;
+    const auto& kept = found->second;
+    server_.pipeline().give_loaded(*kept.loader, kept.order.key, kept.value, now);
+    end(id);
+  });
+}
+
+void OriginRunner::failed(std::uint64_t id, std::string_view error) {
+  auto& load = loads_.at(id);
+  const auto reply =
+      error.empty()
+          ? std::string()
+          : protocol::error_reply("ERR pannier: " + std::string(error) + "; not executed");
+  server_.pipeline().load_failed(*load.loader, load.order.key, reply, server_.turn().now);
+  end(id);
+}
+
+void OriginRunner::end(std::uint64_t id) {
+  const auto at = loads_.find(id);
+  if (at == loads_.end()) return;
+  auto* const loader = at->second.loader;
+  loads_.erase(at);
+  server_.close_caller(*loader);
+}
+
+void OriginRunner::end_later(std::uint64_t id) {
+  asio::post(server_.loop(), [this, id] { end(id); });
+}
+
+void OriginRunner::tick() {
+  const auto now = server_.begin_turn().now;
+  for (const auto id : std::exchange(held_, {})) {
+    const auto at = loads_.find(id);
+    if (at == loads_.end()) continue;
+    if (now < at->second.until) {
+      store(id);
+    } else {
+      failed(id, "origin '" + origin_of(at->second).name + "': the value could not be stored");
+    }
+  }
+  for (auto& [name, queue] : queues_) {
+    while (!queue.waiting.empty()) {
+      const auto id = queue.waiting.front();
+      const auto at = loads_.find(id);
+      if (at != loads_.end() && now < at->second.until) break;
+      queue.waiting.pop_front();
+      if (at == loads_.end()) continue;
+      ++counters_[name].errors;
+      failed(id, "origin '" + name + "': no turn within its timeout; see concurrency");
+    }
+  }
+  is_ticking_ = !loads_.empty();
+  if (!is_ticking_) return;
+  clock_.expires_after(interval);
+  clock_.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+}  // namespace pannier::proxy

@@ -1,0 +1,237 @@
+#include "policies/origin.hpp"
+
+#include <doctest/doctest.h>
+
+#include "protocol/reply.hpp"
+#include "subjects.hpp"
+#include "tests/support/sidecar.hpp"
+
+using namespace pannier::policies;
+using pannier::tests::FakeRedis;
+using pannier::tests::Sidecar;
+using pannier::tests::wire_of;
+
+namespace {
+
+const std::string nil = "$-1\r\n", failure = "-ERR pannier: origin 'days': it is away\r\n";
+
+/// Two sidecars before one Redis, of which each asks an origin whose answers the test gives.
+struct Fleet {
+  FakeRedis redis;
+  TimePoint start{seconds(100)};
+  Sidecar here, there;
+  Sidecar::ClientId a, b, other;
+
+  explicit Fleet(OnError on_error = OnError::error, milliseconds stale = milliseconds(0))
+      : here(redis, settings(on_error, stale), start, true),
+        there(redis, settings(on_error, stale), start, true) {
+    here.pipeline().set_name("here");
+    there.pipeline().set_name("there");
+    here.has_origins = there.has_origins = true;
+    a = here.connect();
+    b = here.connect();
+    other = there.connect();
+    pass(milliseconds(10));
+  }
+  static Settings settings(OnError on_error, milliseconds stale) {
+    auto origins = std::make_shared<Origins>();
+    origins->databases.emplace_back();
+    auto& origin = origins->all.emplace_back();
+    origin.name = "days";
+    origin.params = {{"{day}", ParameterType::date}, {"x-{id}", ParameterType::text}};
+    origin.on_error = on_error;
+    Settings settings;
+    settings.origins = std::move(origins);
+    settings.tiers.push_back(tier_of(seconds(60), stale));
+    settings.rules.push_back(rule_of({"sum:{day}:{id}"}, {"day:{day}"}));
+    settings.rules[0].origin = 0;
+    return settings;
+  }
+  void pass(milliseconds time) {
+    for (; time.count() > 0; time -= milliseconds(10)) {
+      redis.now += milliseconds(10);
+      for (auto* sidecar : {&here, &there}) {
+        sidecar->now += milliseconds(10);
+        sidecar->tick();
+      }
+      settle();
+    }
+  }
+  void settle() {
+    for (int i = 0; i < 3; ++i) {
+      here.settle();
+      there.settle();
+    }
+  }
+  void get(Sidecar& sidecar, Sidecar::ClientId client) {
+    sidecar.send(client, wire_of({"GET", "sum:2026-11-21:7"}));
+    settle();
+  }
+  std::string told(Sidecar::ClientId client) { return here.take(client); }
+  OriginLoad take_load(Sidecar& sidecar) {
+    REQUIRE(sidecar.loads.size() == 1);
+    auto load = std::move(sidecar.loads.front());
+    sidecar.loads.clear();
+    return load;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Who misses a key of an origin waits for the one query, and gets its result") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.a).empty());
+  const auto load = fleet.take_load(fleet.here);
+  CHECK(load.key == "sum:2026-11-21:7");
+  CHECK(load.params == std::vector<std::string>{"2026-11-21", "x-7"});
+  fleet.here.store_loaded(load, "[1]");
+  CHECK(fleet.told(fleet.a) == "$3\r\n[1]\r\n");
+  CHECK(fleet.told(fleet.b) == "$3\r\n[1]\r\n");
+  CHECK(fleet.redis.value(0, "sum:2026-11-21:7") == "[1]");
+  CHECK(fleet.redis.expiry(0, "sum:2026-11-21:7").has_value());
+  fleet.get(fleet.here, fleet.a);
+  CHECK(fleet.told(fleet.a) == "$3\r\n[1]\r\n");
+  CHECK(fleet.here.loads.empty());
+}
+
+TEST_CASE("Two sidecars ask once") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  fleet.get(fleet.there, fleet.other);
+  CHECK(fleet.there.loads.empty());
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "x");
+  fleet.settle();
+  CHECK(fleet.there.take(fleet.other) == "$1\r\nx\r\n");
+}
+
+TEST_CASE("That there is no row is remembered for a while") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.load_failed(fleet.take_load(fleet.here), {});
+  CHECK(fleet.told(fleet.a) == nil);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.b) == nil);
+  CHECK(fleet.here.loads.empty());
+  fleet.pass(milliseconds(5'010));
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.here.loads.size() == 1);
+}
+
+TEST_CASE("An error goes to those who wait, is no value, and is not repeated at once") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.load_failed(fleet.take_load(fleet.here), failure);
+  CHECK(fleet.told(fleet.a) == failure);
+  CHECK_FALSE(fleet.redis.value(0, "sum:2026-11-21:7").has_value());
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.b) == failure);
+  CHECK(fleet.here.loads.empty());
+  fleet.pass(milliseconds(1'010));
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.here.loads.size() == 1);
+}
+
+TEST_CASE("With on_error nil a client finds nothing instead") {
+  Fleet fleet(OnError::nil);
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.load_failed(fleet.take_load(fleet.here), failure);
+  CHECK(fleet.told(fleet.a) == nil);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.b) == nil);
+}
+
+TEST_CASE("A result that was invalidated while it was computed is nobody's answer") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  const auto load = fleet.take_load(fleet.here);
+  fleet.pass(milliseconds(20));
+  fleet.there.act =
+      [&fleet](Client& asker,
+               const pannier::protocol::Command&) -> std::optional<pannier::protocol::Value> {
+    Invalidation what;
+    what.tags = {"day:2026-11-21"};
+    fleet.there.pipeline().invalidate(asker, std::move(what), fleet.there.now);
+    return std::nullopt;
+  };
+  fleet.there.send(fleet.other, wire_of({"PANNIER", "INVALIDATE"}));
+  fleet.settle();
+  CHECK(fleet.there.take(fleet.other) == ":0\r\n");
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.b).empty());
+  fleet.here.store_loaded(load, "old");
+  fleet.settle();
+  CHECK(fleet.told(fleet.b).empty());
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "new");
+  fleet.settle();
+  CHECK(fleet.told(fleet.b) == "$3\r\nnew\r\n");
+}
+
+TEST_CASE("A stale value is everybody's at once, while one query replaces it") {
+  Fleet fleet(OnError::error, seconds(60));
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "1");
+  fleet.told(fleet.a);
+  fleet.pass(seconds(61));
+  fleet.get(fleet.here, fleet.a);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.a) == "$1\r\n1\r\n");
+  CHECK(fleet.told(fleet.b) == "$1\r\n1\r\n");
+  const auto load = fleet.take_load(fleet.here);
+  SUBCASE("which is there") {
+    fleet.here.store_loaded(load, "2");
+    fleet.get(fleet.here, fleet.a);
+    CHECK(fleet.told(fleet.a) == "$1\r\n2\r\n");
+  }
+  SUBCASE("which fails, and is not repeated at once") {
+    fleet.here.load_failed(load, failure);
+    fleet.get(fleet.here, fleet.a);
+    CHECK(fleet.told(fleet.a) == "$1\r\n1\r\n");
+    CHECK(fleet.here.loads.empty());
+  }
+}
+
+TEST_CASE("Who stores the value meanwhile ends the waiting") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  const auto load = fleet.take_load(fleet.here);
+  fleet.here.send(fleet.b, wire_of({"SET", "sum:2026-11-21:7", "own"}));
+  fleet.settle();
+  CHECK(fleet.told(fleet.a) == "$3\r\nown\r\n");
+  fleet.here.load_failed(load, failure);
+  fleet.get(fleet.here, fleet.a);
+  CHECK(fleet.told(fleet.a) == "$3\r\nown\r\n");
+}
+
+TEST_CASE("A key that cannot be a parameter is not asked for") {
+  Fleet fleet;
+  fleet.here.send(fleet.a, wire_of({"GET", "sum:x'; DROP TABLE t;--:7"}));
+  fleet.settle();
+  CHECK(fleet.here.loads.empty());
+  const auto told = fleet.told(fleet.a);
+  CHECK(told.find("origin 'days': parameter $1 ({day}) is not a date") != std::string::npos);
+}
+
+TEST_CASE("Parameters look like their types") {
+  const auto fits = [](ParameterType type, std::string_view value) {
+    return objection_to_parameter(type, value).empty();
+  };
+  using Type = ParameterType;
+  for (const auto value : {"0", "-12", "+7", "007"}) CHECK(fits(Type::integer, value));
+  for (const auto value : {"", "-", "1.5", "1 ", "0x10", "1e3", "9999999999999999999"}) {
+    CHECK_FALSE(fits(Type::integer, value));
+  }
+  for (const auto value : {"1.5", "-.5", "2.", "1e9", "3E-7"}) CHECK(fits(Type::number, value));
+  for (const auto value : {"", ".", "e3", "NaN", "1e", "1e9999", "1,5"}) {
+    CHECK_FALSE(fits(Type::number, value));
+  }
+  CHECK(fits(Type::boolean, "true"));
+  CHECK_FALSE(fits(Type::boolean, "yes"));
+  CHECK(fits(Type::date, "2026-02-28"));
+  CHECK_FALSE(fits(Type::date, "2026-02-30"));
+  CHECK(fits(Type::uuid, "123e4567-e89b-12d3-a456-426614174000"));
+  CHECK_FALSE(fits(Type::uuid, "123e4567e89b12d3a456426614174000"));
+  CHECK(fits(Type::text, "x'; DROP TABLE t;--"));
+  CHECK_FALSE(fits(Type::text, std::string_view("a\0b", 3)));
+}
