@@ -230,6 +230,8 @@ void SqlConnection::take(const pg_result& result) {
 }
 
 void SqlConnection::take_row(const pg_result& result) {
+  // libpq remembers the last query's wish for single rows when a pipeline begins.
+  if (part_ != Part::query) return;
   unread_bytes_ = 0;
   std::optional<std::string_view> column;
   std::unique_ptr<unsigned char, Clear> bytes;

@@ -14,9 +14,9 @@ std::string_view bare(std::string_view sql) {
   return last == std::string_view::npos ? std::string_view() : sql.substr(0, last + 1);
 }
 
-/// On lines of its own: it may end with a comment.
+/// On lines of its own: it may end with a comment. t.* is the row even where a column is called t.
 std::string as_json(std::string_view sql) {
-  std::string text = "SELECT pg_catalog.row_to_json(t)::text FROM (\n";
+  std::string text = "SELECT pg_catalog.row_to_json(t.*)::text FROM (\n";
   text.append(bare(sql));
   return text += "\n) AS t";
 }

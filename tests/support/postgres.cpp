@@ -55,7 +55,8 @@ unsigned free_port() {
 }
 
 Postgres::Postgres() {
-  auto name = (std::filesystem::temp_directory_path() / "pannier-postgres-XXXXXX").string();
+  auto name =
+      (std::filesystem::temp_directory_path() / "pannier-postgres-").string() + std::string(6, 'X');
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = name;
   const auto* user = ::geteuid() == 0 ? ::getpwnam("postgres") : nullptr;
