@@ -64,6 +64,7 @@ struct SourceSettings {
 #define PANNIER_SOURCE PANNIER_MEMBER
 #include "policies/settings.def"
   std::vector<std::string> events;  ///< Those that may come from there; empty: all.
+  std::string address;              ///< Of the database; never printed.
 };
 
 /// Keys that are worth having here before somebody asks for them.

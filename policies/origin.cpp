@@ -34,6 +34,12 @@ bool is_number(std::string_view text, bool whole) {
   return exponent > 0 && exponent <= 3 && text.empty();
 }
 
+/// A date, and what a time is made of; PostgreSQL says whether it is one.
+bool is_timestamp(std::string_view text) {
+  if (text.size() < 11 || text.size() > 40 || !parse_date(text.substr(0, 10))) return false;
+  return text.find_first_not_of("0123456789:.+- TZ", 10) == text.npos;
+}
+
 bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -50,6 +56,7 @@ bool is_uuid(std::string_view text) {
 std::string objection_to_parameter(ParameterType type, std::string_view value) {
   switch (type) {
     case ParameterType::text:
+    case ParameterType::json:  // Whether it is JSON, PostgreSQL says.
       return value.find('\0') == value.npos ? "" : "has a zero byte";
     case ParameterType::integer:
       return is_number(value, true) ? "" : "is not an integer";
@@ -59,6 +66,8 @@ std::string objection_to_parameter(ParameterType type, std::string_view value) {
       return value == "true" || value == "false" ? "" : "is not true or false";
     case ParameterType::date:
       return parse_date(value) ? "" : "is not a date as 2026-11-21";
+    case ParameterType::timestamp:
+      return is_timestamp(value) ? "" : "is not a time as 2026-11-21T12:00:00Z";
     case ParameterType::uuid:
       return is_uuid(value) ? "" : "is not a UUID";
   }

@@ -118,8 +118,8 @@ class ReadFlight final : public Exchange {
   const std::string* remembered(const Core& core) const;
   /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
   bool load_by_origin(bool over_value, Core& core);
-  /// The value is to be replaced, and nobody waits for that.
-  void refresh_by_origin(Core& core);
+  /// The value is to be loaded, or replaced, and nobody waits for that.
+  void refresh_by_origin(bool over_value, Core& core);
   /// The reader waits for the origin, or is told what that said.
   void await_origin(const Reader& reader, Core& core);
   /// Puts the reader in the queue of those who wait for a load. \returns whether it waits.

@@ -99,7 +99,7 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   const auto& key = subject.table_key;
   if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
   if (subject.rule->origin != nullptr) {
-    refresh_by_origin(core);
+    refresh_by_origin(true, core);
     if (is_stale) counters.stale_served += readers_.size();
     give_all(value, core);
     return give_back(core);
@@ -128,7 +128,11 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
 }
 
 void ReadFlight::missing(Core& core) {
-  if (readers_.empty()) return give_back(core);
+  if (readers_.empty()) {
+    // Who warms, or refreshes what has just ended.
+    if (check_.subject().rule->origin != nullptr) refresh_by_origin(false, core);
+    return give_back(core);
+  }
   if (look_before(core)) return;
   if (core.leases.held(check_.subject().table_key)) {
     // Nobody is to be elected here.

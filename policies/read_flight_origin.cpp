@@ -44,7 +44,7 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   return true;
 }
 
-void ReadFlight::refresh_by_origin(Core& core) {
+void ReadFlight::refresh_by_origin(bool over_value, Core& core) {
   const auto& subject = check_.subject();
   const auto& key = subject.table_key;
   const bool lost = asking_ && asking_->lost();
@@ -55,8 +55,8 @@ void ReadFlight::refresh_by_origin(Core& core) {
     // Nobody reads: it asks for the fleet's lease, and finds the value once more.
     return start(check_.subject_ref(), {}, core, Claims::lease);
   }
-  ++subject.counters().refreshes;
-  load_by_origin(true, core);
+  if (over_value) ++subject.counters().refreshes;
+  load_by_origin(over_value, core);
 }
 
 void ReadFlight::await_origin(const Reader& reader, Core& core) {

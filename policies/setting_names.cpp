@@ -50,12 +50,15 @@ constexpr std::array<Named<OriginResult>, 4> origin_results{{{OriginResult::rows
                                                              {OriginResult::raw, "raw"}}};
 constexpr std::array<Named<OnError>, 2> error_answers{
     {{OnError::error, "error"}, {OnError::nil, "nil"}}};
-constexpr std::array<Named<ParameterType>, 6> parameter_types{{{ParameterType::text, "text"},
-                                                               {ParameterType::integer, "integer"},
-                                                               {ParameterType::number, "number"},
-                                                               {ParameterType::boolean, "boolean"},
-                                                               {ParameterType::date, "date"},
-                                                               {ParameterType::uuid, "uuid"}}};
+constexpr std::array<Named<ParameterType>, 8> parameter_types{
+    {{ParameterType::text, "text"},
+     {ParameterType::integer, "integer"},
+     {ParameterType::number, "number"},
+     {ParameterType::boolean, "boolean"},
+     {ParameterType::date, "date"},
+     {ParameterType::timestamp, "timestamp"},
+     {ParameterType::uuid, "uuid"},
+     {ParameterType::json, "json"}}};
 constexpr std::array<Named<LogLevel>, 4> log_levels{{{LogLevel::debug, "debug"},
                                                      {LogLevel::info, "info"},
                                                      {LogLevel::warning, "warning"},

@@ -69,7 +69,16 @@ enum class OriginResult : std::uint8_t { rows, row, scalar, raw };
 /// What whoever asks is told when it fails.
 enum class OnError : std::uint8_t { error, nil };
 /// What a parameter of a query must look like.
-enum class ParameterType : std::uint8_t { text, integer, number, boolean, date, uuid };
+enum class ParameterType : std::uint8_t {
+  text,
+  integer,
+  number,
+  boolean,
+  date,
+  timestamp,
+  uuid,
+  json
+};
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Each reads `raw` into `out`. \returns an empty string, or what is wrong and what would be right

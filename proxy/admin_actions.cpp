@@ -120,6 +120,11 @@ AdminActions::Reply AdminActions::warm(const Call& call) {
   return std::nullopt;
 }
 
+AdminActions::Reply AdminActions::loaders(const Call& call) {
+  if (!call.words.empty()) return usage("loaders", "");
+  return program_.loaders ? program_.loaders() : Value{Value::Map{}};
+}
+
 AdminActions::Reply AdminActions::jobs(const Call& call) {
   if (!call.words.empty()) return usage("jobs", "");
   return pipeline_.jobs(call.now);

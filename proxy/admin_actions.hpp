@@ -27,6 +27,8 @@ class AdminActions {
     /// Takes an event; `done` gets its answer, later.
     using Done = std::function<void(const protocol::Value& answer)>;
     std::function<void(std::string_view name, std::string_view payload, Done done)> event = {};
+    /// What origins and databases have to say.
+    std::function<protocol::Value()> loaders = {};
     /// Answers a request that got nothing from run().
     std::function<void(policies::Ticket to, const protocol::Value& answer)> deliver = {};
   };
@@ -51,7 +53,7 @@ class AdminActions {
   using Reply = std::optional<protocol::Value>;
 #define PANNIER_ACTION(name, words, argument, looks, role, text) Reply name(const Call& call);
 #include "policies/actions.def"
-  Reply bump(const Call& call);   // Of version.
+  Reply bump(const Call& call);  // Of version.
   Reply weigh(const Call& call);
 
   /// What a client lacks for it; nothing if it may. The admin port has judged its callers itself.

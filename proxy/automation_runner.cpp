@@ -11,8 +11,11 @@ namespace {
 constexpr policies::milliseconds interval{50};
 
 bool are_equal(const policies::SourceSettings& a, const policies::SourceSettings& b) {
-  return std::tie(a.redis_channel, a.event, a.flush_at_start, a.events) ==
-         std::tie(b.redis_channel, b.event, b.flush_at_start, b.events);
+  const auto all = [](const policies::SourceSettings& s) {
+    return std::tie(s.redis_channel, s.postgres_channel, s.address, s.event, s.flush_at_start,
+                    s.events);
+  };
+  return all(a) == all(b);
 }
 
 }  // namespace

@@ -30,14 +30,33 @@ ChannelSource::ChannelSource(Server& server, OwnCalls& calls, EventIntake& intak
 
 ChannelSource::~ChannelSource() = default;
 
-void ChannelSource::start() { subscribe(); }
+const std::string& ChannelSource::channel() const {
+  return settings_.redis_channel.empty() ? settings_.postgres_channel : settings_.redis_channel;
+}
+
+void ChannelSource::start() { settings_.redis_channel.empty() ? listen() : subscribe(); }
 
 void ChannelSource::stop() {
+  listener_.reset();
   retry_at_ = policies::TimePoint::max();
   if (client_ == nullptr) return;
   server_.drop_own(client_->id);
   server_.close_caller(*client_);
   client_ = nullptr;
+}
+
+void ChannelSource::listen() {
+  missed_ = settings_.flush_at_start;
+  SqlListenerSettings settings;
+  settings.url = settings_.address;
+  settings.channels = {settings_.postgres_channel};
+  listener_ = std::make_unique<SqlListener>(
+      server_.loop(), std::move(settings),
+      SqlListener::Events{[this](const std::string&, const std::string& payload) {
+                            server_.begin_turn();
+                            take(payload);
+                          },
+                          [this] { missed_ = true; }});
 }
 
 void ChannelSource::subscribe() {
@@ -68,7 +87,7 @@ void ChannelSource::receive(std::string_view reply) {
 void ChannelSource::subscribed() {
   is_subscribed_ = true;
   pause_ = policies::milliseconds(0);
-  log::info("channel_subscribed", {{"channel", settings_.redis_channel}});
+  log::info("channel_subscribed", {{"channel", channel()}});
   const bool is_gap = !std::exchange(is_first_, false) || settings_.flush_at_start;
   // Not from inside the link's call.
   if (is_gap) missed_ = true;
@@ -114,7 +133,7 @@ void ChannelSource::lose() {
 
 void ChannelSource::lost() {
   if (client_ == nullptr) return;
-  if (is_subscribed_) log::warning("channel_lost", {{"channel", settings_.redis_channel}});
+  if (is_subscribed_) log::warning("channel_lost", {{"channel", channel()}});
   stop();
   is_first_ = is_subscribed_ = false;
   const auto& upstream = server_.settings().upstream;
@@ -124,6 +143,12 @@ void ChannelSource::lost() {
 }
 
 void ChannelSource::tick(policies::TimePoint now) {
+  if (listener_) {
+    if (missed_ && listener_->status().listening && calls_.size() < most_running / 10) {
+      fill_gap("missed");
+    }
+    return;
+  }
   if (client_ == nullptr) {
     if (now >= retry_at_) subscribe();
     return;
@@ -142,7 +167,7 @@ void ChannelSource::fill_gap(std::string_view why) {
   missed_ = false;
   ++server_.pipeline().counters().event_gaps;
   auto all = intake_.gap_of(settings_);
-  log::warning("event_gap", {{"channel", settings_.redis_channel},
+  log::warning("event_gap", {{"channel", channel()},
                              {"why", std::string(why)},
                              {"patterns", std::to_string(all.patterns.size())},
                              {"tags", std::to_string(all.tags.size())},

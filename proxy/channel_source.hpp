@@ -9,12 +9,13 @@
 #include "proxy/event_intake.hpp"
 #include "proxy/own_calls.hpp"
 #include "proxy/server.hpp"
+#include "proxy/sql_listener.hpp"
 
 namespace pannier::proxy {
 
-/// Events from a channel of upstream's pub/sub, over a connection of its own.
+/// Events from a channel of upstream's pub/sub, or of PostgreSQL, over a connection of its own.
 ///
-/// Pub/sub forgets who is away. So whenever it has subscribed anew, and whenever more came than
+/// Both forget who is away. So whenever it has subscribed anew, and whenever more came than
 /// could be carried out, everything is invalidated that the channel's events could have (a gap).
 /// The connection is asked once a second whether it is alive: silence is not the same as no news.
 class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
@@ -31,7 +32,10 @@ class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
   const policies::SourceSettings& settings() const { return settings_; }
 
  private:
+  const std::string& channel() const;
   void subscribe();
+  /// The same at PostgreSQL, whose listener sees to its connection itself.
+  void listen();
   void receive(std::string_view reply);
   void subscribed();
   void take(std::string_view message);
@@ -45,6 +49,7 @@ class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
   policies::SourceSettings settings_;
   policies::FieldTemplate event_;
   policies::Client* client_ = nullptr;  ///< Null while it is not connected, nor about to be.
+  std::unique_ptr<SqlListener> listener_;
   bool is_subscribed_ = false, losing_ = false;
   bool is_first_ = true;  ///< No attempt to subscribe has ended yet.
   bool missed_ = false;   ///< Messages were dropped since the last gap.

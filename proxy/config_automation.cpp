@@ -6,6 +6,7 @@
 #include <set>
 
 #include "policies/field_template.hpp"
+#include "policies/origin.hpp"
 #include "policies/schedule.hpp"
 #include "policies/warm.hpp"
 #include "proxy/config_parts.hpp"
@@ -90,8 +91,9 @@ std::vector<std::string_view> names_of(const Automation& automation) {
 
 void check_source(const ConfigNode& node, const SourceSettings& source,
                   const Automation& automation, Findings& findings) {
-  if (source.redis_channel.empty()) {
-    findings.error(mark_of(node, "redis_channel"), "a source has a redis_channel");
+  if (source.redis_channel.empty() == source.postgres_channel.empty()) {
+    findings.error(mark_of(node, "redis_channel"),
+                   "a source has a redis_channel or a postgres_channel");
   }
   const auto known = names_of(automation);
   check_one_of(node, "events", source.events, known, findings);
@@ -163,12 +165,33 @@ void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findi
   if (!wrong.empty()) findings.error(mark_of(node, setting), std::string(setting) + ": " + wrong);
 }
 
-void read_sources(const ConfigNode& node, Automation& automation, Findings& findings) {
+/// The address of the database that a source listens to.
+void find_database(const ConfigNode& node, const policies::Settings& settings,
+                   SourceSettings& source, Findings& findings) {
+  if (source.postgres_channel.empty()) return;
+  std::vector<std::string_view> names;
+  if (settings.origins) {
+    for (const auto& database : settings.origins->databases) {
+      names.push_back(database.name);
+      if (database.name == source.database) source.address = database.address;
+    }
+    const bool is_only = source.database.empty() && names.size() == 1;
+    if (is_only) source.address = settings.origins->databases.front().address;
+  }
+  if (!source.address.empty()) return;
+  findings.error(mark_of(node, "database"), "database: " + quoted(source.database) +
+                                                " is not among postgres" +
+                                                policies::suggestion(source.database, names));
+}
+
+void read_sources(const ConfigNode& node, const policies::Settings& settings,
+                  Automation& automation, Findings& findings) {
   if (!expect(ConfigNode::Kind::list, node, "sources", findings)) return;
   for (const ConfigNode& item : node.items) {
     auto& source = automation.sources.emplace_back();
     read_map<SourceSettings>(item, "a source", "in a source", source_fields, source, findings);
     if (!findings.failed()) check_source(item, source, automation, findings);
+    if (!findings.failed()) find_database(item, settings, source, findings);
   }
 }
 
@@ -241,7 +264,7 @@ void read_automation(const ConfigNode& root, policies::Settings& settings, Findi
   if (!webhook && !events && !sources && !warm && !schedules && !hooks) return;
   if (webhook) read_webhook(*webhook, automation->webhook, findings);
   if (events) read_events(*events, settings, *automation, findings);
-  if (sources && !findings.failed()) read_sources(*sources, *automation, findings);
+  if (sources && !findings.failed()) read_sources(*sources, settings, *automation, findings);
   if (warm) read_warm(*warm, *automation, findings);
   if (schedules && !findings.failed()) read_schedules(*schedules, settings, *automation, findings);
   if (hooks) read_hooks(*hooks, *automation, findings);

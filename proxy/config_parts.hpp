@@ -53,7 +53,8 @@ void check_listen(const ConfigNode& root, const policies::Settings& settings, Fi
 void read_webhook(const ConfigNode& node, policies::WebhookSettings& webhook, Findings& findings);
 void read_events(const ConfigNode& node, const policies::Settings& settings,
                  policies::Automation& automation, Findings& findings);
-void read_sources(const ConfigNode& node, policies::Automation& automation, Findings& findings);
+void read_sources(const ConfigNode& node, const policies::Settings& settings,
+                  policies::Automation& automation, Findings& findings);
 void read_warm(const ConfigNode& node, policies::Automation& automation, Findings& findings);
 void read_schedules(const ConfigNode& node, const policies::Settings& settings,
                     policies::Automation& automation, Findings& findings);

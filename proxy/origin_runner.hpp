@@ -10,6 +10,7 @@
 
 #include "policies/histogram.hpp"
 #include "policies/origin.hpp"
+#include "protocol/value.hpp"
 #include "proxy/server.hpp"
 #include "proxy/sql_pool.hpp"
 
@@ -28,18 +29,19 @@ class OriginRunner {
   /// under other settings is dropped.
   void reload();
 
+  /// For operators: {"origins": {...}, "databases": {...}}.
+  protocol::Value report() const;
+
   /// Of one origin, since the start.
   struct Counters {
     std::uint64_t loads = 0, empty = 0, errors = 0, stored = 0;
     policies::Histogram seconds;
     std::string last_error;
   };
-  const std::map<std::string, Counters>& counters() const { return counters_; }
   struct Pool {
     std::string name;
     std::unique_ptr<SqlPool> pool;
   };
-  const std::vector<Pool>& pools() const { return pools_; }
 
  private:
   /// A load from the pipeline's call to the end of its loader.
