@@ -17,6 +17,13 @@ const filled = (text, choice) => text.replace(/{(\w+)}/g, (_, name) => choice[na
 // The same choices in every run: most look at the last day.
 let state = 20260630;
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+let looks = 0;
+const choose = () => {
+  // Everything is looked at once to begin with, so that later nothing is asked for the first time.
+  const first = looks++ < Math.max(plan.days.length, plan.products.length);
+  const of = (list) => (first ? list[(looks - 1) % list.length] : pick(list));
+  return {day: of(plan.days), product: of(plan.products)};
+};
 const pick = (list) => list[random() < 0.8 ? 0 : Math.floor(random() * list.length)];
 
 const pool = plan.postgres && new pg.Pool({connectionString: plan.postgres, max: 10});
@@ -39,7 +46,7 @@ let failed = 0;
 const user = async (number) => {
   await sleep((plan.pauseMs * number) / plan.users);
   while (elapsed() < plan.seconds) {
-    const choice = {day: pick(plan.days), product: pick(plan.products)};
+    const choice = choose();
     const at = elapsed();
     const drawn = await Promise.allSettled(plan.tiles.map((tile) => draw(tile, choice)));
     views.push([at, (elapsed() - at) * 1000]);
