@@ -209,6 +209,7 @@ Value Pipeline::stats(TimePoint now) const {
                      {"sidecar", {std::move(sidecar)}},
                      {"totals", {totals(core_)}},
                      {"tiers", {std::move(tiers)}},
+                     {"loaders", core_.effects.loaders()},
                      {"inconsistent", {inconsistent(core_)}},
                      {"audit", {audit(core_)}}}};
 }

@@ -176,8 +176,15 @@ void Store::fail(std::string_view error, Core& core) {
 
 void Store::refused(protocol::ReplyReader& reader, Core& core) {
   ++subject_->counters().stale_sets_refused;
-  core.misses.removed(subject_->table_key, *guarded_);
-  core.touched(subject_->table_key);
+  // Whoever loads it now may have begun behind the removal, and is judged by its own miss.
+  const auto& key = subject_->table_key;
+  const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
+  if (is_anothers) {
+    core.close_flight(key);
+  } else {
+    core.misses.removed(key, *guarded_);
+    core.touched(key);
+  }
   reader.next();
   const auto old = reader.skip();
   const auto* client = core.find(ticket_.client);

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/value.hpp"
+
 namespace pannier::policies {
 
 struct AuditRecord;
@@ -149,6 +151,8 @@ class Effects {
     static_cast<void>(db);
     return 0;
   }
+  /// What is known of origins and their databases, for operators.
+  virtual protocol::Value loaders() const { return {protocol::Value::Map{}}; }
   /// Closes one that is not needed after all.
   virtual void drop_loader(ClientId loader) { static_cast<void>(loader); }
   /// Asks an origin. Ends with one of Pipeline::store_loaded(), load_failed(), and the end of the

@@ -51,7 +51,8 @@ std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& 
 OriginRunner::OriginRunner(Server& server) : server_(server), clock_(server.loop()) {
   server_.load_by({[this](std::uint32_t db) { return open(db); },
                    [this](policies::ClientId loader) { drop(loader); },
-                   [this](policies::OriginLoad order) { begin(std::move(order)); }});
+                   [this](policies::OriginLoad order) { begin(std::move(order)); },
+                   [this] { return report(); }});
 }
 
 OriginRunner::~OriginRunner() { server_.load_by({}); }

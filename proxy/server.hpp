@@ -118,12 +118,16 @@ class Server final : public policies::Effects {
   policies::ClientId open_loader(std::uint32_t db) override;
   void drop_loader(policies::ClientId loader) override;
   void load(policies::OriginLoad load) override;
+  protocol::Value loaders() const override {
+    return loading_.report ? loading_.report() : Effects::loaders();
+  }
 
   /// Who asks origins; null: nobody. Called from inside the pipeline, which none may call back.
   struct Loading {
     std::function<policies::ClientId(std::uint32_t db)> open;
     std::function<void(policies::ClientId loader)> drop;
     std::function<void(policies::OriginLoad load)> load;
+    std::function<protocol::Value()> report;
   };
   void load_by(Loading loading) { loading_ = std::move(loading); }
 

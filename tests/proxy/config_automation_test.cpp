@@ -126,7 +126,7 @@ TEST_CASE("A schema may stand in a file of its own") {
 TEST_CASE("What is wrong with sources, schedules and hooks is told with its place") {
   const std::string e = event("invalidate: {keys: [a]}");
   check_rows({
-      {e + "sources: [{event: e}]", "3:11: a source has a redis_channel"},
+      {e + "sources: [{event: e}]", "3:11: a source has a redis_channel or a postgres_channel"},
       {e + "sources: [{redis_channel: c, event: f}]", "3:37: event: 'f' is unknown (known: e)"},
       {e + "sources: [{redis_channel: c, events: [e, ee]}]",
        "3:42: events: 'ee' is unknown (known: e)"},

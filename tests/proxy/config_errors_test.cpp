@@ -21,7 +21,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
        "1:1: unknown key 'cache' (known: listen, listen_unix, listen_tls, mode, "
        "invalidation_wait, drain, upstream, "
        "auth, tls, memory, local, limits, admin, log, tiers, journal, self_check, deny, "
-       "rules, webhook, events, sources, warm, schedules, hooks)"},
+       "postgres, origins, rules, webhook, events, sources, warm, schedules, hooks)"},
       {"upstream: {uri: redis://h}", "1:12: unknown key 'uri' in upstream (did you mean 'url'?)"},
       {"upstream: {optimeout: 1s}",
        "1:12: unknown key 'optimeout' in upstream (did you mean 'op_timeout'?)"},
@@ -51,7 +51,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {rule("match: a, tier: t, tag: [x]"),
        "3:23: unknown key 'tag' in rule 'a' (did you mean 'tags'?)"},
       {rule("name: r, pattern: a, tier: t"),
-       "3:13: unknown key 'pattern' in rule 'r' (known: match, tier, name, tags, dates, "
+       "3:13: unknown key 'pattern' in rule 'r' (known: match, tier, origin, name, tags, dates, "
        "tags_from, runtime_tags, index, version)"},
       {rule("match: a, tier: t, version: {curent: 1}"),
        "3:33: unknown key 'curent' in version (did you mean 'current'?)"},

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "policies/automation.hpp"
+#include "policies/origin.hpp"
 #include "proxy/config.hpp"
 
 using namespace pannier;
@@ -70,7 +71,7 @@ TEST_CASE("Every file in conf/ loads without a warning, and prints back to itsel
     REQUIRE_MESSAGE(again.has_value(), again.error());
     CHECK(print_config(again->settings) == printed);
   }
-  CHECK(files == 6);
+  CHECK(files == 7);
 }
 
 TEST_CASE("The reference file changes nothing") {
@@ -137,6 +138,9 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
   REQUIRE(settings.automation);
   CHECK(settings.automation->events.size() == 1);
   settings.automation = nullptr;
+  REQUIRE(settings.origins);
+  CHECK(settings.origins->all.size() == 1);
+  settings.origins = nullptr;
   settings.rules.clear();
   settings.tiers.resize(1);
   policies::Settings expected;
