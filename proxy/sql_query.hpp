@@ -29,8 +29,9 @@ struct SqlQuery {
   /// More rows than this are too_large. The first row of `scalar` and `raw` is all that is kept,
   /// but what follows counts too.
   std::size_t max_rows = 10'000;
-  /// A longer value is too_large; so is a row that is longer on its way, however much is kept of
-  /// it.
+  /// A longer value is too_large. Of `scalar` and `raw` a single row that is longer is given up
+  /// when more than twice as much has come; what has come at once by then is in memory for a
+  /// moment.
   std::size_t max_bytes = 16 << 20;
   /// From when it is first sent until its answer is complete, a second attempt included. Longer
   /// than the statement_timeout, or PostgreSQL goes on with what nobody waits for.

@@ -14,6 +14,9 @@ bool SqlRows::take(std::optional<std::string_view> column) {
   if (shape_ == Shape::none) return true;
   if (rows_ > max_rows_) return false;
   if (shape_ != Shape::rows && rows_ > 1) return true;
+  const bool is_json = shape_ == Shape::rows || shape_ == Shape::row;
+  // See statement_of().
+  if (is_json && !column) return false;
   is_null_ = !column;
   const auto text = column.value_or(std::string_view());
   // A bracket or a comma before it, and a bracket behind.

@@ -15,10 +15,14 @@ std::string_view bare(std::string_view sql) {
 }
 
 /// On lines of its own: it may end with a comment. t.* is the row even where a column is called t.
-std::string as_json(std::string_view sql) {
-  std::string text = "SELECT pg_catalog.row_to_json(t.*)::text FROM (\n";
-  text.append(bare(sql));
-  return text += "\n) AS t";
+/// A row that is too long becomes NULL, which no other does, before libpq would make room for it;
+/// OFFSET 0 keeps the planner from making its JSON twice.
+std::string as_json(const SqlQuery& query, const char* limit) {
+  std::string text = "SELECT CASE WHEN pg_catalog.octet_length(v) <= ";
+  text += std::to_string(query.max_bytes);
+  text += " THEN v END FROM (SELECT pg_catalog.row_to_json(t.*)::text AS v FROM (\n";
+  text.append(bare(query.sql));
+  return text.append("\n) AS t").append(limit).append(") AS r");
 }
 
 }  // namespace
@@ -26,9 +30,9 @@ std::string as_json(std::string_view sql) {
 std::string statement_of(const SqlQuery& query) {
   switch (query.shape) {
     case SqlQuery::Shape::rows:
-      return as_json(query.sql);
+      return as_json(query, " OFFSET 0");
     case SqlQuery::Shape::row:
-      return as_json(query.sql) + " LIMIT 1";
+      return as_json(query, " OFFSET 0 LIMIT 1");
     case SqlQuery::Shape::scalar:
     case SqlQuery::Shape::raw:
     case SqlQuery::Shape::none:

@@ -1,6 +1,8 @@
 // What becomes of queries when PostgreSQL is away, full, or slow.
 #include <doctest/doctest.h>
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include "proxy/sql_connection.hpp"
 #include "proxy/sql_pool.hpp"
 #include "tests/proxy/sql_bed.hpp"
@@ -100,6 +102,29 @@ TEST_CASE("SQL: a PostgreSQL that is down is unavailable at once, until it comes
   CHECK(bed.ask(pool, "SELECT 3").kind == Kind::unavailable);
   postgres.start();
   bed.until([&] { return bed.ask(pool, "SELECT 4").value == "4"; });
+}
+
+TEST_CASE("SQL: of several hosts the one that answers is used") {
+  SqlBed bed;
+  auto url = Postgres::shared().url();
+  url.replace(url.find("127.0.0.1"), 0, "localhost:1,");
+  SqlPool pool(bed.loop, patient(url));
+  CHECK(bed.ask(pool, "SELECT 1").value == "1");
+}
+
+TEST_CASE("SQL: a PostgreSQL that accepts and says nothing is unavailable after connect_timeout") {
+  SqlBed bed;
+  proxy::asio::ip::tcp::acceptor silent(bed.loop, {proxy::asio::ip::address_v4::loopback(), 0});
+  const auto port = silent.local_endpoint().port();
+  auto settings = patient("postgresql://127.0.0.1:" + std::to_string(port) + "/postgres");
+  settings.connect_timeout = milliseconds(100);
+  SqlPool pool(bed.loop, settings);
+  const auto answer = bed.ask(pool, "SELECT 1");
+  CHECK(answer.kind == Kind::unavailable);
+  CHECK(answer.error == "PostgreSQL did not answer in time");
+  CHECK(pool.status().state == std::string("down"));
+  // Nobody waits for the next attempt.
+  CHECK(bed.ask(pool, "SELECT 1").kind == Kind::unavailable);
 }
 
 TEST_CASE("SQL: names are looked up, and what cannot be is unavailable") {
