@@ -11,19 +11,11 @@
 #include "policies/core.hpp"
 #include "policies/invalidation.hpp"
 #include "policies/request.hpp"
+#include "policies/server_info.hpp"
 #include "policies/transaction.hpp"
 #include "protocol/value.hpp"
 
 namespace pannier::policies {
-
-/// What the handshake of the lane tells about upstream.
-struct ServerInfo {
-  std::string version = "7.0.0";
-  std::uint32_t databases = 16;
-  bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
-  std::string untracked_because;  ///< Upstream's words if it is not.
-  bool is_replica = false;
-};
 
 /// The life of a request, with no I/O in it: decide() on the way up, settle() on the way down.
 ///

@@ -6,6 +6,7 @@
 #include "policies/origin.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
+#include "proxy/sql_connection.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -67,13 +68,20 @@ constexpr Field<Draft> origin_fields[] = {
     {"params", read_params},
 };
 
+void check_address(const ConfigNode& node, std::string_view setting,
+                   const PostgresSettings& database, Findings& findings) {
+  const auto wrong = sql_url_error(database.address);
+  if (wrong.empty()) return;
+  findings.error(mark_of(node, setting), std::string(setting) + ": " + wrong);
+}
+
 void find_address(const ConfigNode& node, PostgresSettings& database, Findings& findings) {
   if (database.url.empty() == database.url_file.empty()) {
     return findings.error(node.mark, "database " + quoted(database.name) +
                                          " needs a url or a url_file, and not both");
   }
   database.address = database.url;
-  if (database.url_file.empty()) return;
+  if (database.url_file.empty()) return check_address(node, "url", database, findings);
   std::ifstream file(database.url_file, std::ios::binary);
   std::string text(longest_url, '\0');
   if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -84,6 +92,7 @@ void find_address(const ConfigNode& node, PostgresSettings& database, Findings& 
                                                          " cannot be read, or is empty");
   }
   database.address = text.substr(begin, end - begin + 1);
+  check_address(node, "url_file", database, findings);
 }
 
 /// The highest n of `$n` outside quoted texts; what stands in comments counts.
@@ -197,8 +206,8 @@ std::string print_origins(const Origins& origins) {
   const auto add = [&out](std::string_view name, const std::string& now, const std::string& usual) {
     if (now != usual) out += "    " + std::string(name) + ": " + in_quotes(now) + "\n";
   };
-#define PANNIER_LINE(type, name, value, text)                              \
-  add(#name, policies::setting_text(section.name),                         \
+#define PANNIER_LINE(type, name, value, text)      \
+  add(#name, policies::setting_text(section.name), \
       policies::setting_text(static_cast<type>(value)));
   if (!origins.databases.empty()) out += "postgres:\n";
   for (const auto& section : origins.databases) {

@@ -1,5 +1,8 @@
 // What operators see of origins.
 
+#include <algorithm>
+#include <functional>
+
 #include "proxy/origin_runner.hpp"
 
 namespace pannier::proxy {
@@ -14,7 +17,13 @@ std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(valu
 
 Value OriginRunner::report() const {
   Value::Map origins, databases;
-  for (const auto& [name, one] : counters_) {
+  std::vector<std::string> slowest_first;
+  for (const auto& [name, one] : counters_) slowest_first.push_back(name);
+  std::ranges::stable_sort(slowest_first, std::greater(), [this](const std::string& name) {
+    return counters_.at(name).seconds.quantile(.95);
+  });
+  for (const auto& name : slowest_first) {
+    const auto& one = counters_.at(name);
     const auto queue = queues_.find(name);
     const auto running = queue == queues_.end() ? 0 : queue->second.running;
     const auto waiting = queue == queues_.end() ? 0 : queue->second.waiting.size();

@@ -189,7 +189,9 @@ class SqlPool::State : public std::enable_shared_from_this<State> {
       ++status_.failed_connects;
       retry_at_ = now() + backoff_.next();
       is_full_ = sqlstate == too_many_connections;
-      if (open() == 0) fail_queue(unavailable());
+      // Where PostgreSQL has a few left, the next attempt may be the one that gets it.
+      const bool may_come = open() > 0 || (is_full_ && connecting() > 0);
+      if (!may_come) fail_queue(unavailable());
     }
     pump();
   }

@@ -45,13 +45,14 @@ TEST_CASE("What is wrong with databases and origins is told with its place") {
       {with("url: 'host=db'", "url_file: /nowhere"),
        "1:29: url_file: '/nowhere' cannot be read, or is empty"},
       {with("sql: 'SELECT $1, ''$7'''", "database: main"), "3:6: origin 'o' has no sql"},
-      {with("['{id}']", "[]"), "3:38: origin 'o': the sql uses $1 to $1, and params has 0"},
+      {with("['{id}']", "[]"), "3:41: origin 'o': the sql uses $1 to $1, and params has 0"},
       {with("['{id}']", "['{name}']"),
-       "5:42: origin: '{name}' needs {name}, which 'k:{id}' does not capture"},
+       "5:44: origin: '{name}' needs {name}, which 'k:{id}' does not capture (known: id)"},
       {with("['{id}']", "[{value: '{id}', type: int}]"),
-       "3:62: type: 'int' is not text, integer, number, boolean, date, timestamp, uuid or json"},
-      {with("origin: o", "origin: p"), "5:42: origin: 'p' is unknown"},
+       "3:64: type: 'int' is not text, integer, number, boolean, date, timestamp, uuid or json "
+       "(did you mean 'integer'?)"},
+      {with("origin: o", "origin: p"), "5:44: origin: 'p' is unknown (known: o)"},
       {with("result: scalar", "database: other"),
-       "3:62: database: 'other' is not among postgres"},
+       "3:61: database: 'other' is not among postgres (known: main)"},
   });
 }
