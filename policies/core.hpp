@@ -150,8 +150,8 @@ class Core {
   CounterBook book;
   LeaseTable leases;
   OriginMemory origin_memory;  ///< By table key.
-  Throttle throttle;       ///< Keys whose value was to be replaced a moment ago, in vain.
-  std::string name = "-";  ///< Of this sidecar in the fleet.
+  Throttle throttle;           ///< Keys whose value was to be replaced a moment ago, in vain.
+  std::string name = "-";      ///< Of this sidecar in the fleet.
   std::uint64_t next_token = 1;
   std::uint32_t claims = 0;  ///< Reads under way that ask for the fleet's lease.
   RetryBudget retries;

@@ -62,7 +62,7 @@ std::vector<std::string_view> split(std::string_view text, char at) {
   }
 }
 
-std::optional<unsigned> number(std::string_view text) {
+std::optional<unsigned> number_of(std::string_view text) {
   const auto is_digit = [](char byte) { return byte >= '0' && byte <= '9'; };
   if (text.empty() || text.size() > 4 || !std::ranges::all_of(text, is_digit)) return std::nullopt;
   unsigned value = 0;
@@ -76,7 +76,7 @@ Result<unsigned> value_of(const Part& part, std::string_view text) {
       return part.least + static_cast<unsigned>(i);
     }
   }
-  const auto value = number(text);
+  const auto value = number_of(text);
   if (value && *value >= part.least && *value <= part.most) return *value;
   return std::string(part.name) + ": " + quoted(text) + " is not " + std::to_string(part.least) +
          " to " + std::to_string(part.most) + (part.names.empty() ? "" : " or a name of 3 letters");
@@ -100,7 +100,7 @@ Result<std::uint64_t> bits_of(const Part& part, std::string_view piece) {
     }
   }
   if (slash != piece.npos) {
-    const auto given = number(piece.substr(slash + 1));
+    const auto given = number_of(piece.substr(slash + 1));
     const bool steps_through = range == "*" || dash != range.npos;
     if (!given || *given == 0 || *given > part.most || !steps_through) {
       return std::string(part.name) + ": " + quoted(piece) +

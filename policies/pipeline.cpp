@@ -79,6 +79,7 @@ void Pipeline::reload(Settings settings) {
   core_.copies.resize(settings.local.max_bytes.value);
   core_.versions.configure(settings);
   core_.self_check.configure(settings.self_check.sample, settings.upstream.max_lag);
+  core_.origin_memory.clear();  // Another query may say something else.
   if (core_.rules && core_.rules->settings().mode != settings.mode) {
     core_.mode = settings.mode;
     core_.mode_from = settings.mode_from;

@@ -78,14 +78,14 @@ class Pipeline {
   /// whole error reply that its further commands get until the client ends it.
   void lose_own(Client& client, std::string_view error);
 
-  // What came of Effects::load(); `key` as there.
+  // What came of Effects::load().
   /// Its result is stored, as if the loader were a client that missed the key and SETs it now; the
   /// reply is the loader's. \returns false when that must wait: it is to be called again soon.
-  bool store_loaded(Client& loader, std::string_view key, std::string_view value, TimePoint now);
+  bool store_loaded(Client& loader, const OriginLoad& load, std::string_view value, TimePoint now);
   /// There is none. `error` is a whole error reply, or empty where the query found nothing.
-  void load_failed(Client& loader, std::string_view key, std::string_view error, TimePoint now);
+  void load_failed(Client& loader, const OriginLoad& load, std::string_view error, TimePoint now);
   /// It could not be stored: who waits for it gets it all the same.
-  void give_loaded(Client& loader, std::string_view key, std::string_view value, TimePoint now);
+  void give_loaded(Client& loader, const OriginLoad& load, std::string_view value, TimePoint now);
 
   /// Time passed. Call at least every tick_interval.
   void tick(TimePoint now);

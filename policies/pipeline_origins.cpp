@@ -6,32 +6,44 @@
 
 namespace pannier::policies {
 
-bool Pipeline::store_loaded(Client& loader, std::string_view key, std::string_view value,
+namespace {
+
+/// Whether those who wait for the load may be told what came of it; else they look again.
+bool is_current(const OriginLoad& load, const Subject& subject, const Core& core) {
+  const auto newest = core.newest(subject).at;
+  if (newest && load.begins <= *newest) return false;
+  if (core.from_memory(subject.rule.get())) return true;
+  return core.generations_current(subject) && core.bans.known(subject.db) == Bans::Known::all;
+}
+
+}  // namespace
+
+bool Pipeline::store_loaded(Client& loader, const OriginLoad& load, std::string_view value,
                             TimePoint now) {
   std::string wire;
-  protocol::append_command(wire, {"SET", key, value});
-  const std::vector<std::string_view> words{"SET", key, value};
+  protocol::append_command(wire, {"SET", load.key, value});
+  const std::vector<std::string_view> words{"SET", load.key, value};
   const auto verdict = decide(loader, {words, wire}, now);
   if (std::holds_alternative<Hold>(verdict)) return false;
   ++loader.next;
-  if (const auto* said = std::get_if<Answer>(&verdict)) {
-    core_.effects.deliver({loader.id, loader.next - 1}, said->reply);
-  }
+  if (std::holds_alternative<Wait>(verdict)) return true;
+  const auto* said = std::get_if<Answer>(&verdict);
+  // It is under no rule any more, or rules are bypassed.
+  const std::string_view reply = said != nullptr ? said->reply : "-ERR not stored\r\n";
+  core_.effects.deliver({loader.id, loader.next - 1}, reply);
   return true;
 }
 
-void Pipeline::load_failed(Client& loader, std::string_view key, std::string_view error,
+void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_view error,
                            TimePoint now) {
   const Call call(*this, now);
-  Match match;
-  core_.rules->find(key, match);
-  if (!match || match.rule->origin == nullptr) return;
-  const auto& origin = *match.rule->origin;
-  const auto table = table_key(loader.db, core_.upstream_key(key, match));
-  const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
-  core_.origin_memory.keep(table, std::string(error), now, now + life);
+  const auto& table = load.table_key;
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
+  if (!is_current(load, *subject, core_)) return core_.touched(table);
+  const auto& origin = *subject->rule->origin;
+  const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
+  core_.origin_memory.keep(table, std::string(error), now, now + life);
   const bool tells = !error.empty() && origin.on_error == OnError::error;
   for (const auto& waiter : core_.end_lease(table)) {
     if (tells) {
@@ -44,14 +56,12 @@ void Pipeline::load_failed(Client& loader, std::string_view key, std::string_vie
   }
 }
 
-void Pipeline::give_loaded(Client& loader, std::string_view key, std::string_view value,
+void Pipeline::give_loaded(Client& loader, const OriginLoad& load, std::string_view value,
                            TimePoint now) {
   const Call call(*this, now);
-  Match match;
-  core_.rules->find(key, match);
-  if (!match) return;
-  const auto table = table_key(loader.db, core_.upstream_key(key, match));
+  const auto& table = load.table_key;
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
+  if (!is_current(load, *core_.leases.subject(table), core_)) return core_.touched(table);
   std::string bulk;
   protocol::append_bulk(bulk, value);
   for (const auto& waiter : core_.end_lease(table)) core_.deliver(waiter.ticket, bulk);

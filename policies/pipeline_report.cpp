@@ -8,7 +8,7 @@ using protocol::Value;
 
 namespace {
 
-std::int64_t ms(microseconds time) {
+std::int64_t in_ms(microseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
 }
 
@@ -22,8 +22,8 @@ Value Pipeline::leases(std::size_t most, TimePoint now) const {
     if (!is_ours) holder = Value{"another sidecar's client"};
     lines.push_back({Value::Map{{"key", {std::string(lease.key.substr(4))}},
                                 {"holder", std::move(holder)},
-                                {"age_ms", {ms(now - lease.granted)}},
-                                {"ends_in_ms", {ms(lease.deadline - now)}},
+                                {"age_ms", {in_ms(now - lease.granted)}},
+                                {"ends_in_ms", {in_ms(lease.deadline - now)}},
                                 {"waiting", {static_cast<std::int64_t>(lease.waiting)}}}});
   }
   return {std::move(lines)};

@@ -139,7 +139,9 @@ Verdict Pipeline::read(Request& request) {
   const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
   if (may_wait && core_.leases.held_without_value(subject->table_key) &&
       !falls_back(core_, *subject, client)) {
-    const auto until = core_.now + tier.coalesce.wait;
+    const auto& rule = *subject->rule;
+    const auto wait = rule.origin ? core_.lease_time(rule) : tier.coalesce.wait;
+    const auto until = core_.now + wait;
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
       ++client.waits;
       ++counters.coalesced;

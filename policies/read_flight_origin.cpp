@@ -39,8 +39,8 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   }
   // The load begins with this look: what is invalidated from now on, its result is not.
   core.count_miss(subject, check_.load_begins(), core.now, look());
-  core.effects.load({loader, subject.db, subject.client_key, *match.rule->settings->origin,
-                     std::move(call.params)});
+  core.effects.load({loader, subject.db, subject.client_key, subject.table_key,
+                     check_.load_begins(), *match.rule->settings->origin, std::move(call.params)});
   return true;
 }
 

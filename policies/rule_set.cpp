@@ -1,10 +1,10 @@
 #include "policies/rule_set.hpp"
 
-#include "policies/origin.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <span>
+
+#include "policies/origin.hpp"
 
 namespace pannier::policies {
 

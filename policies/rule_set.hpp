@@ -25,7 +25,7 @@ struct Rule {
   const TierSettings* tier = nullptr;
   TierCounters* counters = nullptr;
   const OriginSettings* origin = nullptr;  ///< Who loads what is missing; null: clients do.
-  std::size_t number = 0;  ///< Its place in the configuration.
+  std::size_t number = 0;                  ///< Its place in the configuration.
 
   bool never() const { return tier->cache == CacheMode::never; }
   bool tagged() const { return !settings->tags.empty() || finds_tags(); }
@@ -37,9 +37,7 @@ struct Rule {
   milliseconds kept_past_end() const { return copies() ? tier->stale_if_error : milliseconds(0); }
   bool leases() const { return tier->coalesce.scope != CoalesceScope::off || origin != nullptr; }
   bool guards() const { return tier->guard != Guard::off; }
-  bool fleet() const {
-    return tier->coalesce.scope == CoalesceScope::fleet || origin != nullptr;
-  }
+  bool fleet() const { return tier->coalesce.scope == CoalesceScope::fleet || origin != nullptr; }
 };
 
 struct Match;

@@ -14,13 +14,13 @@ using protocol::equals_nocase;
 
 namespace {
 
-constexpr std::int64_t longest_ms = std::numeric_limits<std::int64_t>::max() / 4;
+constexpr std::int64_t longest_ttl_ms = std::numeric_limits<std::int64_t>::max() / 4;
 
 /// A relative or absolute time in the unit of its option, as a TTL from `now`.
 std::optional<milliseconds> to_ttl(std::string_view number, bool in_seconds, bool absolute,
                                    ServerTime now) {
   const auto value = protocol::to_integer(number);
-  if (!value || *value <= 0 || *value > longest_ms / 1000) return std::nullopt;
+  if (!value || *value <= 0 || *value > longest_ttl_ms / 1000) return std::nullopt;
   const milliseconds time(in_seconds ? *value * 1000 : *value);
   return absolute ? time - now.time_since_epoch() : time;
 }

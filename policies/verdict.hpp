@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "policies/time.hpp"
 #include "protocol/value.hpp"
 
 namespace pannier::policies {
@@ -101,16 +102,18 @@ struct ConnectionFacts {
   bool subscribed = false;  ///< It is a tunnel (pub/sub, MONITOR).
 };
 
-/// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
 /// A value that its origin is to be asked for.
 struct OriginLoad {
-  ClientId loader;     ///< As whom the result is stored; Effects::open_loader() made it.
-  std::uint32_t db;    ///< Of the key ...
-  std::string key;     ///< ... as clients say it.
-  std::size_t origin;  ///< Index into Origins::all.
+  ClientId loader;        ///< As whom the result is stored; Effects::open_loader() made it.
+  std::uint32_t db;       ///< Of the key ...
+  std::string key;        ///< ... as clients say it ...
+  std::string table_key;  ///< ... and as the tables know it.
+  ServerTime begins{};    ///< What is invalidated from then on, its result is not.
+  std::size_t origin;     ///< Index into Origins::all.
   std::vector<std::string> params;
 };
 
+/// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
 class Effects {
  public:
   virtual ~Effects() = default;

@@ -35,6 +35,8 @@ std::string print_config(const policies::Settings& settings);
 /// The same with `***` for what is secret, to be shown; null stays null.
 std::shared_ptr<const policies::Automation> without_secrets(
     std::shared_ptr<const policies::Automation> automation);
+std::shared_ptr<const policies::Origins> without_secrets(
+    const std::shared_ptr<const policies::Origins>& origins);
 
 /// Names of the settings that differ and that only a restart can change ("listen"); the others may
 /// be applied while running.

@@ -173,10 +173,15 @@ void find_database(const ConfigNode& node, const policies::Settings& settings,
   if (settings.origins) {
     for (const auto& database : settings.origins->databases) {
       names.push_back(database.name);
-      if (database.name == source.database) source.address = database.address;
+      const bool is_it = database.name == source.database ||
+                         (source.database.empty() && settings.origins->databases.size() == 1);
+      if (!is_it) continue;
+      source.address = database.address;
+      if (database.transaction_pool) {
+        return findings.error(mark_of(node, "postgres_channel"),
+                              "postgres_channel: through a transaction_pool nothing is notified");
+      }
     }
-    const bool is_only = source.database.empty() && names.size() == 1;
-    if (is_only) source.address = settings.origins->databases.front().address;
   }
   if (!source.address.empty()) return;
   findings.error(mark_of(node, "database"), "database: " + quoted(source.database) +

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "policies/origin.hpp"
+#include "proxy/address.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
 #include "proxy/sql_connection.hpp"
@@ -17,6 +18,7 @@ using policies::PostgresSettings;
 using policies::quoted;
 
 constexpr std::size_t longest_url = 4096;
+constexpr policies::seconds longest_timeout{9};
 
 /// An origin with the texts that need the databases to be understood.
 struct Draft {
@@ -80,6 +82,10 @@ void find_address(const ConfigNode& node, PostgresSettings& database, Findings& 
     return findings.error(node.mark, "database " + quoted(database.name) +
                                          " needs a url or a url_file, and not both");
   }
+  if (database.queue.value == 0 || database.pool_size.value == 0) {
+    return findings.error(
+        node.mark, "database " + quoted(database.name) + ": pool_size and queue are at least 1");
+  }
   database.address = database.url;
   if (database.url_file.empty()) return check_address(node, "url", database, findings);
   std::ifstream file(database.url_file, std::ios::binary);
@@ -134,6 +140,15 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
                   policies::suggestion(draft.database, names));
   }
   if (!is_only) origin.database = static_cast<std::size_t>(named - names.begin());
+  if (origin.concurrency.value == 0) {
+    findings.error(mark_of(node, "concurrency"), "concurrency: with 0 nothing is ever asked");
+  }
+  // What it began with is remembered for 10 s, and by that its result is judged.
+  if (origin.timeout > longest_timeout) {
+    findings.error(mark_of(node, "timeout"),
+                   "timeout: at most 9s; what takes longer is better "
+                   "computed before, by a materialised view");
+  }
   const auto used = parameters_in(origin.sql);
   if (used != origin.params.size()) {
     findings.error(mark_of(node, "params"), title + ": the sql uses $1 to $" +
@@ -192,12 +207,28 @@ void find_origin(const ConfigNode& node, std::string_view name, const policies::
     return findings.error(
         mark, "origin: " + quoted(name) + " is unknown" + policies::suggestion(name, names));
   }
-  if (rule.version.mode == policies::VersionMode::explicit_in_key) {
-    findings.error(mark, "origin: keys with a version of their own are loaded by clients");
+  if (rule.version.mode != policies::VersionMode::none) {
+    findings.error(mark, "origin: keys with versions are loaded by clients; leave one of them out");
   }
   for (const auto& parameter : settings.origins->all[*rule.origin].params) {
     check_captures(mark, "origin", parameter.value, rule, findings);
   }
+}
+
+std::shared_ptr<const Origins> without_secrets(const std::shared_ptr<const Origins>& origins) {
+  if (!origins) return nullptr;
+  auto shown = std::make_shared<Origins>(*origins);
+  for (auto& database : shown->databases) {
+    const auto& url = database.url;
+    const auto sign = url.rfind('@'), user = url.find("://");
+    const bool is_uri = user != url.npos && sign != url.npos && user < sign;
+    if (url.find("password") != url.npos) {
+      database.url = "***";
+    } else if (is_uri && url.find(':', user + 3) < sign) {
+      database.url = url_without_password(url);
+    }
+  }
+  return shown;
 }
 
 std::string print_origins(const Origins& origins) {

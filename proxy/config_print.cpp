@@ -1,5 +1,5 @@
-#include "proxy/config.hpp"
 #include "policies/origin.hpp"
+#include "proxy/config.hpp"
 #include "proxy/config_parts.hpp"
 
 namespace pannier::proxy {

@@ -8,12 +8,12 @@ namespace pannier::proxy {
 /// Reads the list of a rule's tags.
 void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings& findings);
 
-/// Reads where in its values a rule finds further tags.
 /// That the braces of a text match up and name what all patterns of the rule capture.
 /// \param what the setting: in `as` the braces may be empty, for what was found.
 void check_captures(Mark mark, std::string_view what, const std::string& text,
                     const policies::RuleSettings& rule, Findings& findings);
 
+/// Reads where in its values a rule finds further tags.
 void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& sources,
                     Findings& findings);
 

@@ -39,7 +39,7 @@ Value OriginRunner::report() const {
                                    {"p99_us", {one.seconds.quantile(.99).count()}},
                                    {"last_error", {one.last_error}}}}});
   }
-  for (const auto& [name, pool] : pools_) {
+  for (const auto& [name, settings, pool] : pools_) {
     const auto status = pool->status();
     databases.push_back({name,
                          {Value::Map{{"state", {std::string(status.state)}},

@@ -60,13 +60,24 @@ OriginRunner::~OriginRunner() { server_.load_by({}); }
 void OriginRunner::reload() {
   const auto before = std::exchange(settings_, server_.settings().origins);
   if (before == settings_) return;
-  for (auto& pool : pools_) pool.pool->stop();
-  pools_.clear();
-  if (!settings_) return;
-  for (const auto& database : settings_->databases) {
-    pools_.push_back(
-        {database.name, std::make_unique<SqlPool>(server_.loop(), pool_settings(database))});
+  auto old = std::exchange(pools_, {});
+  const auto databases = settings_ ? settings_->databases : decltype(settings_->databases){};
+  for (const auto& database : databases) {
+    const auto settings = pool_settings(database);
+    const auto same = std::ranges::find_if(old, [&](const Pool& pool) {
+      return pool.pool && pool.name == database.name && pool.settings == settings;
+    });
+    auto pool = same == old.end() ? std::make_shared<SqlPool>(server_.loop(), settings)
+                                  : std::exchange(same->pool, nullptr);
+    pools_.push_back({database.name, settings, std::move(pool)});
   }
+  for (auto& pool : old) {
+    if (!pool.pool) continue;
+    pool.pool->stop();
+    // What it answers now comes before its end.
+    asio::post(server_.loop(), [gone = std::move(pool.pool)] {});
+  }
+  if (!settings_) return;
   for (const auto& origin : settings_->all) counters_.try_emplace(origin.name);
 }
 
@@ -179,7 +190,7 @@ void OriginRunner::store(std::uint64_t id) {
   auto& load = loads_.at(id);
   const auto now = server_.turn().now;
   auto& pipeline = server_.pipeline();
-  if (pipeline.store_loaded(*load.loader, load.order.key, load.value, now)) return;
+  if (pipeline.store_loaded(*load.loader, load.order, load.value, now)) return;
   if (std::ranges::find(held_, id) == held_.end()) held_.push_back(id);
 }
 
@@ -199,7 +210,7 @@ void OriginRunner::replied(std::uint64_t id, std::string_view reply) {
     const auto found = loads_.find(id);
     if (found == loads_.end()) return;
     const auto& kept = found->second;
-    server_.pipeline().give_loaded(*kept.loader, kept.order.key, kept.value, now);
+    server_.pipeline().give_loaded(*kept.loader, kept.order, kept.value, now);
     end(id);
   });
 }
@@ -210,7 +221,7 @@ void OriginRunner::failed(std::uint64_t id, std::string_view error) {
       error.empty()
           ? std::string()
           : protocol::error_reply("ERR pannier: " + std::string(error) + "; not executed");
-  server_.pipeline().load_failed(*load.loader, load.order.key, reply, server_.turn().now);
+  server_.pipeline().load_failed(*load.loader, load.order, reply, server_.turn().now);
   end(id);
 }
 

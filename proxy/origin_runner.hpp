@@ -40,7 +40,8 @@ class OriginRunner {
   };
   struct Pool {
     std::string name;
-    std::unique_ptr<SqlPool> pool;
+    SqlPoolSettings settings;
+    std::shared_ptr<SqlPool> pool;
   };
 
  private:

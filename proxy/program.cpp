@@ -286,6 +286,7 @@ int check(const std::string& file, bool print) {
     shown.upstream.url = url_without_password(shown.upstream.url);
     if (!shown.auth.password.empty()) shown.auth.password = "***";
     shown.automation = without_secrets(shown.automation);
+    shown.origins = without_secrets(shown.origins);
     std::size_t number = 0;  // No two tokens may be the same.
     for (auto& token : shown.admin.tokens) token.token = "***" + std::to_string(++number);
     std::fputs(print_config(shown).c_str(), stdout);

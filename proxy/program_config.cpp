@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "policies/automation.hpp"
+#include "policies/origin.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/environment.hpp"
 
@@ -77,6 +78,11 @@ std::vector<std::string> other_files(const policies::Settings& settings) {
   }
   for (const auto& token : settings.admin.tokens) {
     if (!token.token_file.empty()) files.push_back(token.token_file);
+  }
+  if (settings.origins) {
+    for (const auto& database : settings.origins->databases) {
+      if (!database.url_file.empty()) files.push_back(database.url_file);
+    }
   }
   if (!settings.automation) return files;
   const auto add = [&](const policies::SecretSettings& secret) {

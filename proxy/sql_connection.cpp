@@ -149,9 +149,13 @@ void SqlConnection::readable() {
   if (before > after) unread_bytes_ += static_cast<std::size_t>(before - after);
   read_results();
   notify();
+  if (state_ != State::busy) {
+    unread_bytes_ = 0;  // Of what nobody asked for: notifications.
+    return;
+  }
   // libpq collects a row until it is complete, however long it is.
   const bool is_long = unread_bytes_ > 128 << 10 && unread_bytes_ / 2 > rows_->max_bytes();
-  if (state_ == State::busy && is_long) {
+  if (is_long) {
     break_off({.kind = Kind::too_large, .error = "a row is too long", .rows = rows_->rows()});
   }
 }

@@ -52,7 +52,7 @@ class SqlListener::State : public std::enable_shared_from_this<State> {
   void listening() {
     backoff_.reset();
     status_.listening = true;
-    if (std::exchange(has_listened_, true)) {
+    if (std::exchange(has_listened_, true) || status_.failures > 0) {
       ++status_.gaps;
       if (events_.gap) events_.gap();
     }

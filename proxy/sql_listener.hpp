@@ -32,8 +32,8 @@ class SqlListener {
  public:
   struct Events {
     std::function<void(const std::string& channel, const std::string& payload)> notified;
-    /// It listens again after it had listened before; what was notified meanwhile is lost. Never at
-    /// the first connect, however many attempts that took.
+    /// It listens again after it had listened before, or after attempts in vain; what was notified
+    /// meanwhile is lost. Never where the first attempt succeeds.
     std::function<void()> gap;
   };
 

