@@ -61,8 +61,8 @@ class LookTest(PortCase):
     def test_stats_are_those_of_redis_cli(self):
         self.call("GET", "page:stats:1")
         stats = self.get("/stats").json
-        self.assertEqual(list(stats), ["state", "sidecar", "totals", "tiers", "inconsistent",
-                                       "audit"])
+        self.assertEqual(list(stats), ["state", "sidecar", "totals", "tiers", "loaders",
+                                       "inconsistent", "audit"])
         self.assertGreaterEqual(stats["tiers"]["short"]["reads"], 1)
         self.assertEqual(stats["state"]["mode"], "normal")
         self.assertIsInstance(stats["tiers"]["short"]["hit_rate"], float)
