@@ -122,7 +122,7 @@ AdminActions::Reply AdminActions::warm(const Call& call) {
 
 AdminActions::Reply AdminActions::loaders(const Call& call) {
   if (!call.words.empty()) return usage("loaders", "");
-  return program_.loaders ? program_.loaders() : Value{Value::Map{}};
+  return pipeline_.core().effects.loaders();
 }
 
 AdminActions::Reply AdminActions::jobs(const Call& call) {

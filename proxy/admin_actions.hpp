@@ -27,8 +27,6 @@ class AdminActions {
     /// Takes an event; `done` gets its answer, later.
     using Done = std::function<void(const protocol::Value& answer)>;
     std::function<void(std::string_view name, std::string_view payload, Done done)> event = {};
-    /// What origins and databases have to say.
-    std::function<protocol::Value()> loaders = {};
     /// Answers a request that got nothing from run().
     std::function<void(policies::Ticket to, const protocol::Value& answer)> deliver = {};
   };

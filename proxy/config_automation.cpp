@@ -6,7 +6,6 @@
 #include <set>
 
 #include "policies/field_template.hpp"
-#include "policies/origin.hpp"
 #include "policies/schedule.hpp"
 #include "policies/warm.hpp"
 #include "proxy/config_parts.hpp"
@@ -125,7 +124,8 @@ void check_hook(const ConfigNode& node, const HookSettings& hook, Findings& find
   }
 }
 
-/// \returns what is wrong.
+}  // namespace
+
 std::string read_secret_file(const std::string& path, std::string& out) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return quoted(path) + " cannot be read";
@@ -136,8 +136,6 @@ std::string read_secret_file(const std::string& path, std::string& out) {
   out = begin == out.npos ? "" : out.substr(begin, end - begin + 1);
   return {};
 }
-
-}  // namespace
 
 void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findings& findings) {
   const bool texts[]{!secret.secret.empty(), !secret.secret_file.empty(),
@@ -166,27 +164,22 @@ void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findi
 }
 
 /// The address of the database that a source listens to.
-void find_database(const ConfigNode& node, const policies::Settings& settings,
-                   SourceSettings& source, Findings& findings) {
+void find_address(const ConfigNode& node, const policies::Settings& settings,
+                  SourceSettings& source, Findings& findings) {
   if (source.postgres_channel.empty()) return;
-  std::vector<std::string_view> names;
-  if (settings.origins) {
-    for (const auto& database : settings.origins->databases) {
-      names.push_back(database.name);
-      const bool is_it = database.name == source.database ||
-                         (source.database.empty() && settings.origins->databases.size() == 1);
-      if (!is_it) continue;
-      source.address = database.address;
-      if (database.transaction_pool) {
-        return findings.error(mark_of(node, "postgres_channel"),
-                              "postgres_channel: through a transaction_pool nothing is notified");
-      }
-    }
+  const auto origins = settings.origins ? *settings.origins : policies::Origins();
+  const auto* database = find_database(origins, source.database);
+  if (database == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto& one : origins.databases) names.push_back(one.name);
+    return findings.error(mark_of(node, "database"),
+                          "database: " + quoted(source.database) + " is not among postgres" +
+                              policies::suggestion(source.database, names));
   }
-  if (!source.address.empty()) return;
-  findings.error(mark_of(node, "database"), "database: " + quoted(source.database) +
-                                                " is not among postgres" +
-                                                policies::suggestion(source.database, names));
+  source.address = database->address;
+  if (!database->transaction_pool) return;
+  findings.error(mark_of(node, "postgres_channel"),
+                 "postgres_channel: through a transaction_pool nothing is notified");
 }
 
 void read_sources(const ConfigNode& node, const policies::Settings& settings,
@@ -196,7 +189,7 @@ void read_sources(const ConfigNode& node, const policies::Settings& settings,
     auto& source = automation.sources.emplace_back();
     read_map<SourceSettings>(item, "a source", "in a source", source_fields, source, findings);
     if (!findings.failed()) check_source(item, source, automation, findings);
-    if (!findings.failed()) find_database(item, settings, source, findings);
+    if (!findings.failed()) find_address(item, settings, source, findings);
   }
 }
 

@@ -1,9 +1,7 @@
 // Databases, and the queries that load what is missing.
 
 #include <algorithm>
-#include <fstream>
 
-#include "policies/origin.hpp"
 #include "proxy/address.hpp"
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
@@ -17,7 +15,6 @@ using policies::OriginSettings;
 using policies::PostgresSettings;
 using policies::quoted;
 
-constexpr std::size_t longest_url = 4096;
 constexpr policies::seconds longest_timeout{9};
 
 /// An origin with the texts that need the databases to be understood.
@@ -88,16 +85,11 @@ void find_address(const ConfigNode& node, PostgresSettings& database, Findings& 
   }
   database.address = database.url;
   if (database.url_file.empty()) return check_address(node, "url", database, findings);
-  std::ifstream file(database.url_file, std::ios::binary);
-  std::string text(longest_url, '\0');
-  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  const auto begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");
-  if (begin == text.npos) {
+  const auto wrong = read_secret_file(database.url_file, database.address);
+  if (!wrong.empty() || database.address.empty()) {
     return findings.error(mark_of(node, "url_file"), "url_file: " + quoted(database.url_file) +
                                                          " cannot be read, or is empty");
   }
-  database.address = text.substr(begin, end - begin + 1);
   check_address(node, "url_file", database, findings);
 }
 
@@ -127,11 +119,10 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
   auto& origin = draft.origin;
   const auto title = "origin " + quoted(origin.name);
   if (origin.sql.empty()) return findings.error(node.mark, title + " has no sql");
-  std::vector<std::string_view> names;
-  for (const auto& database : origins.databases) names.push_back(database.name);
-  const auto named = std::ranges::find(names, std::string_view(draft.database));
-  const bool is_only = draft.database.empty() && names.size() == 1;
-  if (!is_only && named == names.end()) {
+  const auto* found = find_database(origins, draft.database);
+  if (found == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto& database : origins.databases) names.push_back(database.name);
     return findings.error(
         mark_of(node, "database"),
         draft.database.empty()
@@ -139,7 +130,7 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
             : "database: " + quoted(draft.database) + " is not among postgres" +
                   policies::suggestion(draft.database, names));
   }
-  if (!is_only) origin.database = static_cast<std::size_t>(named - names.begin());
+  origin.database = static_cast<std::size_t>(found - origins.databases.data());
   if (origin.concurrency.value == 0) {
     findings.error(mark_of(node, "concurrency"), "concurrency: with 0 nothing is ever asked");
   }
@@ -155,7 +146,7 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
                                                 std::to_string(used) + ", and params has " +
                                                 std::to_string(origin.params.size()));
   }
-  const auto& database = origins.databases[origin.database];
+  const auto& database = *found;
   if (origin.timeout <= database.statement_timeout) {
     findings.warning(mark_of(node, "timeout"),
                      title + ": its timeout is not above the statement_timeout of " +
@@ -164,6 +155,13 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
 }
 
 }  // namespace
+
+const PostgresSettings* find_database(const Origins& origins, std::string_view name) {
+  const auto& all = origins.databases;
+  if (name.empty() && all.size() == 1) return &all.front();
+  const auto found = std::ranges::find(all, name, &PostgresSettings::name);
+  return found == all.end() ? nullptr : &*found;
+}
 
 void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings) {
   const auto* databases = root.find("postgres");

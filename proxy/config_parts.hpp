@@ -1,6 +1,7 @@
 #pragma once
 
 #include "policies/automation.hpp"
+#include "policies/origin.hpp"
 #include "policies/settings.hpp"
 #include "proxy/config_reader.hpp"
 
@@ -38,6 +39,10 @@ void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& 
 
 /// Databases and origins; before the rules, which name them.
 void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings);
+/// The database of that name, or the only one where `name` is empty. \returns null if there is
+/// none.
+const policies::PostgresSettings* find_database(const policies::Origins& origins,
+                                                std::string_view name);
 /// The origin of a rule, if it names one.
 void find_origin(const ConfigNode& rule_node, std::string_view name,
                  const policies::Settings& settings, policies::RuleSettings& rule,
@@ -70,6 +75,8 @@ std::string print_automation(const policies::Automation& automation);
 /// What is to be invalidated. `has_payload`: fields may be named.
 void read_targets(const ConfigNode& node, bool has_payload, const policies::Settings& settings,
                   policies::TargetSettings& targets, Findings& findings);
+/// What a file of at most 4 KiB holds, without white space at its ends. \returns what is wrong.
+std::string read_secret_file(const std::string& path, std::string& out);
 /// A secret out of its three settings in the map `node`, each of which may be there or not.
 void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findings& findings);
 

@@ -50,7 +50,7 @@ std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& 
 
 OriginRunner::OriginRunner(Server& server) : server_(server), clock_(server.loop()) {
   server_.load_by({[this](std::uint32_t db) { return open(db); },
-                   [this](policies::ClientId loader) { drop(loader); },
+                   [this](policies::ClientId loader) { end_later(loader); },
                    [this](policies::OriginLoad order) { begin(std::move(order)); },
                    [this] { return report(); }});
 }
@@ -86,29 +86,23 @@ const policies::OriginSettings& OriginRunner::origin_of(const Load& load) {
 }
 
 policies::ClientId OriginRunner::open(std::uint32_t db) {
-  const auto id = next_++;
-  auto& loader = server_.open_caller([this, id](std::string_view reply) { replied(id, reply); });
+  const auto id = std::make_shared<policies::ClientId>();  // Known when it is there.
+  auto& loader = server_.open_caller([this, id](std::string_view reply) { replied(*id, reply); });
+  *id = loader.id;
   loader.db = db;
-  loads_[id].loader = &loader;
+  loads_[loader.id].loader = &loader;
   return loader.id;
 }
 
-void OriginRunner::drop(policies::ClientId loader) {
-  for (const auto& [id, load] : loads_) {
-    if (load.loader->id == loader) return end_later(id);
-  }
-}
-
 void OriginRunner::begin(policies::OriginLoad order) {
-  const auto at = std::ranges::find_if(
-      loads_, [&](const auto& entry) { return entry.second.loader->id == order.loader; });
-  auto& load = at->second;
+  const auto id = order.loader;
+  auto& load = loads_.at(id);
   load.order = std::move(order);
   load.settings = server_.settings().origins;
   load.since = server_.turn().now;
   load.until = load.since + origin_of(load).timeout;
   auto& queue = queues_[origin_of(load).name];
-  queue.waiting.push_back(at->first);
+  queue.waiting.push_back(id);
   asio::post(server_.loop(), [this, name = origin_of(load).name] {
     server_.begin_turn();
     start_next(name);
@@ -132,7 +126,7 @@ void OriginRunner::start_next(const std::string& origin) {
   }
 }
 
-void OriginRunner::ask(std::uint64_t id) {
+void OriginRunner::ask(policies::ClientId id) {
   auto& load = loads_.at(id);
   const auto& origin = origin_of(load);
   ++counters_[origin.name].loads;
@@ -162,7 +156,7 @@ void OriginRunner::ask(std::uint64_t id) {
   });
 }
 
-void OriginRunner::answered(std::uint64_t id, const SqlAnswer& answer) {
+void OriginRunner::answered(policies::ClientId id, const SqlAnswer& answer) {
   const auto at = loads_.find(id);
   if (at == loads_.end()) return;
   auto& load = at->second;
@@ -186,7 +180,7 @@ void OriginRunner::answered(std::uint64_t id, const SqlAnswer& answer) {
   }
 }
 
-void OriginRunner::store(std::uint64_t id) {
+void OriginRunner::store(policies::ClientId id) {
   auto& load = loads_.at(id);
   const auto now = server_.turn().now;
   auto& pipeline = server_.pipeline();
@@ -194,7 +188,7 @@ void OriginRunner::store(std::uint64_t id) {
   if (std::ranges::find(held_, id) == held_.end()) held_.push_back(id);
 }
 
-void OriginRunner::replied(std::uint64_t id, std::string_view reply) {
+void OriginRunner::replied(policies::ClientId id, std::string_view reply) {
   const auto at = loads_.find(id);
   if (at == loads_.end()) return;
   auto& load = at->second;
@@ -215,7 +209,7 @@ void OriginRunner::replied(std::uint64_t id, std::string_view reply) {
   });
 }
 
-void OriginRunner::failed(std::uint64_t id, std::string_view error) {
+void OriginRunner::failed(policies::ClientId id, std::string_view error) {
   auto& load = loads_.at(id);
   const auto reply =
       error.empty()
@@ -225,7 +219,7 @@ void OriginRunner::failed(std::uint64_t id, std::string_view error) {
   end(id);
 }
 
-void OriginRunner::end(std::uint64_t id) {
+void OriginRunner::end(policies::ClientId id) {
   const auto at = loads_.find(id);
   if (at == loads_.end()) return;
   auto* const loader = at->second.loader;
@@ -233,7 +227,7 @@ void OriginRunner::end(std::uint64_t id) {
   server_.close_caller(*loader);
 }
 
-void OriginRunner::end_later(std::uint64_t id) {
+void OriginRunner::end_later(policies::ClientId id) {
   asio::post(server_.loop(), [this, id] { end(id); });
 }
 

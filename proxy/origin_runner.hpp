@@ -25,8 +25,8 @@ class OriginRunner {
   OriginRunner(const OriginRunner&) = delete;
   OriginRunner& operator=(const OriginRunner&) = delete;
 
-  /// Takes up what the server's settings say now. Queries under way go on, and what they answer
-  /// under other settings is dropped.
+  /// Takes up what the server's settings say now. Queries under way go on, unless their database is
+  /// another one now: then they have failed.
   void reload();
 
   /// For operators: {"origins": {...}, "databases": {...}}.
@@ -55,21 +55,20 @@ class OriginRunner {
   };
   struct Queue {
     std::size_t running = 0;
-    std::deque<std::uint64_t> waiting;  ///< Loads.
+    std::deque<policies::ClientId> waiting;  ///< By their loaders.
   };
 
   policies::ClientId open(std::uint32_t db);
-  void drop(policies::ClientId loader);
   void begin(policies::OriginLoad order);
   void start_next(const std::string& origin);
-  void ask(std::uint64_t id);
-  void answered(std::uint64_t id, const SqlAnswer& answer);
-  void store(std::uint64_t id);
-  void replied(std::uint64_t id, std::string_view reply);
-  void failed(std::uint64_t id, std::string_view error);
-  void end(std::uint64_t id);
+  void ask(policies::ClientId id);
+  void answered(policies::ClientId id, const SqlAnswer& answer);
+  void store(policies::ClientId id);
+  void replied(policies::ClientId id, std::string_view reply);
+  void failed(policies::ClientId id, std::string_view error);
+  void end(policies::ClientId id);
   /// Ends it in a turn of its own: it may be inside the pipeline now.
-  void end_later(std::uint64_t id);
+  void end_later(policies::ClientId id);
   /// Gives up what waits too long, and stores what the pipeline did not take before.
   void tick();
 
@@ -80,9 +79,8 @@ class OriginRunner {
   std::vector<Pool> pools_;
   std::map<std::string, Queue> queues_;  ///< By origin.
   std::map<std::string, Counters> counters_;
-  std::uint64_t next_ = 0;
-  std::map<std::uint64_t, Load> loads_;
-  std::vector<std::uint64_t> held_;  ///< To be stored when the pipeline takes it.
+  std::map<policies::ClientId, Load> loads_;  ///< By their loaders.
+  std::vector<policies::ClientId> held_;      ///< To be stored when the pipeline takes it.
   Timer clock_;
   bool is_ticking_ = false;
 };

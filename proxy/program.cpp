@@ -116,7 +116,6 @@ AdminActions::Program Program::ways_of_actions() {
     automation_.events().take(
         name, payload, {}, [done](const EventIntake::Answer& answer) { done(value_of(answer)); });
   };
-  ways.loaders = [this] { return origins_.report(); };
   ways.deliver = [this](policies::Ticket to, const protocol::Value& answer) {
     std::string bytes;
     // Numbers, states and errors, which are the same in both protocols.
