@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "policies/beginning.hpp"
 #include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
 
@@ -105,11 +106,12 @@ bool has_bans(Core& core, std::uint32_t db) {
 }
 
 void append_bans(std::string& wire, const std::vector<Ban>& bans, const Core& core) {
-  protocol::append_command(wire, 6 + bans.size());
+  protocol::append_command(wire, 7 + bans.size());
   protocol::append_bulk(wire, "EVAL");
   protocol::append_bulk(wire, scripts::raise_bans);
-  protocol::append_bulk(wire, "1");
+  protocol::append_bulk(wire, "2");
   protocol::append_bulk(wire, Bans::key);
+  protocol::append_bulk(wire, beginning::key);
   protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
   protocol::append_bulk(wire, std::to_string(Bans::capacity));
   for (const auto& ban : bans) protocol::append_bulk(wire, ban.text());

@@ -223,7 +223,9 @@ milliseconds Core::longest_life() const {
 }
 
 bool Core::may_tell_absent(const Subject& subject) const {
-  return !lacks_generation(subject) && !needs_fleet(subject) && !guard::in_fleet(subject, *this) &&
+  // What begins at a moment still to come must be announced.
+  return born_now(subject) <= server_floor() && !lacks_generation(subject) &&
+         !needs_fleet(subject) && !guard::in_fleet(subject, *this) &&
          (leases.empty() || !leases.held(subject.table_key));
 }
 

@@ -68,6 +68,8 @@ class Core {
   // Time and upstream.
   /// Not later than the server's clock is now, and seldom much earlier.
   ServerTime server_floor() const { return server_seen + floor_since(); }
+  /// That, or the latest moment at which something was said to begin, which may be still to come.
+  ServerTime latest_beginning() const { return std::max(server_floor(), latest_begin); }
   /// A TIME reply: sets the server's clock. \returns it, or nothing if the reply is not one.
   std::optional<ServerTime> learn_time(std::string_view reply);
   /// Where commands under a rule go: the lane, or the memory store while it stands in.
@@ -108,6 +110,9 @@ class Core {
   // Leases and flights.
   /// How long whoever loads a key of this rule has for it.
   microseconds lease_time(const Rule& rule) const;
+  /// Whether who waits may be told what came of a load that began at `begins`: no invalidation is
+  /// later, and all are known, also those that whoever came last may have begun behind.
+  bool may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const;
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
   bool grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms = {});
   /// The same where nobody loads it, if loads of this rule are worth waiting for.
@@ -187,6 +192,7 @@ class Core {
     std::uint32_t db = 0;  ///< Whose keys.
   } facts;
   ServerTime server_seen{};
+  ServerTime latest_begin{};  ///< Of all that was said to begin, see beginning.hpp.
   TimePoint server_seen_at{};
 
   LocalCopies copies;

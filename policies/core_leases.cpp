@@ -24,6 +24,13 @@ microseconds Core::lease_time(const Rule& rule) const {
   return learning.lease_time(rule.settings->name);
 }
 
+bool Core::may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const {
+  const auto latest = newest(subject).at;
+  if (latest && begins <= *latest) return false;
+  if (link.kind == Link::Kind::memory) return true;
+  return generations_current(subject) && bans.known(subject.db) == Bans::Known::all;
+}
+
 bool Core::grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms) {
   if (find(client) == nullptr || leases.held(subject->table_key)) return false;
   const auto time = lease_time(*subject->rule);
@@ -89,6 +96,7 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since,
   ++counters.misses;
   ++counters.loads;
   counters.miss_seconds.add(now - since);
+  latest_begin = std::max(latest_begin, at);
   misses.add(subject.table_key, at, now, std::move(look));
 }
 

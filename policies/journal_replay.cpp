@@ -4,6 +4,7 @@
 
 #include "policies/ban_record.hpp"
 #include "policies/ban_sweep.hpp"
+#include "policies/beginning.hpp"
 #include "policies/guard.hpp"
 #include "policies/key_sweep.hpp"
 #include "policies/scripts.hpp"
@@ -37,7 +38,7 @@ void take_effect(Core& core, const Journal::Entry& entry) {
     }
     case Journal::Kind::tag: {
       const auto* known = core.generations.find(entry.db, entry.name);
-      auto at = core.server_floor();
+      auto at = core.latest_beginning();
       if (known != nullptr) at = std::max(at, known->generation.last() + milliseconds(1));
       Generation generation(at);
       if (entry.soft && known != nullptr) {
@@ -47,7 +48,7 @@ void take_effect(Core& core, const Journal::Entry& entry) {
       return core.learn_generation(entry.db, entry.name, generation, TagGenerations::Source::other);
     }
     case Journal::Kind::ban:
-      learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})}, core.server_floor());
+      learn_bans(core, entry.db, {Ban::parse(entry.name).value_or(Ban{})}, core.latest_beginning());
       return;
   }
 }
@@ -193,7 +194,7 @@ void keep(Core& core, Journal::Entry entry) {
   for (const auto wide : databases) {
     core.journal.widen(wide, texts);
     // Those who are served from here must not see what nobody remembers to be invalid.
-    learn_bans(core, wide, bans, core.server_floor());
+    learn_bans(core, wide, bans, core.latest_beginning());
   }
   core.copies.outdate_all();
 }
@@ -202,9 +203,9 @@ void keep(Core& core, Journal::Entry entry) {
 
 void append_raise(std::string& wire, const Journal::Entry& tag, const Core& core) {
   const auto life = std::to_string(core.generation_life().count());
-  protocol::append_command(wire,
-                           {"EVAL", scripts::raise_generation, "2", TagGenerations::key(tag.name),
-                            TagGenerations::any_key, life, tag.soft ? "soft" : ""});
+  protocol::append_command(
+      wire, {"EVAL", scripts::raise_generation, "3", TagGenerations::key(tag.name),
+             TagGenerations::any_key, beginning::key_of(tag.name), life, tag.soft ? "soft" : ""});
 }
 
 void carry_out_tag(Core& core, Link lane, const Journal::Entry& tag, std::string_view record) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "policies/beginning.hpp"
 #include "policies/memory_commands.hpp"
 #include "policies/scripts.hpp"
 #include "policies/tag_generations.hpp"
@@ -27,14 +28,37 @@ std::optional<Script> script_of(MemoryCall& call) {
   return Script{rest.first(keys), rest.subspan(keys)};
 }
 
+/// 0 where there is none.
+std::int64_t number_in(MemoryCall& call, std::string_view key) {
+  const MemoryCall::Entry* const entry = call.find(key);
+  return entry ? protocol::to_integer(entry->value).value_or(0) : 0;
+}
+
+void keep_beginning(MemoryCall& call, std::span<const std::string_view> keys, std::int64_t at) {
+  for (const auto key : keys) {
+    if (at <= std::max(call.now, number_in(call, key))) continue;
+    call.store(call.find(key), key, std::to_string(at), at);
+  }
+}
+
+bool announce(MemoryCall& call, const Script& script) {
+  const auto at = script.args.size() == 1 ? protocol::to_integer(script.args[0]) : std::nullopt;
+  if (!at || script.keys.empty()) return false;
+  keep_beginning(call, script.keys, *at);
+  call.integer(1);
+  return true;
+}
+
 bool raise_generation(MemoryCall& call, const Script& script) {
-  if (script.keys.empty() || script.keys.size() > 2 || script.args.size() != 2) return false;
+  if (script.keys.empty() || script.keys.size() > 3 || script.args.size() != 2) return false;
   const auto life = protocol::to_integer(script.args[0]);
   if (!life || *life <= 0) return false;
   const std::string_view key = script.keys[0];
   MemoryCall::Entry* const entry = call.use(key);
   const auto known = entry ? Generation::parse(entry->value) : std::nullopt;
-  const ServerTime now{milliseconds(call.now)};
+  const bool has_beginning = script.keys.size() == 3;
+  const ServerTime now{milliseconds(
+      has_beginning ? std::max(call.now, number_in(call, script.keys[2])) : call.now)};
   const auto raised = known ? std::max(now, known->last() + milliseconds(1)) : now;
   Generation generation(raised);
   if (script.args[1] == "soft" && known) {
@@ -45,7 +69,7 @@ bool raise_generation(MemoryCall& call, const Script& script) {
   if (!call.admits(key, text.size())) return true;
   call.bulk(text);
   call.store(entry, key, std::move(text), call.now + *life);
-  if (script.keys.size() == 2) {
+  if (script.keys.size() >= 2) {
     MemoryCall::Entry* const any = call.find(script.keys[1]);
     const auto before = any ? protocol::to_integer(any->value).value_or(0) : 0;
     const auto last = std::max(before, raised.time_since_epoch().count());
@@ -62,7 +86,7 @@ bool create_generations(MemoryCall& call, const Script& script) {
   MemoryCall::Entry* const any = call.find(script.keys[0]);
   const auto last = any ? protocol::to_integer(any->value).value_or(call.now) : call.now - 1;
   call.store(any, script.keys[0], std::to_string(last), call.now + *life);
-  const auto at = std::to_string(last < *began ? *began - 1 : call.now);
+  const auto at = std::to_string(last < *began ? *began - 1 : std::max(call.now, last));
   for (const auto key : script.keys.subspan(1)) {
     if (call.find(key) == nullptr) call.store(nullptr, key, at, call.now + *life);
   }
@@ -102,12 +126,13 @@ bool purge_older(MemoryCall& call, const Script& script) {
   return true;
 }
 
-/// Creates the generations that are missing, just before now. \returns the first moment that is
-/// neither before now nor before any of them.
-std::int64_t after_generations(MemoryCall& call, std::span<const std::string_view> keys,
-                               std::int64_t life) {
-  std::int64_t born = call.now;
-  for (const auto key : keys) {
+/// As the scripts that begin a write now: creates the generations that are missing, just before
+/// now. \returns the first moment that is neither before `least` nor before any of them.
+std::int64_t begin(MemoryCall& call, std::span<const std::string_view> keys, std::int64_t least,
+                   std::int64_t life) {
+  std::int64_t born = std::max(call.now, least);
+  const auto half = keys.size() / 2;
+  for (const auto key : keys.subspan(1, half - 1)) {
     MemoryCall::Entry* const entry = call.find(key);
     const auto generation = entry ? Generation::parse(entry->value) : std::nullopt;
     if (generation) {
@@ -116,6 +141,7 @@ std::int64_t after_generations(MemoryCall& call, std::span<const std::string_vie
       call.store(entry, key, std::to_string(call.now - 1), call.now + life);
     }
   }
+  keep_beginning(call, keys.subspan(half), born);
   return born;
 }
 
@@ -166,12 +192,12 @@ bool change_tags(MemoryCall& call, const Script& script) {
 }
 
 bool store_now(MemoryCall& call, const Script& script) {
-  if (script.keys.empty() || script.args.size() < 4) return false;
+  if (script.keys.size() < 2 || script.args.size() < 4) return false;
   const auto life = protocol::to_integer(script.args[1]);
   const auto their_life = protocol::to_integer(script.args[2]);
   const auto least = protocol::to_integer(script.args[3]);
   if (!life || !their_life || !least) return false;
-  const auto born = std::max(*least, after_generations(call, script.keys.subspan(1), *their_life));
+  const auto born = begin(call, script.keys, *least, *their_life);
   const auto expiry = std::to_string(born + *life);
   std::vector<std::string_view> words{"SET", script.keys[0], script.args[0], "PXAT", expiry};
   words.insert(words.end(), script.args.begin() + 4, script.args.end());
@@ -180,12 +206,12 @@ bool store_now(MemoryCall& call, const Script& script) {
 }
 
 bool expire_now(MemoryCall& call, const Script& script) {
-  if (script.keys.empty() || script.args.size() != 3) return false;
+  if (script.keys.size() < 2 || script.args.size() != 3) return false;
   const auto life = protocol::to_integer(script.args[0]);
   const auto their_life = protocol::to_integer(script.args[1]);
   const auto least = protocol::to_integer(script.args[2]);
   if (!life || !their_life || !least) return false;
-  const auto born = std::max(*least, after_generations(call, script.keys.subspan(1), *their_life));
+  const auto born = begin(call, script.keys, *least, *their_life);
   const auto expiry = std::to_string(born + *life);
   run_listed(call, {"PEXPIREAT", script.keys[0], expiry, "NX"}, "pexpireat");
   return true;
@@ -202,8 +228,10 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
+  if (call.arg(1) == scripts::announce) return announce(call, *script);
   if (call.arg(1) == scripts::raise_bans) {
-    call.integer(call.now);  // They are remembered by whoever makes them; nobody else is here.
+    // They are remembered by whoever makes them; nobody else is here.
+    call.integer(std::max(call.now, number_in(call, beginning::key)));
     return true;
   }
   if (run_guard(call, *script)) return true;

@@ -20,22 +20,23 @@ namespace {
 /// Reads of one key whose whole replies may be kept: the same again until the key changes. Not
 /// among them: what is drawn at random (SRANDMEMBER), goes on by a cursor (HSCAN), tells times
 /// (TTL, OBJECT, XPENDING) or looks at other keys (SORT).
-constexpr std::string_view kept[] = {"bitcount",    "bitfield_ro",    "bitpos",
-                                     "exists",      "geodist",        "geohash",
-                                     "geopos",      "georadius_ro",   "georadiusbymember_ro",
-                                     "geosearch",   "getbit",         "getrange",
-                                     "hexists",     "hget",           "hgetall",
-                                     "hkeys",       "hlen",           "hmget",
-                                     "hstrlen",     "hvals",          "lindex",
-                                     "llen",        "lpos",           "lrange",
-                                     "scard",       "sismember",      "smembers",
-                                     "smismember",  "strlen",         "substr",
-                                     "type",        "xlen",           "xrange",
-                                     "xrevrange",   "zcard",          "zcount",
-                                     "zlexcount",   "zmscore",        "zrange",
-                                     "zrangebylex", "zrangebyscore",  "zrank",
-                                     "zrevrange",   "zrevrangebylex", "zrevrangebyscore",
-                                     "zrevrank",    "zscore"};
+constexpr std::string_view kept_commands[] = {
+    "bitcount",    "bitfield_ro",    "bitpos",
+    "exists",      "geodist",        "geohash",
+    "geopos",      "georadius_ro",   "georadiusbymember_ro",
+    "geosearch",   "getbit",         "getrange",
+    "hexists",     "hget",           "hgetall",
+    "hkeys",       "hlen",           "hmget",
+    "hstrlen",     "hvals",          "lindex",
+    "llen",        "lpos",           "lrange",
+    "scard",       "sismember",      "smembers",
+    "smismember",  "strlen",         "substr",
+    "type",        "xlen",           "xrange",
+    "xrevrange",   "zcard",          "zcount",
+    "zlexcount",   "zmscore",        "zrange",
+    "zrangebylex", "zrangebyscore",  "zrank",
+    "zrevrange",   "zrevrangebylex", "zrevrangebyscore",
+    "zrevrank",    "zscore"};
 
 /// The part of `text` that GETRANGE gives, by Redis's rules: both ends belong to it, negative ones
 /// count from the end, and of two negative ones in the wrong order there is nothing between.
@@ -125,7 +126,7 @@ std::optional<std::string_view> Pipeline::find_copy(const Request& request, cons
 
 bool Pipeline::keeps_reply(const Request& request) const {
   return request.keys.size() == 1 &&
-         std::binary_search(std::begin(kept), std::end(kept), request.spec.name);
+         std::binary_search(std::begin(kept_commands), std::end(kept_commands), request.spec.name);
 }
 
 std::string Pipeline::question_of(const Request& request) const {

@@ -10,10 +10,7 @@ namespace {
 
 /// Whether those who wait for the load may be told what came of it; else they look again.
 bool is_current(const OriginLoad& load, const Subject& subject, const Core& core) {
-  const auto newest = core.newest(subject).at;
-  if (newest && load.begins <= *newest) return false;
-  if (core.from_memory(subject.rule.get())) return true;
-  return core.generations_current(subject) && core.bans.known(subject.db) == Bans::Known::all;
+  return core.may_tell_waiters(subject, load.begins, core.lane(load.db, subject.rule.get()));
 }
 
 }  // namespace

@@ -155,7 +155,7 @@ Verdict Pipeline::queue(Client& client, const protocol::CommandSpec& spec,
   wire_.clear();
   if (const auto expected = guard::expected(*subject, miss, core_)) {
     guard::append_store(wire_, *subject, *asked, expiry, *expected, true);
-  } else if (!miss && !asked->keep_ttl && core_.lacks_generation(*subject)) {
+  } else if (!miss && !asked->keep_ttl && must_begin_upstream(*subject, core_)) {
     append_store_now(wire_, *subject, *asked, expiry - born, core_);
   } else {
     append_store(wire_, *subject, *asked, expiry);

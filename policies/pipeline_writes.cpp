@@ -103,7 +103,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (!miss) core_.removed(*subject, link, false);
   if (expected) {
     guard::append_store(wire, *subject, *asked, expiry, *expected, false);
-  } else if (!miss && !lock && !asked->keep_ttl && core_.lacks_generation(*subject)) {
+  } else if (!miss && !lock && !asked->keep_ttl && must_begin_upstream(*subject, core_)) {
     append_store_now(wire, *subject, *asked, expiry - born, core_);
   } else {
     append_store(wire, *subject, *asked, expiry);

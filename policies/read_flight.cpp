@@ -76,6 +76,11 @@ ReadFlight::~ReadFlight() = default;
 
 void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
   if (before_ && !before_->settled) return settle_before(part, reply, core);
+  if (announces_ == Announces::asked) {
+    announces_ = Announces::done;
+    check_.announced(reply);
+    return conclude(std::exchange(value_, {}), core);
+  }
   const std::size_t claimed = asking_ && !judges_ ? asking_->parts : 0;
   if (part < claimed) return asking_->settle(part, reply);
   part -= claimed;
@@ -112,6 +117,18 @@ void ReadFlight::find_tags(std::string_view value, Core& core) {
   core.send(link, wire, replies, std::move(flight));
 }
 
+void ReadFlight::announce(std::string_view value, Core& core) {
+  leave(core);
+  auto flight = std::make_unique<ReadFlight>(std::move(*this));
+  flight->value_ = value;
+  flight->announces_ = Announces::asked;
+  flight->lease_moved_ |= core.tracks;  // It may, and nobody will tell.
+  std::string wire;
+  flight->check_.announce(wire);
+  const auto link = flight->link_;
+  core.send(link, wire, 1, std::move(flight));
+}
+
 void ReadFlight::leave(Core& core) {
   const auto open = core.flights.find(check_.subject().table_key);
   if (open != core.flights.end() && open->second == this) core.flights.erase(open);
@@ -127,6 +144,10 @@ void ReadFlight::conclude(std::string_view value, Core& core) {
     subject.counters().errors += readers_.size();
     give_all(value, core);
     return give_back(core);
+  }
+  if (announces_ == Announces::no && check_.needs_announcement()) {
+    const bool is_fresh = !found.null && check_.look(core).state == Standing::State::fresh;
+    if (!is_fresh) return announce(value, core);
   }
   const auto standing = check_.judge(core);
   keep(value, false, found.null, core);

@@ -92,6 +92,8 @@ class ReadFlight final : public Exchange {
   void settle_before(std::size_t part, std::string_view reply, Core& core);
   /// The value is here, and so is all that says which tags it has.
   void find_tags(std::string_view value, Core& core);
+  /// Says upstream that a load begins now, before anybody is told to load; then it goes on.
+  void announce(std::string_view value, Core& core);
   /// Nobody joins any more.
   void leave(Core& core);
   /// Makes the reply a copy, or sees to it that there is none.
@@ -139,7 +141,9 @@ class ReadFlight final : public Exchange {
   std::unique_ptr<FoundTags> tags_;  ///< Only under a rule whose values may have others.
   std::uint32_t record_parts_ = 0;
   bool judges_ = false;  ///< The value is here; its tags' generations are on their way.
-  std::string value_;    ///< While something that is asked behind it is not.
+  enum class Announces : std::uint8_t { no, asked, done };
+  Announces announces_ = Announces::no;
+  std::string value_;  ///< While something that is asked behind it is not.
   bool lease_moved_ = false;
   ValidityCheck check_;
   Link link_;

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "policies/guard_scripts.hpp"
 #include "policies/purge_script.hpp"
 
 namespace pannier::policies::scripts {
@@ -9,17 +10,29 @@ namespace pannier::policies::scripts {
 // What must be one step inside Redis; the memory store does the same natively. Times are integers
 // in milliseconds.
 
-/// Moves a tag's generation forward: max(server time, last + 1). KEYS[1] the record, as Generation
-/// has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become stale only; of a tag
-/// without a record nothing older is known, so they are invalid all the same. KEYS[2], if given:
-/// when any tag was last invalidated. Returns the record.
+/// Keeps a beginning that is still to come (see beginning.hpp). KEYS its records, ARGV[1] the
+/// moment, behind which they need not live. Returns 1.
+inline constexpr std::string_view announce =
+    "for _, key in ipairs(KEYS) do "
+    "  if tonumber(redis.call('GET', key) or '0') < tonumber(ARGV[1]) then "
+    "    redis.call('SET', key, ARGV[1], 'PXAT', ARGV[1]) "
+    "  end "
+    "end "
+    "return 1";
+
+/// Moves a tag's generation forward: max(server time, last + 1, what began under it). KEYS[1] the
+/// record, as Generation has it, ARGV[1] how long it lives, ARGV[2] "soft" if values are to become
+/// stale only; of a tag without a record nothing older is known, so they are invalid all the same.
+/// KEYS[2], if given: when any tag was last invalidated; KEYS[3]: the latest beginning under the
+/// tag. Returns the record.
 inline constexpr std::string_view raise_generation =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local record = redis.call('GET', KEYS[1]) or '' "
     "local hard = string.match(record, '^%d+') "
     "local last = tonumber(string.match(record, '%d+$') or '0') "
-    "record = string.format('%.0f', math.max(now, last + 1)) "
+    "local began = KEYS[3] and redis.call('GET', KEYS[3]) or '0' "
+    "record = string.format('%.0f', math.max(now, last + 1, tonumber(began))) "
     "if KEYS[2] then "
     "  local any = math.max(tonumber(record), tonumber(redis.call('GET', KEYS[2]) or '0')) "
     "  redis.call('SET', KEYS[2], string.format('%.0f', any), 'PX', ARGV[1]) "
@@ -40,20 +53,22 @@ inline constexpr std::string_view create_generations =
     "  any = now - 1 "
     "  redis.call('SET', KEYS[1], string.format('%.0f', any), 'PX', ARGV[2]) "
     "end "
-    "local at = now "
+    "local at = math.max(now, any) "
     "if any < tonumber(ARGV[1]) then at = ARGV[1] - 1 end "
     "for i = 2, #KEYS do "
     "  redis.call('SET', KEYS[i], string.format('%.0f', at), 'NX', 'PX', ARGV[2]) "
     "end "
     "return 1";
 
-/// Makes bans. KEYS[1] their record, ARGV[1] how long they count at most, ARGV[2] how many there
-/// may be, ARGV[3...] their texts. Returns the server time from which they count.
+/// Makes bans, of this moment or of the latest one at which anything began. KEYS[1] their record,
+/// KEYS[2] that of the latest beginning, ARGV[1] how long they count at most, ARGV[2] how many
+/// there may be, ARGV[3...] their texts. Returns the server time from which they count.
 inline constexpr std::string_view raise_bans =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES') "
     "if last[2] then now = math.max(now, tonumber(last[2])) end "
+    "now = math.max(now, tonumber(redis.call('GET', KEYS[2]) or '0')) "
     "local at = string.format('%.0f', now) "
     "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[1])) "
     "for i = 3, #ARGV do redis.call('ZADD', KEYS[1], at, ARGV[i]) end "
@@ -128,18 +143,24 @@ inline constexpr std::string_view restore_version =
 
 /// Stores a value whose tags' generations are not known here: as of this very moment and after all
 /// of them, with missing ones created just before it, so that the value is valid and nothing older.
-/// KEYS[1] the key, KEYS[2...] the generations, ARGV[1] the value, ARGV[2] its life, ARGV[3]
-/// theirs, ARGV[4] the moment from which on it began at the earliest, ARGV[5...] further options of
-/// SET. Returns what SET returns.
+/// KEYS[1] the key, KEYS[2...] the generations of its n tags, then n + 1 records of what begins,
+/// ARGV[1] the value, ARGV[2] its life, ARGV[3] theirs, ARGV[4] the moment from which on it began
+/// at the earliest, ARGV[5...] further options of SET. Returns what SET returns.
 inline constexpr std::string_view store_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local born = math.max(now, tonumber(ARGV[4])) "
-    "for i = 2, #KEYS do "
+    "local tags = #KEYS / 2 "
+    "for i = 2, tags do "
     "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "
     "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[3]) "
     "  end "
+    "end "
+    "for i = tags + 1, born > now and #KEYS or 0 do "
+    "  local began = math.max(born, tonumber(redis.call('GET', KEYS[i]) or '0')) "
+    "  began = string.format('%.0f', began) "
+    "  redis.call('SET', KEYS[i], began, 'PXAT', began) "
     "end "
     "return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', string.format('%.0f', born + ARGV[2]), "
     "  unpack(ARGV, 5))";
@@ -150,11 +171,17 @@ inline constexpr std::string_view expire_now =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
     "local born = math.max(now, tonumber(ARGV[3])) "
-    "for i = 2, #KEYS do "
+    "local tags = #KEYS / 2 "
+    "for i = 2, tags do "
     "  local generation = tonumber(string.match(redis.call('GET', KEYS[i]) or '', '%d+$') or '') "
     "  if generation then born = math.max(born, generation + 1) else "
     "    redis.call('SET', KEYS[i], string.format('%.0f', now - 1), 'PX', ARGV[2]) "
     "  end "
+    "end "
+    "for i = tags + 1, born > now and #KEYS or 0 do "
+    "  local began = math.max(born, tonumber(redis.call('GET', KEYS[i]) or '0')) "
+    "  began = string.format('%.0f', began) "
+    "  redis.call('SET', KEYS[i], began, 'PXAT', began) "
     "end "
     "return redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', born + ARGV[1]), 'NX')";
 
@@ -196,63 +223,6 @@ inline constexpr std::string_view hold_lease =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
     "if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end "
     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
-
-/// Stores a value if the record of its key's removals says what it said when the key was missed;
-/// else removes the key and changes the record. KEYS[1] the key, KEYS[2] the record, ARGV[1] what
-/// it must say, ARGV[2] how long it lives, ARGV[3] 1: answer a refusal as if it had been stored,
-/// ARGV[4...] the value and options of SET.
-inline constexpr std::string_view guarded_store =
-    "local record = redis.call('GET', KEYS[2]) or '' "
-    "if record == ARGV[1] then return redis.call('SET', KEYS[1], unpack(ARGV, 4)) end "
-    "local old = redis.pcall('GET', KEYS[1]) "
-    "if type(old) == 'table' then old = false end "
-    "local t = redis.call('TIME') "
-    "local new = math.max(t[1] * 1000000 + t[2], (tonumber(record) or 0) + 1) "
-    "redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2]) "
-    "redis.call('DEL', KEYS[1]) "
-    "if ARGV[3] == '0' then return {'REFUSED', old} end "
-    "for i = 5, #ARGV do if ARGV[i] == 'GET' then return old end end "
-    "return redis.status_reply('OK')";
-
-/// MSET of keys of which some have such records. KEYS[1...n] the keys, then the records, ARGV[1] n,
-/// ARGV[2] how long records live, then for each key its value, the place of its record among KEYS
-/// (0: it has none) and what that must say. Returns OK, whichever were stored.
-inline constexpr std::string_view guarded_mset =
-    "local t = redis.call('TIME') "
-    "for i = 1, tonumber(ARGV[1]) do "
-    "  local value, place, expected = ARGV[i * 3], tonumber(ARGV[i * 3 + 1]), ARGV[i * 3 + 2] "
-    "  local record = place > 0 and (redis.call('GET', KEYS[place]) or '') or expected "
-    "  if record == expected then redis.call('SET', KEYS[i], value) else "
-    "    local new = math.max(t[1] * 1000000 + t[2], (tonumber(record) or 0) + 1) "
-    "    redis.call('SET', KEYS[place], string.format('%.0f', new), 'PX', ARGV[2]) "
-    "    redis.call('DEL', KEYS[i]) "
-    "  end "
-    "end "
-    "return redis.status_reply('OK')";
-
-/// Changes records, and runs a command in the same step. KEYS[1...] the records, then the command's
-/// keys, ARGV[1] how long records live, ARGV[2] how many they are, ARGV[3] the command, if any.
-/// Returns what it returns, or 1.
-inline constexpr std::string_view guarded_removal =
-    "local t = redis.call('TIME') "
-    "local n = tonumber(ARGV[2]) "
-    "for i = 1, n do "
-    "  local old = tonumber(redis.call('GET', KEYS[i]) or '') or 0 "
-    "  local new = math.max(t[1] * 1000000 + t[2], old + 1) "
-    "  redis.call('SET', KEYS[i], string.format('%.0f', new), 'PX', ARGV[1]) "
-    "end "
-    "if not ARGV[3] then return 1 end "
-    "return redis.pcall(ARGV[3], unpack(KEYS, n + 1))";
-
-/// Removes a key that was just stored unless its record says what it should. KEYS and ARGV[1],
-/// ARGV[2] as for guarded_store. Returns whether it was removed.
-inline constexpr std::string_view guarded_check =
-    "local record = redis.call('GET', KEYS[2]) or '' "
-    "if record == ARGV[1] then return 0 end "
-    "local t = redis.call('TIME') "
-    "local new = math.max(t[1] * 1000000 + t[2], (tonumber(record) or 0) + 1) "
-    "redis.call('SET', KEYS[2], string.format('%.0f', new), 'PX', ARGV[2]) "
-    "return redis.call('DEL', KEYS[1])";
 
 /// Takes a run of a schedule for this sidecar, once in the fleet and never back in time.
 /// KEYS[1] the record "done taken until": the last time that was run, the one that somebody is at,

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "policies/beginning.hpp"
 #include "policies/scripts.hpp"
 #include "policies/tag_watch.hpp"
 #include "policies/test_bugs.hpp"
@@ -98,18 +99,25 @@ namespace {
 
 std::string ms_text(ServerTime at) { return std::to_string(at.time_since_epoch().count()); }
 
-/// `EVAL script n key generation...`, to be followed by `further` arguments.
+/// `EVAL script n key generation... beginning...`, to be followed by `further` arguments.
 void append_script(std::string& wire, std::string_view script, const Subject& subject,
                    std::size_t further) {
-  protocol::append_command(wire, 4 + subject.tags.size() + further);
+  const auto keys = 2 + 2 * subject.tags.size();
+  protocol::append_command(wire, 3 + keys + further);
   protocol::append_bulk(wire, "EVAL");
   protocol::append_bulk(wire, script);
-  protocol::append_bulk(wire, std::to_string(1 + subject.tags.size()));
+  protocol::append_bulk(wire, std::to_string(keys));
   protocol::append_bulk(wire, subject.key);
   for (const auto& tag : subject.tags) protocol::append_bulk(wire, TagGenerations::key(tag));
+  beginning::append_keys(wire, subject);
 }
 
 }  // namespace
+
+bool must_begin_upstream(const Subject& subject, const Core& core) {
+  if (core.lacks_generation(subject)) return true;
+  return core.born_now(subject) > core.server_floor() && !has(Bug::no_announcement);
+}
 
 void append_store_now(std::string& wire, const Subject& subject, const StoreRequest& request,
                       milliseconds life, const Core& core) {
@@ -127,7 +135,7 @@ void append_store_now(std::string& wire, const Subject& subject, const StoreRequ
 
 void append_expiry(std::string& wire, const Subject& subject, const Core& core,
                    std::optional<ServerTime> missed) {
-  if (!missed && core.lacks_generation(subject)) {
+  if (!missed && must_begin_upstream(subject, core)) {
     append_script(wire, scripts::expire_now, subject, 3);
     protocol::append_bulk(wire, std::to_string(subject.life.total.count()));
     protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
@@ -214,13 +222,8 @@ void Store::stored(Core& core) {
   if (fills() && load_began_) counters.load_seconds.add(core.now - *load_began_);
   if (!leased) return;
   // A value from before an invalidation is nobody's answer, even if it was waited for.
-  const auto newest = core.newest(*subject_).at;
-  // Those who wait may have begun behind one that was only pushed so far.
-  const bool knows_all =
-      link_.kind == Link::Kind::memory ||
-      (core.generations_current(*subject_) && core.bans.known(subject_->db) == Bans::Known::all);
-  const bool outdated = !knows_all || (newest && born_ <= *newest);
-  if (!fills() || !kept_ || outdated) return core.touched(key);
+  const bool current = core.may_tell_waiters(*subject_, born_, link_);
+  if (!fills() || !kept_ || !current) return core.touched(key);
   core.throttle.release(key);
   for (const auto& waiter : core.end_lease(key)) {
     ++counters.hits;

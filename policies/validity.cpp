@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/ban_record.hpp"
+#include "policies/beginning.hpp"
 #include "policies/guard.hpp"
 #include "policies/refresh.hpp"
 #include "policies/test_bugs.hpp"
@@ -86,6 +87,13 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   newest_before_ = core.newest(*subject_);
   knew_generation_ = newest_before_.at.has_value();  // Upstream may have lost it since.
   const bool is_lane = link_.kind == Link::Kind::lane;
+  announces_ = newest_before_.after(core.server_floor()) > core.server_floor() &&
+               !has(Bug::no_announcement);
+  if (announces_) {
+    asked_at_ = core.server_floor();
+    announce(wire);
+    ++parts_;
+  }
   asks_removals_ = what.removals && is_lane && guard::in_fleet(*subject_, core);
   if (asks_removals_) {
     guard::append_question(wire, subject_->key);
@@ -115,6 +123,7 @@ void ValidityCheck::append_generations(std::string& wire) const {
 bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
   if (subject == subject_) return true;
   subject_ = std::move(subject);
+  announced_ = {};  // Not under its other tags.
   newest_before_ = core.newest(*subject_);
   knew_generation_ = knew_generation_ || newest_before_.at.has_value();
   return tracked_ && core.generations_current(*subject_);
@@ -122,14 +131,27 @@ bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
 
 std::uint32_t ValidityCheck::ask_generations(std::string& wire) {
   asks_generations_ = !subject_->tags.empty();
-  asks_removals_ = tracks_key_ = false;
+  asks_removals_ = tracks_key_ = announces_ = false;
   missing_.clear();
   if (asks_generations_) append_generations(wire);
   protocol::append_command(wire, {"TIME"});
   return parts_ = asks_generations_ ? 3 : 1;
 }
 
+void ValidityCheck::announce(std::string& wire) {
+  announced_ = after_all();
+  beginning::append(wire, *subject_, announced_);
+}
+
+void ValidityCheck::announced(std::string_view reply) {
+  if (reply.starts_with('-')) announced_ = {};
+}
+
 void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (announces_) {
+    if (part == 0) announced(reply);
+    if (part-- == 0) return;
+  }
   if (asks_removals_) {
     if (part == 0) removals_ = guard::answer_of(reply);
     if (part-- == 0) return;
@@ -165,7 +187,13 @@ void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
   }
 }
 
-ServerTime ValidityCheck::load_begins() const { return newest_before_.after(asked_at_); }
+bool ValidityCheck::needs_announcement() const {
+  return after_all() > std::max(asked_at_, announced_) && !has(Bug::no_announcement);
+}
+
+ServerTime ValidityCheck::load_begins() const {
+  return needs_announcement() ? asked_at_ : after_all();
+}
 
 Standing ValidityCheck::judge(Core& core) {
   const auto lane = core.lane(subject_->db, subject_->rule.get());

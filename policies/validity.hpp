@@ -12,15 +12,16 @@ namespace pannier::policies {
 
 /// The part of a conversation that finds out whether what upstream holds under a key is valid:
 ///
-///     [GET pn:d:<key>]  [CLIENT CACHING YES, MGET pn:g:<tag>...]
+///     [EVAL announce]  [GET pn:d:<key>]  [CLIENT CACHING YES, MGET pn:g:<tag>...]
 ///     TIME  [CLIENT CACHING YES]  PEXPIRETIME key
 ///
 /// followed by whatever looks at the value. The generations are asked for only when they are not
 /// known for sure; over the lane they are tracked from then on. Bans are asked for before all this.
 /// The expiry comes before the value: where a writer gets in between, the new value looks older
 /// than it is, never the other way round. The first is the record of the key's removals, where the
-/// fleet guards it. Where the value is to become a copy the key is tracked from its expiry on: a
-/// writer in between is then heard of, whose value may end before the expiry that was read.
+/// fleet guards it; before it, what begins now though upstream's clock is not there yet. Where the
+/// value is to become a copy the key is tracked from its expiry on: a writer in between is then
+/// heard of, whose value may end before the expiry that was read.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
@@ -57,12 +58,20 @@ class ValidityCheck {
   ServerTime asked_at() const { return asked_at_; }
   /// When a load that this check caused begins: at the question, and after every invalidation that
   /// was carried out before it, even one of the same millisecond.
+  /// Where that is still to come and was not announced, at the question: its value is then loaded
+  /// once more, if somebody loads it at all.
   ServerTime load_begins() const;
+  /// Whether to announce it would spare that.
+  bool needs_announcement() const;
+  /// Appends that (see beginning.hpp): one reply, for announced().
+  void announce(std::string& wire);
+  void announced(std::string_view reply);
   /// What a miss that this check found remembers.
   OpenMisses::Look look_of(std::uint64_t exchange) const { return {exchange, removals_}; }
   bool absent() const { return expiretime_ == -2; }
 
  private:
+  ServerTime after_all() const { return newest_before_.after(asked_at_); }
   void append_generations(std::string& wire) const;
   void learn_generations(std::string_view reply, Core& core);
   ServerTime created_at() const { return asked_at_ - milliseconds(1); }
@@ -72,7 +81,8 @@ class ValidityCheck {
   Link link_;
   std::uint32_t parts_ = 0;
   bool asks_generations_ = false, tracked_ = false, asks_removals_ = false;
-  bool tracks_key_ = false;
+  bool tracks_key_ = false, announces_ = false;
+  ServerTime announced_{};               ///< The latest beginning that upstream knows of.
   std::optional<std::string> removals_;  ///< What their record said.
   std::vector<std::string> missing_;     ///< Tags without a generation upstream.
   bool had_generation_ = false, knew_generation_ = false;

@@ -91,6 +91,27 @@ class Races(Fleet):
     def test_stored_late_through_another_one(self):
         self.everything_once(0, 1)
 
+    def test_several_of_one_millisecond(self):
+        """A load between two of them is invalid by the second one, whoever says which."""
+        stale = []
+        for n in range(ROUNDS):
+            key = f"race:tagged:several{n}"
+            raised = encode("PANNIER", "INVALIDATE", "TAG", "group")
+            second = encode("PANNIER", "INVALIDATE", "TAG", "group", f"one:several{n}", "ALL")
+            self.wires[0].send(raised * 5 + encode("GET", key) + second + encode("SET", key, "old"))
+            replies = [self.wires[0].reply() for _ in range(8)]
+            self.assertEqual([replies[5], replies[7]], [NIL, OK])
+            time.sleep(0.006)
+            stale += [(key, place) for place in (0, 1) if self.wires[place].call("GET", key) != NIL]
+            key = f"race:tagged:elsewhere{n}"
+            number(self.wires[0].call("PANNIER", "INVALIDATE", "TAG", "group"))
+            self.assertEqual(self.wires[1].call("GET", key), NIL)
+            number(self.wires[0].call("PANNIER", "INVALIDATE", "TAG", f"one:elsewhere{n}"))
+            self.assertEqual(self.wires[1].call("SET", key, "old"), OK)
+            time.sleep(0.003)
+            stale += [(key, place) for place in (0, 1) if self.wires[place].call("GET", key) != NIL]
+        self.assertEqual(stale, [])
+
     def test_copies_are_gone_as_soon_as_a_sidecar_can_know(self):
         for kind, (pattern, words) in KINDS.items():
             with self.subTest(kind=kind):

@@ -88,6 +88,32 @@ TEST_CASE("A tag's generation moves to the server's time, and forward if it is t
   CHECK(session.run({"EVAL", scripts::raise_generation, "2", "pn:g:tag", "5", ""}) == "unknown");
 }
 
+TEST_CASE("An invalidation counts from what was announced to begin under its tag") {
+  MemorySession session;
+  const auto raise = [&](std::string_view tag) {
+    return session.run({"EVAL", scripts::raise_generation, "3", std::string("pn:g:").append(tag),
+                        "pn:i", std::string("pn:a:").append(tag), "5000", ""});
+  };
+  const auto announce = [&](std::string_view at) {
+    return session.run({"EVAL", scripts::announce, "2", "pn:a", "pn:a:one", at});
+  };
+  CHECK(announce("1700000000252") == ":1");
+  CHECK(announce("1700000000251") == ":1");
+  CHECK(raise("other") == "$13 1700000000250");
+  CHECK(raise("one") == "$13 1700000000252");
+  CHECK(raise("one") == "$13 1700000000253");
+  const auto ban = [&] {
+    return session.run({"EVAL", scripts::raise_bans, "2", "pn:b", "pn:a", "5000", "9", "ph*"});
+  };
+  CHECK(ban() == ":1700000000252");
+  CHECK(session.run({"EVAL", scripts::store_now, "4", "k", "pn:g:other", "pn:a", "pn:a:other", "v",
+                     "1000", "5000", "0"}) == "+OK");
+  CHECK(raise("other") == "$13 1700000000251");
+  session.now += milliseconds(3);
+  session.check({{"GET pn:a", "$-1"}, {"GET pn:a:one", "$-1"}, {"GET pn:a:other", "$-1"}});
+  CHECK(ban() == ":1700000000253");
+}
+
 TEST_CASE("A version moves forward, never back") {
   MemorySession session;
   const auto change = [&](std::string_view what, std::string_view version, std::string_view known) {

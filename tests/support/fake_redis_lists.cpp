@@ -26,7 +26,9 @@ bool FakeRedis::raise_bans(const Connection& connection, const Words& words, std
   auto& list = lists_[{connection.db, std::string(policies::Bans::key)}];
   auto at = now.time_since_epoch().count();
   for (const auto& [text, score] : list) at = std::max(at, score);
-  for (std::size_t i = 6; i < words.size(); ++i) list[std::string(words[i])] = at;
+  const auto began = ask(connection.db, {"GET", words[4]});
+  at = std::max(at, protocol::to_integer(protocol::ReplyReader(began).next().text).value_or(0));
+  for (std::size_t i = 7; i < words.size(); ++i) list[std::string(words[i])] = at;
   changed_bans(connection.db, policies::Bans::key);
   reply = integer_reply(at);
   return true;

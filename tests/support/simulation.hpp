@@ -152,7 +152,7 @@ class Simulation {
   std::map<Name, std::uint64_t> counts_sent_, counts_run_;
   std::map<Name, std::set<std::int64_t>> counts_answered_;
   std::uint64_t serial_ = 0;
-  /// Much happens in the same millisecond of Redis's clock: then only one tag is invalidated.
+  /// Much happens in the same millisecond of Redis's clock.
   bool is_coarse_ = false;
   std::vector<const SimulatedKey*> keys_;  ///< Those in play: few of them meet more often.
   unsigned reading_ = 0;                   ///< Share of commands that read, beyond the usual.

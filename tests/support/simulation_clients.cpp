@@ -144,7 +144,6 @@ Simulation::Words Simulation::command(Person& person) {
 }
 
 Simulation::Words Simulation::invalidation() {
-  if (is_coarse_) return {"PANNIER", "TAG", "s"};
   if (chance(30)) return {"PANNIER", "PATTERN", chance(50) ? "tag:*" : "s?ft:*"};
   static const Words tags{"t", "k:1", "k:2", "s", "j:1"};
   return {"PANNIER", "TAG", tags[pick(tags.size())]};

@@ -66,6 +66,14 @@ void Simulation::focus() {
       only([](const auto* key) { return key->kind == Kind::version; });
       most = 2;
       break;
+    case 7:  // Several invalidations of one millisecond, and loads between them.
+      may_fail_ = false;
+      is_coarse_ = true;
+      tagging_ = 20;
+      abandoning_ = 0;
+      hurries_ = true;
+      only([](const auto* key) { return key->name.starts_with("tag:"); });
+      break;
     default:
       break;
   }
