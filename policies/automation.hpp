@@ -71,6 +71,8 @@ struct SourceSettings {
 struct WarmSettings {
   std::string name;
   std::vector<std::string> keys;  ///< As warm_keys() has them.
+#define PANNIER_WARM PANNIER_MEMBER
+#include "policies/settings.def"
 };
 
 struct ScheduleSettings {

@@ -13,6 +13,8 @@
 #include "policies/client.hpp"
 #include "policies/counters.hpp"
 #include "policies/exchange.hpp"
+#include "policies/gatherings.hpp"
+#include "policies/hot_keys.hpp"
 #include "policies/journal.hpp"
 #include "policies/key_versions.hpp"
 #include "policies/lease_learning.hpp"
@@ -155,8 +157,12 @@ class Core {
   CounterBook book;
   LeaseTable leases;
   OriginMemory origin_memory;  ///< By table key.
-  Throttle throttle;           ///< Keys whose value was to be replaced a moment ago, in vain.
-  std::string name = "-";      ///< Of this sidecar in the fleet.
+  Gatherings gatherings;
+  HotKeys hot;             ///< Only while `wants_hot`.
+  bool wants_hot = false;  ///< Whether any warm set does.
+  Throttle prefetched;     ///< Keys that have started others a moment ago.
+  Throttle throttle;       ///< Keys whose value was to be replaced a moment ago, in vain.
+  std::string name = "-";  ///< Of this sidecar in the fleet.
   std::uint64_t next_token = 1;
   std::uint32_t claims = 0;  ///< Reads under way that ask for the fleet's lease.
   RetryBudget retries;

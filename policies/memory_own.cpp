@@ -57,8 +57,8 @@ bool raise_generation(MemoryCall& call, const Script& script) {
   MemoryCall::Entry* const entry = call.use(key);
   const auto known = entry ? Generation::parse(entry->value) : std::nullopt;
   const bool has_beginning = script.keys.size() == 3;
-  const ServerTime now{milliseconds(
-      has_beginning ? std::max(call.now, number_in(call, script.keys[2])) : call.now)};
+  const ServerTime now{
+      milliseconds(has_beginning ? std::max(call.now, number_in(call, script.keys[2])) : call.now)};
   const auto raised = known ? std::max(now, known->last() + milliseconds(1)) : now;
   Generation generation(raised);
   if (script.args[1] == "soft" && known) {

@@ -128,17 +128,25 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
     ++counters.foreign_values;
     give = check.subject().rule->tier->foreign != Foreign::miss;
   }
+  const auto& subject = check.subject();
+  const bool has_origin = subject.rule->origin != nullptr;
   if (give && standing.state == Standing::State::stale) {
-    give = !load(check, true, core);
+    if (has_origin) {
+      core.effects.fetch({0, 0, subject.db, subject.client_key, false});
+    } else {
+      give = !load(check, true, core);
+    }
     if (give) ++counters.stale_served;
-  } else if (!give && check.subject().rule->leases()) {
+  } else if (!give && subject.rule->leases() && !has_origin) {
     load(check, false, core);
   }
   if (give) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
+  } else if (has_origin) {
+    --counters.reads;  // Whoever fetches it now counts as one.
   } else {
-    core.count_miss(check.subject(), check.load_begins(), since_, check.look_of(id_));
+    core.count_miss(subject, check.load_begins(), since_, check.look_of(id_));
   }
   return give;
 }
@@ -212,6 +220,7 @@ void MultiRead::answer(std::string_view reply, Core& core) {
   auto known = known_.begin();
   // All keys of one reply are seen at once.
   std::vector<std::pair<std::uint32_t, std::uint64_t>> seen;
+  Gathered gathered;
   for (const auto& one : known_) {
     if (is_too_new(core, ticket_, *one.subject)) continue;
     seen.emplace_back(one.subject->version_of, one.subject->version);
@@ -240,6 +249,11 @@ void MultiRead::answer(std::string_view reply, Core& core) {
         out += before->value;
         continue;
       }
+      if (!give && subject.rule->origin != nullptr && !value.error()) {
+        gathered.keys.push_back(subject.client_key);
+        gathered.places.push_back(out.size());
+        continue;
+      }
     }
     if (give) {
       protocol::append_bulk(out, value.text);
@@ -250,7 +264,8 @@ void MultiRead::answer(std::string_view reply, Core& core) {
   for (const auto& [name, version] : seen) {
     if (version > 0) client->seen.note(name, version);
   }
-  core.reply(ticket_, out);
+  if (gathered.keys.empty()) return core.reply(ticket_, out);
+  gather(std::move(out), std::move(gathered), *client, core);
 }
 
 void MultiRead::fail(std::string_view error, Core& core) {

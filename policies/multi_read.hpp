@@ -75,6 +75,13 @@ class MultiRead final : public Exchange {
   void settle_record(std::size_t part, std::string_view reply);
   void conclude(std::string_view reply, Core& core);
   void answer(std::string_view reply, Core& core);
+  /// Keys that are missing and have an origin, and where in the reply their values belong.
+  struct Gathered {
+    std::vector<std::string> keys;
+    std::vector<std::size_t> places;
+  };
+  /// Answers once these have been loaded; with the first error, if one of them has one.
+  void gather(std::string out, Gathered gathered, const Client& client, Core& core) const;
   /// Makes the client the one who loads the key, if nobody does. \returns whether it is.
   bool load(const ValidityCheck& check, bool over_value, Core& core);
   /// All keys, because a copy is not of the same moment as the values that came.

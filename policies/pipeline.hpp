@@ -57,7 +57,6 @@ class Pipeline {
 
   /// Upstream pushed `reply` (`>2 invalidate ...`) on the lane.
   void invalidate(std::string_view push, TimePoint now);
-
   /// The lane to database 0 is ready for commands.
   void gain_upstream(const ServerInfo& server, TimePoint now);
   /// It is gone, or could not be made: nothing known of upstream is current any more. `error` is
@@ -67,13 +66,10 @@ class Pipeline {
 
   /// An attempt to connect the lane begins.
   void probe_upstream() { core_.probing = true; }
-
   /// Commands go over a new lane from now on; what the old one still brings is not waited for.
   void replace_lane(TimePoint now);
-
   /// The lane of database `db`, not 0, is gone, and with it what it tracked.
   void lose_lane(std::uint32_t db, TimePoint now);
-
   /// The client's own upstream connection is gone; a transaction on it is void. `error` is the
   /// whole error reply that its further commands get until the client ends it.
   void lose_own(Client& client, std::string_view error);
@@ -86,6 +82,9 @@ class Pipeline {
   void load_failed(Client& loader, const OriginLoad& load, std::string_view error, TimePoint now);
   /// It could not be stored: who waits for it gets it all the same.
   void give_loaded(Client& loader, const OriginLoad& load, std::string_view value, TimePoint now);
+  /// What Effects::fetch() asked for, by a client of the sidecar's own, and its reply.
+  void fetch(Client& client, const KeyFetch& fetch, TimePoint now);
+  void fetched(const KeyFetch& fetch, std::string_view reply, TimePoint now);
 
   /// Time passed. Call at least every tick_interval.
   void tick(TimePoint now);
@@ -102,7 +101,7 @@ class Pipeline {
   /// Everything under rules, or under one.
   std::optional<Invalidation> all_of_rules(std::string_view rule) const;
   protocol::Value jobs(TimePoint now) const;
-  /// Reads the keys of a set into copies; those that are missing are loaded by nobody.
+  /// Reads the keys of a set into copies, and has those with origins loaded.
   void warm(Client& client, std::string_view name, TimePoint now);
   void list_keys(Client& client, std::string_view tag, TimePoint now);
   void bump_version(Client& client, std::string_view name, std::optional<milliseconds> grace,
@@ -118,7 +117,7 @@ class Pipeline {
   /// `:0` if it has been run, `:2` while another one is at it: ask again, it may have died. When
   /// nothing is known of earlier runs, `is_start` makes it `:0`. A run is to be finished.
   void claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
-                 TimePoint now);
+                 milliseconds sql_takes, TimePoint now);
   void finish_run(Client& client, std::string_view schedule, ServerTime due, TimePoint now);
   /// Nothing where upstream must be asked; then the reply is delivered.
   std::optional<protocol::Value> tags(Client& client, std::string_view key, TimePoint now);
@@ -209,6 +208,7 @@ class Pipeline {
   Verdict answer_down(Request& request, const KeyUse& use);
   Verdict decide_ruled(Request& request);
   Verdict read(Request& request);
+  void note_read(const Match& match, std::string_view key, const Client& client);
   Verdict read_many(Request& request, Link link);
   Verdict read_other(Request& request, Link link);
   Verdict read_expiry(Request& request, Link link);

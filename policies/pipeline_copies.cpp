@@ -158,6 +158,7 @@ std::optional<Verdict> Pipeline::answer_copy(Request& request) {
   if (!found) return std::nullopt;
   if (is_get && found->starts_with('_')) return answer_absent(request);
   if (core_.self_check.take()) check_later(request, use, *found);
+  if (use.match.rule->notes_reads()) note_read(use.match, request.client_key(use), client);
   const bool is_2 = client.resp == protocol::Resp::v2;
   if (!is_2 || found->starts_with('$')) return count_copy(use, *found);
   if (!protocol::converts(request.spec, request.args())) return std::nullopt;

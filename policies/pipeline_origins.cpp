@@ -39,6 +39,13 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   const auto subject = core_.leases.subject(table);
   if (!is_current(load, *subject, core_)) return core_.touched(table);
   const auto& origin = *subject->rule->origin;
+  if (error.empty() && subject->rule->tier->stale.count() > 0) {
+    // What may be there is of a row that is gone, and would be served for its whole window.
+    std::string wire;
+    protocol::append_command(wire, {"UNLINK", subject->key});
+    core_.send(core_.lane(load.db, subject->rule.get()), wire, 1, std::make_unique<Unheeded>());
+    core_.copies.pushed(subject->key);
+  }
   const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
   core_.origin_memory.keep(table, std::string(error), now, now + life);
   const bool tells = !error.empty() && origin.on_error == OnError::error;

@@ -134,6 +134,7 @@ Verdict Pipeline::read(Request& request) {
   const auto& tier = *subject->rule->tier;
   auto& counters = subject->counters();
   ++counters.reads;
+  if (subject->rule->notes_reads()) note_read(use.match, subject->client_key, client);
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
   const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;

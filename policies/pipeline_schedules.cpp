@@ -24,7 +24,7 @@ std::string in_milliseconds(auto time) {
 }  // namespace
 
 void Pipeline::claim_run(Client& client, std::string_view schedule, ServerTime due, bool is_start,
-                         TimePoint now) {
+                         milliseconds sql_takes, TimePoint now) {
   const Call call(*this, now);
   const Ticket ticket{client.id, client.next};
   const auto lane = core_.lane(0, nullptr);
@@ -38,7 +38,7 @@ void Pipeline::claim_run(Client& client, std::string_view schedule, ServerTime d
   protocol::append_command(wire,
                            {"EVAL", scripts::claim_run, "1", record_of(schedule),
                             in_milliseconds(due.time_since_epoch()), in_milliseconds(record_life),
-                            is_start ? "1" : "0", in_milliseconds(longest_run)});
+                            is_start ? "1" : "0", in_milliseconds(longest_run + sql_takes)});
   core_.send(lane, wire, 1, std::make_unique<RelayedReply>(ticket, lane));
 }
 

@@ -1,4 +1,6 @@
-// Reads the keys of a set into local copies, before anybody asks for them.
+// Reads the keys of a set into local copies, or has their origins load them, before anybody asks.
+
+#include <algorithm>
 
 #include "policies/pipeline.hpp"
 #include "policies/read_flight.hpp"
@@ -20,6 +22,9 @@ class WarmEnd final : public Exchange {
     std::vector<SubjectRef> read;
     std::int64_t skipped = 0;  ///< Of rules without copies, or of none.
     std::int64_t unknown = 0;  ///< Of versions that are not known yet.
+    std::int64_t loaded = 0;   ///< By their origins, or there already.
+    std::int64_t empty = 0;    ///< Their origins have none.
+    std::int64_t failed = 0;
   };
   WarmEnd(Ticket ticket, Link lane, Set set, bool again)
       : ticket_(ticket), lane_(lane), set_(std::move(set)), again_(again) {}
@@ -33,19 +38,21 @@ class WarmEnd final : public Exchange {
   void settle(std::size_t, std::string_view reply, Core& core) override {
     core.learn_time(reply);
     if (again_) return send(ticket_, lane_, std::move(set_), false, core);
-    std::int64_t kept = 0;
+    std::int64_t kept = set_.loaded;
     for (const auto& subject : set_.read) {
       const auto past_end = subject->rule->kept_past_end();
       kept += core.copies.look_at(subject->db, subject->key, core.now, past_end) ? 1 : 0;
     }
-    const auto all = static_cast<std::int64_t>(set_.read.size()) + set_.unknown;
+    const auto all =
+        static_cast<std::int64_t>(set_.read.size()) + set_.unknown + set_.loaded + set_.empty;
     const auto* client = core.find(ticket_.client);
     if (client == nullptr) return;
     std::string out;
     Value{Value::Map{{"warm", {set_.name}},
                      {"kept", {kept}},
                      {"missing", {all - kept}},
-                     {"skipped", {set_.skipped}}}}
+                     {"skipped", {set_.skipped}},
+                     {"failed", {set_.failed}}}}
         .append_to(out, client->resp);
     core.reply(ticket_, out);
   }
@@ -83,10 +90,20 @@ void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
                                    "ERR pannier: upstream is away, there is nothing to warm from; "
                                    "not executed"));
   }
-  WarmEnd::Set reads{set->name, {}, 0, 0};
-  for (const auto& key : warm_keys(*set, date_of(core_.server_floor()))) {
+  WarmEnd::Set reads;
+  reads.name = set->name;
+  std::vector<std::string> loads;
+  auto keys = warm_keys(*set, date_of(core_.server_floor()));
+  for (auto& key : core_.hot.top(set->hot.value)) {
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+  }
+  for (const auto& key : keys) {
     Match match;
     core_.rules->find(key, match);
+    if (match && match.rule->origin != nullptr && !match.rule->never()) {
+      loads.push_back(key);
+      continue;
+    }
     if (!match || !match.rule->copies()) {
       ++reads.skipped;
       continue;
@@ -103,7 +120,15 @@ void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
     ReadFlight::start(subject, {}, core_);
     reads.read.push_back(subject);
   }
-  WarmEnd::send(ticket, lane, std::move(reads), core_.rules->finds_tags(), core_);
+  core_.gatherings.begin(
+      core_, client.id, client.db, loads, false,
+      [ticket, lane, reads](const std::vector<std::string>& replies, Core& core) mutable {
+        for (const auto& reply : replies) {
+          const auto value = protocol::ReplyReader(reply).next();
+          ++(value.error() ? reads.failed : value.null ? reads.empty : reads.loaded);
+        }
+        WarmEnd::send(ticket, lane, std::move(reads), core.rules->finds_tags(), core);
+      });
 }
 
 }  // namespace pannier::policies

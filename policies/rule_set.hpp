@@ -27,6 +27,8 @@ struct Rule {
   const OriginSettings* origin = nullptr;  ///< Who loads what is missing; null: clients do.
   std::size_t number = 0;                  ///< Its place in the configuration.
 
+  /// Whether somebody wants to know which of its keys are read.
+  bool notes_reads() const { return origin != nullptr || !settings->prefetch.empty(); }
   bool never() const { return tier->cache == CacheMode::never; }
   bool tagged() const { return !settings->tags.empty() || finds_tags(); }
   /// Whether its keys may have tags that only a look upstream tells.

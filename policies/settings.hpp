@@ -149,6 +149,7 @@ struct RuleSettings {
   std::vector<std::string> dates;
   VersionSettings version;
   std::optional<std::size_t> origin;  ///< Who loads what is missing; index into Origins::all.
+  std::vector<std::string> prefetch;  ///< Keys with origins that a read of one of these starts.
 };
 
 /// Commands that are refused unless the configuration says otherwise.

@@ -87,8 +87,8 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   newest_before_ = core.newest(*subject_);
   knew_generation_ = newest_before_.at.has_value();  // Upstream may have lost it since.
   const bool is_lane = link_.kind == Link::Kind::lane;
-  announces_ = newest_before_.after(core.server_floor()) > core.server_floor() &&
-               !has(Bug::no_announcement);
+  announces_ =
+      newest_before_.after(core.server_floor()) > core.server_floor() && !has(Bug::no_announcement);
   if (announces_) {
     asked_at_ = core.server_floor();
     announce(wire);

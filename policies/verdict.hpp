@@ -113,6 +113,15 @@ struct OriginLoad {
   std::vector<std::string> params;
 };
 
+/// A key that the sidecar reads itself, as a client would, so that its origin is asked.
+struct KeyFetch {
+  std::uint64_t gathering;  ///< Who waits for it, for Pipeline::fetched(); 0: nobody.
+  std::size_t place;        ///< Which of its keys this is.
+  std::uint32_t db;
+  std::string key;  ///< As clients say it.
+  bool is_urgent;   ///< A client waits; else few at a time are enough.
+};
+
 /// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
 class Effects {
  public:
@@ -161,6 +170,12 @@ class Effects {
   /// Asks an origin. Ends with one of Pipeline::store_loaded(), load_failed(), and the end of the
   /// loader; none of them from inside this call.
   virtual void load(OriginLoad load) { static_cast<void>(load); }
+  /// Reads a key with Pipeline::fetch(), and then calls Pipeline::fetched(), both later.
+  /// \returns false where that is not done.
+  virtual bool fetch(KeyFetch fetch) {
+    static_cast<void>(fetch);
+    return false;
+  }
 
   /// Close the client's connection: at once, or when what it asked for is answered.
   virtual void close(ClientId client, bool at_once) = 0;

@@ -99,6 +99,7 @@ std::string AdminRoutes::metrics() const {
   gauges.local_keys = core.copies.size();
   gauges.local_evictions = core.copies.evictions();
   gauges.coherence = core.coherence();
+  gauges.loaders = server.loaders();
   gauges.admin_requests = requests_;
   gauges.admin_refused = refused_;
   read_process(gauges);

@@ -4,11 +4,14 @@
 #include <tuple>
 #include <utility>
 
+#include "proxy/log.hpp"
+
 namespace pannier::proxy {
 
 namespace {
 
 constexpr policies::milliseconds interval{50};
+constexpr policies::seconds longest_warming{30};
 
 bool are_equal(const policies::SourceSettings& a, const policies::SourceSettings& b) {
   const auto all = [](const policies::SourceSettings& s) {
@@ -23,21 +26,27 @@ bool are_equal(const policies::SourceSettings& a, const policies::SourceSettings
 AutomationRunner::AutomationRunner(Server& server)
     : server_(server),
       calls_(server),
+      fetcher_(server, calls_),
       intake_(server, calls_),
-      schedules_(server, calls_),
+      jobs_(server),
+      schedules_(server, calls_, jobs_),
       hooks_(server),
       clock_(server.loop()) {
   server_.tell([this](const policies::AuditRecord& record) { hooks_.tell(record); });
+  server_.fetch_by([this](policies::KeyFetch fetch) { return fetcher_.take(std::move(fetch)); });
 }
 
 AutomationRunner::~AutomationRunner() {
   server_.tell({});
+  server_.fetch_by({});
   for (const auto& channel : channels_) channel->stop();
 }
 
 void AutomationRunner::reload() {
   const auto& settings = server_.settings();
   intake_.reload(settings);
+  if (databases_ != settings.origins) jobs_.stop();
+  databases_ = settings.origins;
   schedules_.reload(settings);
   hooks_.reload(settings);
   const auto before = std::exchange(channels_, {});
@@ -57,11 +66,41 @@ void AutomationRunner::reload() {
     if (std::ranges::find(channels_, channel) == channels_.end()) channel->stop();
   }
   clock_.cancel();
-  if (settings.automation) tick();
+  if (!settings.automation) {
+    start_ = Start::warm;
+    return;
+  }
+  tick();
+}
+
+void AutomationRunner::warm_at_start(policies::TimePoint now) {
+  const auto& sets = server_.settings().automation->warm;
+  if (cold_until_ == policies::TimePoint{}) cold_until_ = now + longest_warming;
+  const bool has_any = std::ranges::any_of(sets, &policies::WarmSettings::at_start);
+  if (now >= cold_until_) {
+    log::warning("warm_start", {{"text", "not all is warm; ready all the same"}});
+    start_ = Start::warm;
+  } else if (!has_any) {
+    start_ = Start::warm;
+  }
+  const bool is_up = server_.pipeline().core().upstream == policies::Core::UpstreamState::up;
+  if (start_ != Start::cold || !is_up) return;
+  start_ = Start::warming;
+  for (const auto& set : sets) {
+    if (!set.at_start) continue;
+    ++warming_;
+    calls_.make([&](policies::Client& client,
+                    policies::TimePoint then) { server_.pipeline().warm(client, set.name, then); },
+                [this, name = set.name](std::string_view reply) {
+                  log::info("warmed", {{"set", name}, {"told", told_of_warming(reply)}});
+                  if (--warming_ == 0) start_ = Start::warm;
+                });
+  }
 }
 
 void AutomationRunner::tick() {
   const auto now = server_.begin_turn().now;
+  if (start_ != Start::warm) warm_at_start(now);
   for (const auto& channel : channels_) channel->tick(now);
   schedules_.tick();
   hooks_.tick(now);

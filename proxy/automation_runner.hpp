@@ -6,6 +6,7 @@
 #include "proxy/channel_source.hpp"
 #include "proxy/event_intake.hpp"
 #include "proxy/hooks.hpp"
+#include "proxy/key_fetcher.hpp"
 #include "proxy/own_calls.hpp"
 #include "proxy/schedule_runner.hpp"
 #include "proxy/server.hpp"
@@ -22,15 +23,25 @@ class AutomationRunner {
   /// Takes up what the server's settings say now; at the start, and after each reload.
   void reload();
   EventIntake& events() { return intake_; }
+  /// Whether what is warmed at the start is there, or has taken too long.
+  bool is_warm() const { return start_ == Start::warm; }
 
  private:
   void tick();
+  void warm_at_start(policies::TimePoint now);
 
+  enum class Start : std::uint8_t { cold, warming, warm };
   Server& server_;
   OwnCalls calls_;
+  KeyFetcher fetcher_;
+  Start start_ = Start::cold;
+  std::size_t warming_ = 0;  ///< Sets.
+  policies::TimePoint cold_until_{};
   EventIntake intake_;
+  SqlJobs jobs_;
   ScheduleRunner schedules_;
   Hooks hooks_;
+  std::shared_ptr<const policies::Origins> databases_;
   std::vector<std::shared_ptr<ChannelSource>> channels_;
   Timer clock_;
 };

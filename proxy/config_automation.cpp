@@ -51,6 +51,8 @@ constexpr Field<ScheduleDraft> schedule_fields[] = {
   }
 
 constexpr Field<policies::WarmSettings> warm_fields[] = {
+#define PANNIER_WARM PANNIER_FIELD
+#include "policies/settings.def"
     {"keys", [](const ConfigNode& node, policies::WarmSettings& set,
                 Findings& findings) { set.keys = read_texts(node, "keys", findings); }},
 };
@@ -163,19 +165,26 @@ void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findi
   if (!wrong.empty()) findings.error(mark_of(node, setting), std::string(setting) + ": " + wrong);
 }
 
+void report_database(const ConfigNode& node, const policies::Origins& origins,
+                     std::string_view name, Findings& findings) {
+  if (name.empty()) {
+    return findings.error(mark_of(node, "database"),
+                          "database: name one of those under postgres, of which there are " +
+                              std::to_string(origins.databases.size()));
+  }
+  std::vector<std::string_view> names;
+  for (const auto& one : origins.databases) names.push_back(one.name);
+  findings.error(mark_of(node, "database"), "database: " + quoted(name) + " is not among postgres" +
+                                                policies::suggestion(name, names));
+}
+
 /// The address of the database that a source listens to.
 void find_address(const ConfigNode& node, const policies::Settings& settings,
                   SourceSettings& source, Findings& findings) {
   if (source.postgres_channel.empty()) return;
   const auto origins = settings.origins ? *settings.origins : policies::Origins();
   const auto* database = find_database(origins, source.database);
-  if (database == nullptr) {
-    std::vector<std::string_view> names;
-    for (const auto& one : origins.databases) names.push_back(one.name);
-    return findings.error(mark_of(node, "database"),
-                          "database: " + quoted(source.database) + " is not among postgres" +
-                              policies::suggestion(source.database, names));
-  }
+  if (database == nullptr) return report_database(node, origins, source.database, findings);
   source.address = database->address;
   if (!database->transaction_pool) return;
   findings.error(mark_of(node, "postgres_channel"),
@@ -193,6 +202,19 @@ void read_sources(const ConfigNode& node, const policies::Settings& settings,
   }
 }
 
+void check_sql(const ConfigNode& node, const policies::Settings& settings,
+               const policies::ScheduleSettings& schedule, Findings& findings) {
+  if (schedule.sql.empty()) {
+    if (!schedule.database.empty()) {
+      findings.error(mark_of(node, "database"), "database: it has no sql to run there");
+    }
+    return;
+  }
+  const auto origins = settings.origins ? *settings.origins : policies::Origins();
+  if (find_database(origins, schedule.database) == nullptr)
+    report_database(node, origins, schedule.database, findings);
+}
+
 void read_schedules(const ConfigNode& node, const policies::Settings& settings,
                     Automation& automation, Findings& findings) {
   if (!expect(ConfigNode::Kind::map, node, "schedules", findings)) return;
@@ -204,9 +226,10 @@ void read_schedules(const ConfigNode& node, const policies::Settings& settings,
     if (name.empty()) findings.error(mark, "a schedule needs a name");
     read_map<ScheduleDraft>(value, shown, "in " + shown, schedule_fields, schedule, findings);
     if (findings.failed()) return;
-    if (!value.find("invalidate") && !value.find("warm")) {
-      findings.error(mark, shown + " has neither invalidate nor warm");
+    if (!value.find("invalidate") && !value.find("warm") && schedule.sql.empty()) {
+      findings.error(mark, shown + " has neither invalidate nor warm nor sql");
     }
+    check_sql(value, settings, schedule, findings);
     if (value.find("warm")) {
       std::vector<std::string_view> known;
       for (const auto& set : automation.warm) known.push_back(set.name);
@@ -230,8 +253,11 @@ void read_warm(const ConfigNode& node, Automation& automation, Findings& finding
     if (name.empty()) findings.error(mark, "a warm set needs a name");
     read_map<policies::WarmSettings>(value, shown, "in " + shown, warm_fields, set, findings);
     if (findings.failed()) return;
-    if (set.keys.empty() || set.keys.size() > most_keys) {
-      findings.error(mark_of(value, "keys"), "keys: a set has 1 to 1,000 of them");
+    if (set.keys.empty() && set.hot.value == 0) {
+      findings.error(mark, shown + " has neither keys nor hot");
+    }
+    if (set.keys.size() > most_keys || set.hot.value > most_keys) {
+      findings.error(mark, shown + ": a set has at most 1,000 keys, and as many hot ones");
     }
     for (std::size_t i = 0; i < set.keys.size(); ++i) {
       const auto why = policies::objection_to_warm_key(set.keys[i]);

@@ -211,6 +211,7 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
   lines.setting("tier", in_quotes(settings.tiers[rule.tier].name));
   lines.setting("name", in_quotes(rule.name));
   if (rule.origin) lines.setting("origin", in_quotes(settings.origins->all[*rule.origin].name));
+  if (!rule.prefetch.empty()) lines.setting("prefetch", list_in_quotes(rule.prefetch));
   lines.setting("tags", list_in_quotes(rule.tags));
   if (!rule.tags_from.empty()) {
     lines.begin("tags_from");

@@ -94,13 +94,16 @@ std::string written(const policies::ScheduleSettings& section) {
   Flow flow;
 #define PANNIER_SCHEDULE PANNIER_FLOW
 #include "policies/settings.def"
-  flow.add("invalidate", written(section.invalidate));
+  if (!section.invalidate.empty()) flow.add("invalidate", written(section.invalidate));
   if (!section.warm.empty()) flow.add("warm", in_quotes(section.warm));
   return flow.text();
 }
 
 std::string written(const policies::WarmSettings& section) {
-  return Flow().add_list("keys", section.keys).text();
+  Flow flow;
+#define PANNIER_WARM PANNIER_FLOW
+#include "policies/settings.def"
+  return flow.add_list("keys", section.keys).text();
 }
 
 std::string written(const policies::HookSettings& section) {

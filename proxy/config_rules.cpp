@@ -55,6 +55,10 @@ constexpr Field<Draft> rule_fields[] = {
                 Findings& findings) { read_scalar(node, "tier", draft.tier, findings); }},
     {"origin", [](const ConfigNode& node, Draft& draft,
                   Findings& findings) { read_scalar(node, "origin", draft.origin, findings); }},
+    {"prefetch",
+     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+       draft.rule.prefetch = read_texts(node, "prefetch", findings);
+     }},
     {"name", read_name},
     {"tags", [](const ConfigNode& node, Draft& draft,
                 Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
@@ -113,6 +117,9 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
   check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_dates(node, draft.rule, findings);
   find_origin(node, draft.origin, settings, draft.rule, findings);
+  for (const auto& key : draft.rule.prefetch) {
+    check_captures(mark_of(node, "prefetch"), "prefetch", key, draft.rule, findings);
+  }
   check_version(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   return draft;
 }

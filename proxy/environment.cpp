@@ -68,4 +68,14 @@ boost::system::result<std::optional<ModeWish>, std::string> mode_wish(const Envi
   return wish;
 }
 
+boost::system::result<std::optional<bool>, std::string> warm_wish(const Environment& value_of) {
+  constexpr const char* name = "WARM_CACHE_ON_STARTUP";
+  const char* value = value_of(name);
+  const auto text = protocol::lower(value == nullptr ? "" : value);
+  if (text.empty()) return std::optional<bool>();
+  if (const auto is_on = as_switch(text)) return is_on;
+  return std::string(name) + ": " + policies::quoted(text) +
+         " is neither 1, true, yes, on nor 0, false, no, off";
+}
+
 }  // namespace pannier::proxy

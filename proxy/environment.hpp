@@ -26,4 +26,8 @@ using Environment = std::function<const char*(const char* name)>;
 /// \returns nothing when none asks for anything, or what is wrong in one sentence.
 boost::system::result<std::optional<ModeWish>, std::string> mode_wish(const Environment& value_of);
 
+/// Reads WARM_CACHE_ON_STARTUP, the switch that applications have for warming at the start.
+/// \returns nothing where it is not set, or what is wrong in one sentence.
+boost::system::result<std::optional<bool>, std::string> warm_wish(const Environment& value_of);
+
 }  // namespace pannier::proxy

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/memory_limit.hpp"
+#include "proxy/metrics_origins.hpp"
 #include "proxy/utf8.hpp"
 
 namespace pannier::proxy {
@@ -243,6 +244,7 @@ std::string metrics_text(const CounterBook& book, const ProxyCounters& counters,
   add_upstream(families, gauges.upstream);
   add_gauges(families, gauges);
   add_admin(families, gauges);
+  add_origins(families, gauges.loaders);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

@@ -22,6 +22,7 @@ struct Gauges {
   std::uint64_t resident_bytes = 0, open_fds = 0;    ///< Of the process; 0 where /proc is missing.
   std::map<unsigned, std::uint64_t> admin_requests;  ///< By HTTP status.
   std::uint64_t admin_refused = 0;
+  protocol::Value loaders{};  ///< Effects::loaders().
 };
 
 /// Reads the process's part of `gauges` from /proc/self.

@@ -34,6 +34,8 @@ Value OriginRunner::report() const {
                                    {"errors", {number(one.errors)}},
                                    {"running", {number(running)}},
                                    {"waiting", {number(waiting)}},
+                                   {"timed", {number(one.seconds.total())}},
+                                   {"total_us", {one.seconds.sum().count()}},
                                    {"p50_us", {one.seconds.quantile(.5).count()}},
                                    {"p95_us", {one.seconds.quantile(.95).count()}},
                                    {"p99_us", {one.seconds.quantile(.99).count()}},

@@ -6,6 +6,7 @@
 
 #include "protocol/reply.hpp"
 #include "proxy/log.hpp"
+#include "proxy/sql_jobs.hpp"
 
 namespace pannier::proxy {
 
@@ -25,19 +26,6 @@ SqlQuery::Shape shape_of(policies::OriginResult result) {
       break;
   }
   return SqlQuery::Shape::raw;
-}
-
-SqlPoolSettings pool_settings(const policies::PostgresSettings& database) {
-  SqlPoolSettings settings;
-  settings.url = database.address;
-  settings.size = database.pool_size.value;
-  settings.overflow = database.pool_overflow.value;
-  settings.queue = database.queue.value;
-  settings.queue_timeout = database.queue_timeout;
-  settings.connect_timeout = database.connect_timeout;
-  settings.statement_timeout = database.statement_timeout;
-  settings.transaction_pool = database.transaction_pool;
-  return settings;
 }
 
 std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& answer) {
@@ -175,7 +163,10 @@ void OriginRunner::answered(policies::ClientId id, const SqlAnswer& answer) {
     default:
       ++counters.errors;
       counters.last_error = error_text(origin, answer);
-      log::warning("origin_failed", {{"origin", origin.name}, {"error", answer.error}});
+      if (server_.turn().now - counters.logged >= policies::seconds(1)) {
+        counters.logged = server_.turn().now;
+        log::warning("origin_failed", {{"origin", origin.name}, {"error", answer.error}});
+      }
       return failed(id, counters.last_error);
   }
 }

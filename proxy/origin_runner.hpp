@@ -37,6 +37,7 @@ class OriginRunner {
     std::uint64_t loads = 0, empty = 0, errors = 0, stored = 0;
     policies::Histogram seconds;
     std::string last_error;
+    policies::TimePoint logged{};  ///< When that was said in the log, once in a second.
   };
   struct Pool {
     std::string name;

@@ -206,6 +206,7 @@ Admin::Readiness Program::readiness() const {
   if (draining_) return {false, "draining"};
   const auto state = server_.pipeline_state();
   const bool ready = state != policies::Core::UpstreamState::connecting;
+  if (ready && !automation_.is_warm()) return {false, "warming"};
   auto reason = "upstream " + std::string(policies::state_name(state));
   const auto breaker = policies::breaker_name(server_.pipeline().core());
   if (breaker != "closed") reason += ", breaker " + std::string(breaker);

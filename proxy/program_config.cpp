@@ -67,6 +67,13 @@ Loaded load(const Options& options) {
     settings.mode = (*wish)->mode;
     settings.mode_from = (*wish)->variable;
   }
+  const auto warms = warm_wish([](const char* name) { return std::getenv(name); });
+  if (!warms) throw BadConfig("environment: " + warms.error());
+  if (*warms && settings.automation) {
+    auto changed = std::make_shared<policies::Automation>(*settings.automation);
+    for (auto& set : changed->warm) set.at_start = **warms;
+    settings.automation = std::move(changed);
+  }
   return std::move(*loaded);
 }
 

@@ -22,6 +22,18 @@ std::string text_of(policies::ServerTime time) {
 
 }  // namespace
 
+std::string told_of_warming(std::string_view reply) {
+  protocol::ReplyReader reader(reply);
+  const auto head = reader.next();
+  std::string told(head.error() ? head.text : "");
+  for (auto left = head.kind == '%' ? head.number * 2 : 0; left > 0; --left) {
+    const auto part = reader.next();
+    told += (told.empty() ? "" : " ") +
+            (part.kind == ':' ? std::to_string(part.number) : std::string(part.text));
+  }
+  return told;
+}
+
 void ScheduleRunner::reload(const policies::Settings& settings) {
   const auto before = std::exchange(schedules_, {});
   if (!settings.automation) return;
@@ -75,7 +87,9 @@ void ScheduleRunner::claim(const Schedule& schedule, Schedule::Run due, bool is_
   const auto settings = schedule.settings();
   calls_.make(
       [&](policies::Client& client, policies::TimePoint now) {
-        server_.pipeline().claim_run(client, settings.name, due.time, is_start, now);
+        server_.pipeline().claim_run(
+            client, settings.name, due.time, is_start,
+            settings.sql.empty() ? policies::milliseconds(0) : settings.sql_timeout, now);
       },
       [this, settings, due, is_start](std::string_view reply) {
         const auto view = protocol::ReplyReader(reply).next();
@@ -98,6 +112,27 @@ void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::R
   auto& counters = server_.pipeline().counters();
   ++counters.schedule_runs;
   counters.schedule_runs_late += due.is_late ? 1 : 0;
+  if (settings.sql.empty()) return invalidate(settings, due);
+  const auto began = server_.turn().now;
+  jobs_.run(settings.database, settings.sql, settings.sql_timeout,
+            [this, settings, due, began](const SqlAnswer& answer) {
+              using Kind = SqlAnswer::Kind;
+              const auto took =
+                  std::chrono::duration_cast<policies::milliseconds>(server_.turn().now - began);
+              if (answer.kind > Kind::null) {
+                ++server_.pipeline().counters().schedule_failures;
+                log::error("schedule_failed", {{"schedule", settings.name},
+                                               {"error", answer.error},
+                                               {"took_ms", std::to_string(took.count())}});
+                return;  // Another sidecar tries once this one's time is over.
+              }
+              log::info("schedule_sql",
+                        {{"schedule", settings.name}, {"took_ms", std::to_string(took.count())}});
+              invalidate(settings, due);
+            });
+}
+
+void ScheduleRunner::invalidate(const policies::ScheduleSettings& settings, Schedule::Run due) {
   const auto nothing = policies::JsonDocument::parse("{}");
   const auto targets = policies::Targets::compile(settings.invalidate);
   auto what = targets->fill(*nothing, server_.settings().limits.max_targets.value);
@@ -123,15 +158,8 @@ void ScheduleRunner::warm(const policies::ScheduleSettings& settings, Schedule::
   calls_.make([&](policies::Client& client,
                   policies::TimePoint now) { server_.pipeline().warm(client, settings.warm, now); },
               [this, settings, due](std::string_view reply) {
-                protocol::ReplyReader reader(reply);
-                const auto head = reader.next();
-                std::string told(head.error() ? head.text : "");
-                for (auto left = head.kind == '%' ? head.number : 0; left > 0; --left) {
-                  const auto part = reader.next();
-                  told += (told.empty() ? "" : " ") +
-                          (part.kind == ':' ? std::to_string(part.number) : std::string(part.text));
-                }
-                log::info("schedule_warmed", {{"schedule", settings.name}, {"told", told}});
+                log::info("schedule_warmed",
+                          {{"schedule", settings.name}, {"told", told_of_warming(reply)}});
                 finish(settings.name, due.time);
               });
 }

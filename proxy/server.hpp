@@ -118,6 +118,7 @@ class Server final : public policies::Effects {
   policies::ClientId open_loader(std::uint32_t db) override;
   void drop_loader(policies::ClientId loader) override;
   void load(policies::OriginLoad load) override;
+  bool fetch(policies::KeyFetch fetch) override { return fetch_ && fetch_(std::move(fetch)); }
   protocol::Value loaders() const override {
     return loading_.report ? loading_.report() : Effects::loaders();
   }
@@ -130,6 +131,9 @@ class Server final : public policies::Effects {
     std::function<protocol::Value()> report;
   };
   void load_by(Loading loading) { loading_ = std::move(loading); }
+  /// Who reads keys for the pipeline; null: nobody.
+  using Fetch = std::function<bool(policies::KeyFetch fetch)>;
+  void fetch_by(Fetch fetch) { fetch_ = std::move(fetch); }
 
   /// Who is told of invalidations and changes beside the log; null: nobody. Neither may call back.
   struct Listening {
@@ -230,6 +234,7 @@ class Server final : public policies::Effects {
   StateLog state_log_;
   Listening listening_;
   Loading loading_;
+  Fetch fetch_;
   Timer ticker_;
   std::minstd_rand random_;
 

@@ -47,6 +47,9 @@ sources:
 schedules:
   eod: {cron: "0 0 * * *", jitter: 30s, catch_up: false, invalidate: {tags: [daily]}}
   often: {every: 5m, invalidate: {patterns: ["x:*"]}}
+  early: {every: 1d, warm: day}
+warm:
+  day: {keys: ["a:{today}"], hot: 7, at_start: true}
 hooks:
   - {url: "http://127.0.0.1:8080/purge", method: PURGE, on: [tag], names: ["a*"], retries: 2}
 )";
@@ -136,13 +139,19 @@ TEST_CASE("What is wrong with sources, schedules and hooks is told with its plac
       {"schedules: {s: {every: 5, invalidate: {keys: [a]}}}",
        "1:24: every: '5' has no unit; write 5ms, 5s, 5m, 5h or 5d"},
       {"schedules: {s: {invalidate: {keys: [a]}}}", "1:13: a schedule has either cron or every"},
-      {"schedules: {s: {every: 5m}}", "1:13: schedule 's' has neither invalidate nor warm"},
+      {"schedules: {s: {every: 5m}}", "1:13: schedule 's' has neither invalidate nor warm nor sql"},
       {"schedules: {s: {every: 5m, invalidate: {keys: [\"a:{id}\"]}}}",
        "1:48: keys: 'a:{id}': there is no payload here whose fields could be named"},
       {"schedules: {s: {every: 5m, warm: kpi}}", "1:34: warm: 'kpi' is unknown"},
       {"warm: {k: {keys: [a]}}\nschedules: {s: {every: 5m, warm: kk}}",
        "2:34: warm: 'kk' is unknown (known: k)"},
-      {"warm: {k: {keys: []}}", "1:18: keys: a set has 1 to 1,000 of them"},
+      {"warm: {k: {keys: []}}", "1:8: warm set 'k' has neither keys nor hot"},
+      {"warm: {k: {hot: 1001}}",
+       "1:8: warm set 'k': a set has at most 1,000 keys, and as many hot ones"},
+      {"schedules: {s: {every: 5m, database: main, warm: kpi}}",
+       "1:38: database: it has no sql to run there"},
+      {"schedules: {s: {every: 5m, sql: SELECT 1}}",
+       "1:16: database: name one of those under postgres, of which there are 0"},
       {"warm: {k: {keys: [\"a:{yesterday}\"]}}",
        "1:19: keys: 'a:{yesterday}': write {today} or {today-3}, and {{ for a brace"},
       {"hooks: [{url: \"ftp://a/\"}]",

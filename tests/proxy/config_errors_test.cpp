@@ -51,8 +51,8 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {rule("match: a, tier: t, tag: [x]"),
        "3:23: unknown key 'tag' in rule 'a' (did you mean 'tags'?)"},
       {rule("name: r, pattern: a, tier: t"),
-       "3:13: unknown key 'pattern' in rule 'r' (known: match, tier, origin, name, tags, dates, "
-       "tags_from, runtime_tags, index, version)"},
+       "3:13: unknown key 'pattern' in rule 'r' (known: match, tier, origin, prefetch, name, tags, "
+       "dates, tags_from, runtime_tags, index, version)"},
       {rule("match: a, tier: t, version: {curent: 1}"),
        "3:33: unknown key 'curent' in version (did you mean 'current'?)"},
   });
