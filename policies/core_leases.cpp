@@ -95,6 +95,7 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since,
   auto& counters = subject.counters();
   ++counters.misses;
   ++counters.loads;
+  ++subject.rule->loads->loads;
   counters.miss_seconds.add(now - since);
   latest_begin = std::max(latest_begin, at);
   misses.add(subject.table_key, at, now, std::move(look));

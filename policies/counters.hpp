@@ -17,6 +17,14 @@ struct TierCounters {
   Histogram load_seconds;               ///< From the nil of a miss to the SET that fills it.
 };
 
+/// Loads of the keys of one rule, by clients or by its origin.
+struct RuleLoads {
+  std::uint64_t loads = 0;    ///< Reads that found nothing, or were elected to replace a value.
+  std::uint64_t avoided = 0;  ///< Reads that waited for one, or got a stale value meanwhile.
+  std::uint64_t failed = 0;   ///< Whose lease ended without a value.
+  Histogram seconds;          ///< From the nil of a miss to the SET that fills it.
+};
+
 /// All counts since start. Tiers keep theirs across reloads, found by name.
 struct CounterBook {
 #define PANNIER_COUNTER(name, text) std::uint64_t name = 0;
@@ -30,6 +38,13 @@ struct CounterBook {
     return at != tiers.end() ? at->second : tiers[std::string(name)];
   }
   std::map<std::string, TierCounters, std::less<>> tiers;
+
+  /// Those of the rule, as above.
+  RuleLoads& rule(std::string_view name) {
+    const auto at = rules.find(name);
+    return at != rules.end() ? at->second : rules[std::string(name)];
+  }
+  std::map<std::string, RuleLoads, std::less<>> rules;
 };
 
 }  // namespace pannier::policies

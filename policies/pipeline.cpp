@@ -255,6 +255,13 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
   auto& counters = subject.counters();
   for (const auto& waiter : expired.gave_up) {
     ++counters.wait_timeouts;
+    if (subject.rule->origin != nullptr && subject.rule->origin->on_error == OnError::error) {
+      ++counters.errors;
+      core_.deliver(waiter.ticket,
+                    protocol::error_reply("ERR pannier: origin '" + subject.rule->origin->name +
+                                          "': no answer in time; not executed"));
+      continue;
+    }
     core_.count_miss(subject, core_.server_floor(), waiter.since);
     core_.deliver_null(waiter.ticket);
   }
@@ -263,6 +270,7 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
   }
   if (!expired.lost || expired.is_elsewhere) return;
   ++counters.leases_lost;
+  ++subject.rule->loads->failed;
   core_.learning.in_vain(subject.rule->settings->name, subject.table_key, core_.now);
   if (!expired.new_holder) {
     if (!expired.over_value) return fleet_lease::release(core_, subject, expired.token);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "policies/load_report.hpp"
 #include "policies/pipeline.hpp"
 #include "protocol/reply.hpp"
 
@@ -209,7 +210,7 @@ Value Pipeline::stats(TimePoint now) const {
                      {"sidecar", {std::move(sidecar)}},
                      {"totals", {totals(core_)}},
                      {"tiers", {std::move(tiers)}},
-                     {"loaders", core_.effects.loaders()},
+                     {"loaders", load_report(core_)},
                      {"inconsistent", {inconsistent(core_)}},
                      {"audit", {audit(core_)}}}};
 }

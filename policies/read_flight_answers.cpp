@@ -44,7 +44,7 @@ void ReadFlight::give_all(std::string_view value, Core& core) {
     if (!error) {
       ++counters.hits;
       counters.hit_seconds.add(core.now - reader.since);
-      if (!reader.counted) ++counters.loads_avoided;
+      if (!reader.counted) check_.subject().count_avoided(1);
       gives_before_ ? fell_back(core, reader.ticket, given)
                     : saw_version(core, reader.ticket.client, given);
     }
@@ -100,7 +100,10 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
   if (subject.rule->origin != nullptr) {
     refresh_by_origin(true, core);
-    if (is_stale) counters.stale_served += readers_.size();
+    if (is_stale) {
+      counters.stale_served += readers_.size();
+      subject.count_avoided(readers_.size());
+    }
     give_all(value, core);
     return give_back(core);
   }
@@ -122,7 +125,7 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
     }
   }
   if (is_stale) counters.stale_served += readers_.size();
-  counters.loads_avoided += readers_.size();
+  subject.count_avoided(readers_.size());
   give_all(value, core);
   give_back(core);
 }

@@ -45,7 +45,7 @@ bool ReadFlight::look_before(Core& core) {
   // One of the others loads.
   auto& counters = check_.subject().counters();
   counters.stale_served += readers_.size();
-  counters.loads_avoided += readers_.size();
+  check_.subject().count_avoided(readers_.size());
   give_all(before_->value, core);
   gives_before_ = false;
   readers_ = std::move(others);

@@ -57,7 +57,8 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
   for (const auto& rule : settings_.rules) {
     const auto& tier = settings_.tiers[rule.tier];
     const auto* origin = rule.origin ? &settings_.origins->all[*rule.origin] : nullptr;
-    rules_.push_back({&rule, &tier, &book.tier(tier.name), origin, rules_.size()});
+    rules_.push_back(
+        {&rule, &tier, &book.tier(tier.name), &book.rule(rule.name), origin, rules_.size()});
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
     finds_tags_ |= rules_.back().finds_tags();

@@ -24,6 +24,7 @@ struct Rule {
   const RuleSettings* settings = nullptr;
   const TierSettings* tier = nullptr;
   TierCounters* counters = nullptr;
+  RuleLoads* loads = nullptr;
   const OriginSettings* origin = nullptr;  ///< Who loads what is missing; null: clients do.
   std::size_t number = 0;                  ///< Its place in the configuration.
 

@@ -219,7 +219,10 @@ void Store::stored(Core& core) {
   if (fills() && leased) {
     core.learning.filled(rule, key, core.now - core.leases.granted_at(key));
   }
-  if (fills() && load_began_) counters.load_seconds.add(core.now - *load_began_);
+  if (fills() && load_began_) {
+    counters.load_seconds.add(core.now - *load_began_);
+    subject_->rule->loads->seconds.add(core.now - *load_began_);
+  }
   if (!leased) return;
   // A value from before an invalidation is nobody's answer, even if it was waited for.
   const bool current = core.may_tell_waiters(*subject_, born_, link_);
@@ -227,7 +230,7 @@ void Store::stored(Core& core) {
   core.throttle.release(key);
   for (const auto& waiter : core.end_lease(key)) {
     ++counters.hits;
-    ++counters.loads_avoided;
+    subject_->count_avoided(1);
     counters.hit_seconds.add(core.now - waiter.since);
     core.deliver(waiter.ticket, *kept_);
   }

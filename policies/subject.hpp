@@ -35,6 +35,11 @@ struct Subject {
   Bannable bannable() const { return {client_key, tags, rule->settings->name, dates}; }
 
   TierCounters& counters() const { return *rule->counters; }
+  /// Reads that did not have to load the key, though it was missing or stale.
+  void count_avoided(std::uint64_t reads) const {
+    rule->counters->loads_avoided += reads;
+    rule->loads->avoided += reads;
+  }
 };
 using SubjectRef = std::shared_ptr<const Subject>;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/load_report.hpp"
 #include "protocol/command_table.hpp"
 #include "protocol/reply.hpp"
 #include "proxy/admin_roles.hpp"
@@ -122,7 +123,7 @@ AdminActions::Reply AdminActions::warm(const Call& call) {
 
 AdminActions::Reply AdminActions::loaders(const Call& call) {
   if (!call.words.empty()) return usage("loaders", "");
-  return pipeline_.core().effects.loaders();
+  return policies::load_report(pipeline_.core());
 }
 
 AdminActions::Reply AdminActions::jobs(const Call& call) {

@@ -3,6 +3,7 @@
 
 import datetime
 import os
+import textwrap
 import time
 import unittest
 from unittest import mock
@@ -10,7 +11,7 @@ from unittest import mock
 import orders
 from admin_client import get, post
 from origins_bench import DAY, NIL, OK, REVENUE, OriginCase, ask, at_once, bulk, config
-from support import Pannier, free_port, wait_until
+from support import Pannier, encode, free_port, wait_until
 
 COUNTED = "SELECT sum(amount) FROM orders WHERE day"
 DAYS = [str(orders.LAST_DAY - datetime.timedelta(days=back)) for back in range(5)]
@@ -164,22 +165,18 @@ class Many(OriginCase):
             value = bulk(orders.revenue(self.postgres, DAY))
             self.assertEqual(reply, b"*5\r\n" + bulk("1") + value + NIL + NIL + bulk("2"))
             # In order with what the client sends behind it.
-            wire.send(b"".join(self.encoded("MGET", f"revenue:{day}") for day in DAYS[1:4]) +
-                      self.encoded("PING"))
+            wire.send(b"".join(encode("MGET", f"revenue:{day}") for day in DAYS[1:4]) +
+                      encode("PING"))
             for day in DAYS[1:4]:
                 self.assertEqual(wire.reply(),
                                  b"*1\r\n" + bulk(orders.revenue(self.postgres, day)))
             self.assertEqual(wire.reply(), b"+PONG\r\n")
 
-    @staticmethod
-    def encoded(*words):
-        return b"*%d\r\n" % len(words) + b"".join(bulk(word) for word in words)
-
     def test_000_28_while_postgres_is_slow_others_are_served(self):
         pannier = self.start({"slow": SLOW})
         begun = time.monotonic()
         with pannier.wire(5) as one, pannier.wire(5) as other:
-            one.send(self.encoded("MGET", "slow:1", "slow:2", "slow:3"))
+            one.send(encode("MGET", "slow:1", "slow:2", "slow:3"))
             time.sleep(0.05)
             self.assertEqual(other.call("PING"), b"+PONG\r\n")
             self.assertLess(time.monotonic() - begun, 0.4)
@@ -188,7 +185,7 @@ class Many(OriginCase):
     def test_000_28_who_goes_away_meanwhile_harms_nobody(self):
         pannier = self.start({"slow": SLOW})
         with pannier.wire() as one:
-            one.send(self.encoded("MGET", "slow:1", "slow:2"))
+            one.send(encode("MGET", "slow:1", "slow:2"))
             time.sleep(0.1)
         self.assertEqual(ask(pannier, "MGET", "slow:1", "slow:2")[0],
                          b"*2\r\n" + bulk("1") + bulk("2"))
@@ -259,6 +256,27 @@ class Told(OriginCase):
         self.assertGreater(
             float(told['pannier_origin_load_seconds{origin="slow",quantile="0.95"}']), 0.5)
         self.assertGreaterEqual(float(told['pannier_database_queries_total{database="main"}']), 1)
+
+    def test_003_15_plain_keys_are_timed_by_rule_from_nil_to_set(self):
+        text = """
+            tiers: {t: {ttl: 60s, coalesce: sidecar}}
+            rules:
+              - {match: "quick:{id}", name: quick, tier: t}
+              - {match: "slow:{id}", name: slow, tier: t}
+        """
+        pannier = self.enterContext(Pannier(textwrap.dedent(text), self.redis.port))
+        with pannier.wire() as loader, pannier.wire() as waiter:
+            for key, pause in (("quick:1", 0.01), ("slow:1", 0.3)):
+                self.assertEqual(loader.call("GET", key), NIL)
+                waiter.send(encode("GET", key))
+                time.sleep(pause)
+                self.assertEqual(loader.call("SET", key, "v"), OK)
+                self.assertEqual(waiter.reply(), bulk("v"))
+        rules = get(pannier.admin_port, "/loaders").json["rules"]
+        self.assertEqual(list(rules), ["slow", "quick"], "the slowest first")
+        self.assertEqual((rules["slow"]["loads"], rules["slow"]["avoided"]), (1, 1))
+        self.assertGreater(rules["slow"]["p50_us"], 250_000)
+        self.assertLess(rules["quick"]["p50_us"], 250_000)
 
     def test_000_18_a_row_that_is_gone_is_not_served_for_the_stale_window(self):
         self.postgres.psql("DELETE FROM orders WHERE day = '2031-01-01'; INSERT INTO orders (day, "
