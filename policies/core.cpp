@@ -232,7 +232,7 @@ bool Core::may_tell_absent(const Subject& subject) const {
 void Core::tell_absent(const SubjectRef& subject, ClientId client, TimePoint since) {
   ++subject->counters().local_misses;
   if (subject->rule->leases()) offer_lease(subject, client);
-  count_miss(*subject, born_now(*subject), since);
+  count_miss(*subject, server_floor(), since);
 }
 
 bool Core::keeps_copies(const Rule& rule, Link link) const {

@@ -14,7 +14,12 @@ void Gatherings::begin(Core& core, ClientId client, std::uint32_t db,
   gathering.replies.assign(keys.size(), "_\r\n");
   gathering.done = std::move(done);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (core.effects.fetch({id, i, db, keys[i], is_urgent})) ++gathering.awaited;
+    if (core.effects.fetch({id, i, db, keys[i], is_urgent})) {
+      ++gathering.awaited;
+    } else {
+      gathering.replies[i] =
+          "-ERR pannier: too many keys are being loaded at once; not executed\r\n";
+    }
   }
   if (gathering.awaited > 0) return;
   const auto ready = std::move(gathering);

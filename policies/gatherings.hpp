@@ -22,8 +22,8 @@ class Gatherings {
   using Done = std::function<void(const std::vector<std::string>& replies, Core& core)>;
 
   /// Asks for the keys of a database through Effects::fetch(). `done` is called when all of them
-  /// have been answered, unless `client` goes before; where nobody reads them, within this call and
-  /// with nulls.
+  /// have been answered, unless `client` goes before; where none can be asked for, within this
+  /// call and with errors.
   void begin(Core& core, ClientId client, std::uint32_t db, const std::vector<std::string>& keys,
              bool is_urgent, Done done);
   void fetched(const KeyFetch& fetch, std::string_view reply, Core& core);

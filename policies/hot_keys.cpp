@@ -18,6 +18,10 @@ void HotKeys::note(std::string_view key) {
   counts_.emplace(key, 1);
 }
 
+void HotKeys::forget(std::string_view key) {
+  if (const auto at = counts_.find(key); at != counts_.end()) counts_.erase(at);
+}
+
 std::vector<std::string> HotKeys::top(std::size_t most) const {
   std::vector<std::pair<std::uint64_t, std::string_view>> all;
   for (const auto& [key, count] : counts_) all.emplace_back(count, key);

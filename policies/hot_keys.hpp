@@ -17,6 +17,8 @@ class HotKeys {
   static constexpr std::size_t capacity = 4'096;
 
   void note(std::string_view key);
+  /// It is not worth it: there is no value.
+  void forget(std::string_view key);
   /// The keys read most, the first first.
   std::vector<std::string> top(std::size_t most) const;
   void clear() { counts_.clear(); }

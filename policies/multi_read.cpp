@@ -132,7 +132,11 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
   const bool has_origin = subject.rule->origin != nullptr;
   if (give && standing.state == Standing::State::stale) {
     if (has_origin) {
-      core.effects.fetch({0, 0, subject.db, subject.client_key, false});
+      if (!core.leases.held(subject.table_key) &&
+          !core.prefetched.holds(subject.table_key, core.now)) {
+        core.prefetched.hold(subject.table_key, core.now, core.now + milliseconds(100));
+        core.effects.fetch({0, 0, subject.db, subject.client_key, false});
+      }
     } else {
       give = !load(check, true, core);
     }
@@ -143,9 +147,7 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
   if (give) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
-  } else if (has_origin) {
-    --counters.reads;  // Whoever fetches it now counts as one.
-  } else {
+  } else if (!has_origin) {  // Else it is fetched, and that counts.
     core.count_miss(subject, check.load_begins(), since_, check.look_of(id_));
   }
   return give;
@@ -249,7 +251,8 @@ void MultiRead::answer(std::string_view reply, Core& core) {
         out += before->value;
         continue;
       }
-      if (!give && subject.rule->origin != nullptr && !value.error()) {
+      const bool has_other_type = value.null && !(part - 1)->check.absent();
+      if (!give && subject.rule->origin != nullptr && !has_other_type) {
         gathered.keys.push_back(subject.client_key);
         gathered.places.push_back(out.size());
         continue;

@@ -13,8 +13,9 @@
 
 namespace pannier::policies {
 
-/// MGET with keys under rules. Never waits: an invalid value reads as nil, and each miss takes the
-/// key's lease if it is free.
+/// MGET with keys under rules. Never waits for other clients: an invalid value reads as nil, and
+/// each miss takes the key's lease if it is free. What origins load is waited for, all of it at
+/// once, and is of a later moment than the rest; what the client sends meanwhile is held.
 ///
 /// Keys with a local copy need not be asked. The reply is still of one moment, as Redis's is: when
 /// the others' values arrive, every change before them has been heard of, and if one concerned a

@@ -225,6 +225,9 @@ std::optional<Verdict> Pipeline::answer_copies(Request& request) {
       protocol::append_null(reply, request.client.resp);
       continue;
     }
+    if (use.match.rule->notes_reads()) {
+      note_read(use.match, request.client_key(use), request.client);
+    }
     ++counters.hits;
     ++counters.local_hits;
     counters.hit_seconds.add(microseconds(0));

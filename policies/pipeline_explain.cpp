@@ -181,6 +181,19 @@ Value::Map Explanation::describe(const Core& core) {
   } else if (standing.state == State::fresh && !leased && !throttled) {
     next = refresh_of(standing, core);
   }
+  if (rule.origin != nullptr) {
+    const auto* said = core.origin_memory.find(subject.table_key, core.now);
+    const bool is_nil = said && (said->empty() || rule.origin->on_error == OnError::nil);
+    const auto query = "the query of origin '" + rule.origin->name + "'";
+    fields.push_back({"origin", {rule.origin->name}});
+    if (next.starts_with("nil with the lease;")) next = "stale value, and " + query;
+    if (next.starts_with("nil with the lease (")) next = "hit, and " + query + " (refresh)";
+    if (next == "nil" || next == "nil with the lease" || next.starts_with("wait for")) {
+      next = said == nullptr ? "wait for " + query
+             : is_nil        ? "nil (remembered of " + query + ")"
+                             : "the error of a moment ago of " + query;
+    }
+  }
   if (next == "hit" && copy_left) next = "hit from the local copy";
   fields.push_back({"next_get", {next}});
   return fields;

@@ -27,7 +27,6 @@ void Pipeline::fetch(Client& client, const KeyFetch& fetch, TimePoint now) {
   }
   const auto subject =
       make_subject(core_, match, fetch.db, fetch.key, core_.upstream_key(fetch.key, match));
-  ++subject->counters().reads;
   ReadFlight::restart(subject, {{ticket, now, now}}, core_);
 }
 

@@ -2,6 +2,7 @@
 
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
+#include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -35,15 +36,18 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
                            TimePoint now) {
   const Call call(*this, now);
   const auto& table = load.table_key;
+  core_.hot.forget(load.key);
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
   if (!is_current(load, *subject, core_)) return core_.touched(table);
   const auto& origin = *subject->rule->origin;
-  if (error.empty() && subject->rule->tier->stale.count() > 0) {
-    // What may be there is of a row that is gone, and would be served for its whole window.
+  if (error.empty() && load.expiretime >= 0) {
+    // What was there is of a row that is gone, and would be served for the stale window.
     std::string wire;
-    protocol::append_command(wire, {"UNLINK", subject->key});
+    protocol::append_command(wire, {"EVAL", scripts::purge_older, "2", TagGenerations::index(""),
+                                    subject->key, std::to_string(load.expiretime)});
     core_.send(core_.lane(load.db, subject->rule.get()), wire, 1, std::make_unique<Unheeded>());
+    core_.close_flight(table);
     core_.copies.pushed(subject->key);
   }
   const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;

@@ -16,6 +16,7 @@ void Pipeline::reload(Settings settings) {
   core_.wants_hot = automation && std::ranges::any_of(automation->warm, [](const auto& set) {
                       return set.hot.value > 0;
                     });
+  if (!core_.wants_hot) core_.hot.clear();
   core_.origin_memory.clear();  // Another query may say something else.
   if (core_.rules && core_.rules->settings().mode != settings.mode) {
     core_.mode = settings.mode;

@@ -177,6 +177,9 @@ Verdict Pipeline::read_many(Request& request, Link link) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
     ++subject->counters().reads;
+    if (use.match.rule->notes_reads()) note_read(use.match, subject->client_key, request.client);
+    // What it sends behind this would be read by what is loaded for this.
+    if (copy.empty() && use.match.rule->origin != nullptr) request.client.settles = true;
     if (copy.empty()) {
       asked.ruled.emplace_back(i, std::move(subject));
     } else {

@@ -78,14 +78,15 @@ const WarmSettings* find_set(const Settings& settings, std::string_view name) {
 void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
   const Call call(*this, now);
   const Ticket ticket{client.id, client.next};
-  const Link lane{Link::Kind::lane, client.db, 0};
+  const auto lane = core_.lane(client.db, nullptr);
+  const bool in_memory = lane.kind == Link::Kind::memory;
   core_.begin(client, lane);
   const auto* set = find_set(core_.rules->settings(), name);
   if (set == nullptr) {
     return core_.reply(ticket, protocol::error_reply("ERR pannier: there is no warm set '" +
                                                      std::string(name) + "'; not executed"));
   }
-  if (core_.upstream != Core::UpstreamState::up || core_.mode == Mode::memory) {
+  if (core_.upstream != Core::UpstreamState::up && !in_memory) {
     return core_.reply(ticket, protocol::error_reply(
                                    "ERR pannier: upstream is away, there is nothing to warm from; "
                                    "not executed"));
@@ -104,7 +105,7 @@ void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
       loads.push_back(key);
       continue;
     }
-    if (!match || !match.rule->copies()) {
+    if (!match || !match.rule->copies() || in_memory) {
       ++reads.skipped;
       continue;
     }

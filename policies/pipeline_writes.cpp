@@ -156,7 +156,12 @@ Verdict Pipeline::write(Request& request, Link link) {
       const auto what = has_value ? Replaces::all : Replaces::part;
       ahead_replies += append_record_upkeep(ahead, *subject, what, core_);
       if (miss) replies += append_creations(behind, *subject, miss->at, core_);
-      append_expiry(behind, *subject, core_, miss ? std::optional(miss->at) : std::nullopt);
+      auto born = miss ? std::optional(miss->at) : std::nullopt;
+      if (!born && !core_.lacks_generation(*subject)) {
+        born = core_.born_now(*subject);
+        ahead_replies += announce_if_ahead(ahead, *subject, *born, core_);
+      }
+      append_expiry(behind, *subject, core_, born);
       replies += 1 + append_index(behind, *subject, core_.server_floor() + subject->life.total);
     }
     subjects.push_back(std::move(subject));

@@ -27,6 +27,7 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   if (!call.wrong.empty()) {
     const auto error = protocol::error_reply("ERR pannier: " + call.wrong + "; not executed");
     core.origin_memory.keep(subject.table_key, error, core.now, core.now + origin.error_ttl);
+    core.hot.forget(subject.client_key);
     return true;
   }
   const auto loader = core.effects.open_loader(subject.db);
@@ -40,7 +41,8 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   // The load begins with this look: what is invalidated from now on, its result is not.
   core.count_miss(subject, check_.load_begins(), core.now, look());
   core.effects.load({loader, subject.db, subject.client_key, subject.table_key,
-                     check_.load_begins(), *match.rule->settings->origin, std::move(call.params)});
+                     check_.load_begins(), *match.rule->settings->origin, std::move(call.params),
+                     check_.expiretime()});
   return true;
 }
 

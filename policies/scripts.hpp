@@ -244,11 +244,14 @@ inline constexpr std::string_view claim_run =
     "  now + ARGV[4]), 'PX', ARGV[2]) "
     "return 1";
 
-/// The run that was taken is done. KEYS[1] and the first two ARGV as above. Returns 1.
+/// The run that was taken is done; a later one that somebody is at goes on. KEYS[1] and the first
+/// two ARGV as above. Returns 1.
 inline constexpr std::string_view finish_run =
-    "local done = string.match(redis.call('GET', KEYS[1]) or '', '^%d+') "
+    "local record = redis.call('GET', KEYS[1]) or '' "
+    "local done, taken, till = string.match(record, '^(%d+) (%d+) (%d+)$') "
     "if tonumber(done or '-1') < tonumber(ARGV[1]) then "
-    "  redis.call('SET', KEYS[1], ARGV[1] .. ' 0 0', 'PX', ARGV[2]) "
+    "  if tonumber(taken or '-1') <= tonumber(ARGV[1]) then taken, till = '0', '0' end "
+    "  redis.call('SET', KEYS[1], table.concat({ARGV[1], taken, till}, ' '), 'PX', ARGV[2]) "
     "end "
     "return 1";
 

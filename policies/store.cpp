@@ -114,6 +114,13 @@ void append_script(std::string& wire, std::string_view script, const Subject& su
 
 }  // namespace
 
+std::uint32_t announce_if_ahead(std::string& wire, const Subject& subject, ServerTime born,
+                                const Core& core) {
+  if (born <= core.server_floor() || has(Bug::no_announcement)) return 0;
+  beginning::append(wire, subject, born);
+  return 1;
+}
+
 bool must_begin_upstream(const Subject& subject, const Core& core) {
   if (core.lacks_generation(subject)) return true;
   return core.born_now(subject) > core.server_floor() && !has(Bug::no_announcement);
@@ -134,15 +141,16 @@ void append_store_now(std::string& wire, const Subject& subject, const StoreRequ
 }
 
 void append_expiry(std::string& wire, const Subject& subject, const Core& core,
-                   std::optional<ServerTime> missed) {
-  if (!missed && must_begin_upstream(subject, core)) {
+                   std::optional<ServerTime> born) {
+  if (!born && core.lacks_generation(subject)) {
     append_script(wire, scripts::expire_now, subject, 3);
     protocol::append_bulk(wire, std::to_string(subject.life.total.count()));
     protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
     protocol::append_bulk(wire, ms_text(core.born_now(subject)));
     return;
   }
-  const auto expiry = (missed ? *missed : core.born_now(subject)) + subject.life.total;
+  // What would have to be announced counts from now: it is then loaded once more.
+  const auto expiry = born.value_or(core.server_floor()) + subject.life.total;
   protocol::append_command(
       wire, {"PEXPIREAT", subject.key, std::to_string(expiry.time_since_epoch().count()), "NX"});
 }

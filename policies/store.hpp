@@ -33,6 +33,10 @@ void append_store(std::string& wire, const Subject& subject, const StoreRequest&
 std::size_t count_options(const StoreRequest& request);
 void append_value_and_options(std::string& wire, const StoreRequest& request, ServerTime expiry);
 
+/// Announces a write that begins at a moment still to come. \returns the number of replies.
+std::uint32_t announce_if_ahead(std::string& wire, const Subject& subject, ServerTime born,
+                                const Core& core);
+
 /// Whether upstream has to say when a write that nobody missed begins: a generation is not known
 /// here, or it begins at a moment still to come (see beginning.hpp).
 bool must_begin_upstream(const Subject& subject, const Core& core);

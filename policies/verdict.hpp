@@ -111,6 +111,7 @@ struct OriginLoad {
   ServerTime begins{};    ///< What is invalidated from then on, its result is not.
   std::size_t origin;     ///< Index into Origins::all.
   std::vector<std::string> params;
+  std::int64_t expiretime = -2;  ///< Of the value that was there, as PEXPIRETIME says it.
 };
 
 /// A key that the sidecar reads itself, as a client would, so that its origin is asked.

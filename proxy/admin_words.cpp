@@ -24,6 +24,7 @@ boost::system::result<Invalidation, std::string> invalidation_of(Words words) {
   Invalidation what;
   what.soft = take_option(words, "soft");
   const bool all = take_option(words, "all");
+  what.soft = take_option(words, "soft") || what.soft;  // They may stand the other way round.
   if (words.size() < 2) return std::string();
   const auto kind = words.front();
   const auto names = words.subspan(1);

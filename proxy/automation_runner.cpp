@@ -45,8 +45,7 @@ AutomationRunner::~AutomationRunner() {
 void AutomationRunner::reload() {
   const auto& settings = server_.settings();
   intake_.reload(settings);
-  if (databases_ != settings.origins) jobs_.stop();
-  databases_ = settings.origins;
+  jobs_.reload();
   schedules_.reload(settings);
   hooks_.reload(settings);
   const auto before = std::exchange(channels_, {});
@@ -73,6 +72,10 @@ void AutomationRunner::reload() {
   tick();
 }
 
+bool AutomationRunner::is_warm() const {
+  return start_ == Start::warm || server_.pipeline_state() == policies::Core::UpstreamState::down;
+}
+
 void AutomationRunner::warm_at_start(policies::TimePoint now) {
   const auto& sets = server_.settings().automation->warm;
   if (cold_until_ == policies::TimePoint{}) cold_until_ = now + longest_warming;
@@ -83,8 +86,9 @@ void AutomationRunner::warm_at_start(policies::TimePoint now) {
   } else if (!has_any) {
     start_ = Start::warm;
   }
-  const bool is_up = server_.pipeline().core().upstream == policies::Core::UpstreamState::up;
-  if (start_ != Start::cold || !is_up) return;
+  using State = policies::Core::UpstreamState;
+  const auto upstream = server_.pipeline().core().upstream;
+  if (start_ != Start::cold || (upstream != State::up && upstream != State::absent)) return;
   start_ = Start::warming;
   for (const auto& set : sets) {
     if (!set.at_start) continue;

@@ -23,8 +23,9 @@ class AutomationRunner {
   /// Takes up what the server's settings say now; at the start, and after each reload.
   void reload();
   EventIntake& events() { return intake_; }
-  /// Whether what is warmed at the start is there, or has taken too long.
-  bool is_warm() const { return start_ == Start::warm; }
+  /// Whether what is warmed at the start is there, or has taken too long, or has to wait for an
+  /// upstream that is down.
+  bool is_warm() const;
 
  private:
   void tick();
@@ -41,7 +42,6 @@ class AutomationRunner {
   SqlJobs jobs_;
   ScheduleRunner schedules_;
   Hooks hooks_;
-  std::shared_ptr<const policies::Origins> databases_;
   std::vector<std::shared_ptr<ChannelSource>> channels_;
   Timer clock_;
 };

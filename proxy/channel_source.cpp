@@ -144,7 +144,17 @@ void ChannelSource::lost() {
 
 void ChannelSource::tick(policies::TimePoint now) {
   if (listener_) {
-    if (missed_ && listener_->status().listening && calls_.size() < most_running / 10) {
+    const auto status = listener_->status();
+    if (status.listening != is_subscribed_) {
+      is_subscribed_ = status.listening;
+      is_subscribed_ ? log::info("channel_subscribed", {{"channel", channel()}})
+                     : log::warning("channel_lost", {{"channel", channel()}});
+    }
+    if (!is_subscribed_ && status.last_error != told_error_) {
+      told_error_ = status.last_error;
+      log::warning("channel_unavailable", {{"channel", channel()}, {"error", told_error_}});
+    }
+    if (missed_ && is_subscribed_ && calls_.size() < most_running / 10) {
       fill_gap("missed");
     }
     return;

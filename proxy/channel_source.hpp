@@ -50,6 +50,7 @@ class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
   policies::FieldTemplate event_;
   policies::Client* client_ = nullptr;  ///< Null while it is not connected, nor about to be.
   std::unique_ptr<SqlListener> listener_;
+  std::string told_error_;  ///< Of the listener, in the log.
   bool is_subscribed_ = false, losing_ = false;
   bool is_first_ = true;  ///< No attempt to subscribe has ended yet.
   bool missed_ = false;   ///< Messages were dropped since the last gap.

@@ -165,19 +165,6 @@ void read_secret(const ConfigNode& node, policies::SecretSettings& secret, Findi
   if (!wrong.empty()) findings.error(mark_of(node, setting), std::string(setting) + ": " + wrong);
 }
 
-void report_database(const ConfigNode& node, const policies::Origins& origins,
-                     std::string_view name, Findings& findings) {
-  if (name.empty()) {
-    return findings.error(mark_of(node, "database"),
-                          "database: name one of those under postgres, of which there are " +
-                              std::to_string(origins.databases.size()));
-  }
-  std::vector<std::string_view> names;
-  for (const auto& one : origins.databases) names.push_back(one.name);
-  findings.error(mark_of(node, "database"), "database: " + quoted(name) + " is not among postgres" +
-                                                policies::suggestion(name, names));
-}
-
 /// The address of the database that a source listens to.
 void find_address(const ConfigNode& node, const policies::Settings& settings,
                   SourceSettings& source, Findings& findings) {
@@ -209,6 +196,9 @@ void check_sql(const ConfigNode& node, const policies::Settings& settings,
       findings.error(mark_of(node, "database"), "database: it has no sql to run there");
     }
     return;
+  }
+  if (schedule.sql_timeout.count() == 0) {
+    findings.error(mark_of(node, "sql_timeout"), "sql_timeout: with 0 nothing is ever run");
   }
   const auto origins = settings.origins ? *settings.origins : policies::Origins();
   if (find_database(origins, schedule.database) == nullptr)

@@ -163,6 +163,19 @@ const PostgresSettings* find_database(const Origins& origins, std::string_view n
   return found == all.end() ? nullptr : &*found;
 }
 
+void report_database(const ConfigNode& node, const policies::Origins& origins,
+                     std::string_view name, Findings& findings) {
+  if (name.empty()) {
+    return findings.error(mark_of(node, "database"),
+                          "database: name one of those under postgres, of which there are " +
+                              std::to_string(origins.databases.size()));
+  }
+  std::vector<std::string_view> names;
+  for (const auto& one : origins.databases) names.push_back(one.name);
+  findings.error(mark_of(node, "database"), "database: " + quoted(name) + " is not among postgres" +
+                                                policies::suggestion(name, names));
+}
+
 void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings) {
   const auto* databases = root.find("postgres");
   const auto* queries = root.find("origins");

@@ -43,6 +43,9 @@ void read_origins(const ConfigNode& root, policies::Settings& settings, Findings
 /// none.
 const policies::PostgresSettings* find_database(const policies::Origins& origins,
                                                 std::string_view name);
+/// Says that there is none.
+void report_database(const ConfigNode& node, const policies::Origins& origins,
+                     std::string_view name, Findings& findings);
 /// The origin of a rule, if it names one.
 void find_origin(const ConfigNode& rule_node, std::string_view name,
                  const policies::Settings& settings, policies::RuleSettings& rule,

@@ -214,7 +214,8 @@ void EventIntake::answer(Done done, Answer answer) {
 
 policies::Invalidation EventIntake::gap_of(const policies::SourceSettings& source) const {
   policies::Invalidation all;
-  all.by = "gap of " + source.redis_channel;
+  all.by =
+      "gap of " + (source.redis_channel.empty() ? source.postgres_channel : source.redis_channel);
   const auto append = [](std::vector<std::string>& to, const std::vector<std::string>& from) {
     for (const auto& text : from) {
       if (std::ranges::find(to, text) == to.end()) to.push_back(text);

@@ -1,39 +1,81 @@
 #include "proxy/key_fetcher.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
 namespace pannier::proxy {
 
 bool KeyFetcher::take(policies::KeyFetch fetch) {
-  if (!fetch.is_urgent && waiting_.size() >= most_waiting) return false;
-  (fetch.is_urgent ? urgent_ : waiting_).push_back(std::move(fetch));
+  const auto waiting = fresh_.size() + urgent_.size();
+  if (waiting >= (fetch.is_urgent ? most_urgent_waiting : most_waiting)) return false;
+  fresh_.push_back(std::move(fetch));
   if (std::exchange(is_posted_, true)) return true;
   asio::post(server_.loop(), [this] {
     is_posted_ = false;
-    start_next();
+    for (auto& one : std::exchange(fresh_, {})) {
+      if (one.is_urgent) {
+        urgent_.push_back(std::move(one));
+        continue;
+      }
+      const auto* origin = origin_of(one.key);
+      if (origin == nullptr) {
+        server_.pipeline().fetched(one, "_\r\n", server_.begin_turn().now);
+        continue;
+      }
+      auto& queue = queues_[origin->name];
+      if (queue.waiting.size() >= most_waiting) {
+        server_.pipeline().fetched(one, "_\r\n", server_.begin_turn().now);
+        continue;
+      }
+      queue.waiting.push_back(std::move(one));
+      start_next(origin->name);
+    }
+    start_urgent();
   });
   return true;
 }
 
-void KeyFetcher::start_next() {
-  for (const auto& fetch : std::exchange(urgent_, {})) start(fetch);
-  while (!waiting_.empty() && running_ < most_at_once) {
-    const auto fetch = std::move(waiting_.front());
-    waiting_.pop_front();
-    ++running_;
-    start(fetch);
+void KeyFetcher::start_urgent() {
+  while (!urgent_.empty() && urgent_running_ < most_urgent) {
+    const auto fetch = std::move(urgent_.front());
+    urgent_.pop_front();
+    ++urgent_running_;
+    start(fetch, [this] {
+      --urgent_running_;
+      start_urgent();
+    });
   }
 }
 
-void KeyFetcher::start(const policies::KeyFetch& fetch) {
+const policies::OriginSettings* KeyFetcher::origin_of(const std::string& key) const {
+  policies::Match match;
+  server_.pipeline().core().rules->find(key, match);
+  return match ? match.rule->origin : nullptr;
+}
+
+void KeyFetcher::start_next(const std::string& origin) {
+  auto& queue = queues_[origin];
+  while (!queue.waiting.empty()) {
+    const auto fetch = queue.waiting.front();
+    const auto* settings = origin_of(fetch.key);  // It may be under another rule by now.
+    const auto most = settings ? settings->concurrency.value : most_at_once;
+    if (queue.running >= std::min<std::size_t>(most, most_at_once)) return;
+    queue.waiting.pop_front();
+    ++queue.running;
+    start(fetch, [this, origin] {
+      --queues_[origin].running;
+      start_next(origin);
+    });
+  }
+}
+
+void KeyFetcher::start(const policies::KeyFetch& fetch, std::function<void()> then) {
   calls_.make([&](policies::Client& client,
                   policies::TimePoint now) { server_.pipeline().fetch(client, fetch, now); },
-              [this, fetch](std::string_view reply) {
+              [this, fetch, then = std::move(then)](std::string_view reply) {
                 server_.pipeline().fetched(fetch, reply, server_.begin_turn().now);
-                if (fetch.is_urgent) return;
-                --running_;
-                start_next();
+                then();
               });
 }
 

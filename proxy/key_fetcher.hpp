@@ -2,29 +2,44 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
+#include <map>
+#include <string>
 
+#include "policies/origin.hpp"
 #include "policies/verdict.hpp"
 #include "proxy/own_calls.hpp"
 
 namespace pannier::proxy {
 
-/// Reads keys for the pipeline: those that clients wait for at once, others few at a time.
+/// Reads keys for the pipeline: those that clients wait for at once, of others no more at a time
+/// than their origin may be asked for, so that none waits there for its turn until it is too late.
 class KeyFetcher {
  public:
   KeyFetcher(Server& server, OwnCalls& calls) : server_(server), calls_(calls) {}
+  /// Of one origin.
   static constexpr std::size_t most_at_once = 8, most_waiting = 10'000;
+  static constexpr std::size_t most_urgent = 256, most_urgent_waiting = 50'000;
 
   /// Effects::fetch(): may be called from inside the pipeline.
   bool take(policies::KeyFetch fetch);
 
  private:
-  void start_next();
-  void start(const policies::KeyFetch& fetch);
+  struct Queue {
+    std::deque<policies::KeyFetch> waiting;
+    std::size_t running = 0;
+  };
+  const policies::OriginSettings* origin_of(const std::string& key) const;
+  void start_next(const std::string& origin);
+  void start(const policies::KeyFetch& fetch, std::function<void()> then);
 
   Server& server_;
   OwnCalls& calls_;
-  std::deque<policies::KeyFetch> urgent_, waiting_;
-  std::size_t running_ = 0;  ///< Of those that were not urgent.
+  void start_urgent();
+  std::deque<policies::KeyFetch> fresh_;  ///< Taken in this turn.
+  std::deque<policies::KeyFetch> urgent_;
+  std::size_t urgent_running_ = 0;
+  std::map<std::string, Queue> queues_;  ///< By origin: those that are not urgent.
   bool is_posted_ = false;
 };
 

@@ -26,7 +26,7 @@ std::string told_of_warming(std::string_view reply) {
   protocol::ReplyReader reader(reply);
   const auto head = reader.next();
   std::string told(head.error() ? head.text : "");
-  for (auto left = head.kind == '%' ? head.number * 2 : 0; left > 0; --left) {
+  for (auto left = head.kind == '%' ? head.number : 0; left > 0; --left) {
     const auto part = reader.next();
     told += (told.empty() ? "" : " ") +
             (part.kind == ':' ? std::to_string(part.number) : std::string(part.text));
@@ -89,7 +89,7 @@ void ScheduleRunner::claim(const Schedule& schedule, Schedule::Run due, bool is_
       [&](policies::Client& client, policies::TimePoint now) {
         server_.pipeline().claim_run(
             client, settings.name, due.time, is_start,
-            settings.sql.empty() ? policies::milliseconds(0) : settings.sql_timeout, now);
+            settings.sql.empty() ? policies::milliseconds(0) : 2 * settings.sql_timeout, now);
       },
       [this, settings, due, is_start](std::string_view reply) {
         const auto view = protocol::ReplyReader(reply).next();
@@ -123,11 +123,19 @@ void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::R
                 ++server_.pipeline().counters().schedule_failures;
                 log::error("schedule_failed", {{"schedule", settings.name},
                                                {"error", answer.error},
+                                               {"sqlstate", answer.sqlstate},
+                                               {"time", text_of(due.time)},
                                                {"took_ms", std::to_string(took.count())}});
-                return;  // Another sidecar tries once this one's time is over.
+                // Of what was under way nobody knows whether it has taken effect. To invalidate
+                // costs a load; not to would leave what was there before.
+                const bool is_unknown = answer.kind == Kind::lost || answer.kind == Kind::timeout ||
+                                        answer.kind == Kind::unavailable;
+                if (is_unknown) invalidate(settings, due);
+                return;  // Else another sidecar tries once this one's time is over.
               }
-              log::info("schedule_sql",
-                        {{"schedule", settings.name}, {"took_ms", std::to_string(took.count())}});
+              log::info("schedule_sql", {{"schedule", settings.name},
+                                         {"time", text_of(due.time)},
+                                         {"took_ms", std::to_string(took.count())}});
               invalidate(settings, due);
             });
 }
@@ -154,13 +162,14 @@ void ScheduleRunner::invalidate(const policies::ScheduleSettings& settings, Sche
 }
 
 void ScheduleRunner::warm(const policies::ScheduleSettings& settings, Schedule::Run due) {
-  if (settings.warm.empty()) return finish(settings.name, due.time);
+  // What is warm is each one's own, and may take long: nobody is to run all of it again for that.
+  finish(settings.name, due.time);
+  if (settings.warm.empty()) return;
   calls_.make([&](policies::Client& client,
                   policies::TimePoint now) { server_.pipeline().warm(client, settings.warm, now); },
               [this, settings, due](std::string_view reply) {
                 log::info("schedule_warmed",
                           {{"schedule", settings.name}, {"told", told_of_warming(reply)}});
-                finish(settings.name, due.time);
               });
 }
 

@@ -33,31 +33,53 @@ void SqlJobs::run(const std::string& database, const std::string& sql,
     });
   }
   auto& pool = pools_[{found->name, timeout}];
-  if (!pool) {
-    auto settings = pool_settings(*found);
-    settings.size = 1;
-    settings.overflow = 0;
-    settings.queue_timeout = timeout;
-    settings.statement_timeout = timeout;
-    settings.writes = true;
-    pool = std::make_shared<SqlPool>(server_.loop(), std::move(settings));
+  if (!pool.pool) {
+    pool.settings = settings_of(*found, timeout);
+    pool.pool = std::make_shared<SqlPool>(server_.loop(), pool.settings);
   }
   SqlQuery query;
   query.sql = sql;
   query.shape = SqlQuery::Shape::none;
   query.timeout = timeout + policies::seconds(1);
-  pool->run(std::move(query), [this, done = std::move(done)](const SqlAnswer& answer) {
+  pool.pool->run(std::move(query), [this, done = std::move(done)](const SqlAnswer& answer) {
     server_.begin_turn();
     done(answer);
   });
 }
 
-void SqlJobs::stop() {
-  for (auto& [name, pool] : std::exchange(pools_, {})) {
-    pool->stop();
-    // What it answers now comes before its end.
-    asio::post(server_.loop(), [gone = std::move(pool)] {});
+SqlPoolSettings SqlJobs::settings_of(const policies::PostgresSettings& database,
+                                     policies::milliseconds timeout) {
+  auto settings = pool_settings(database);
+  settings.size = 1;
+  settings.overflow = 0;
+  settings.queue_timeout = timeout;
+  settings.statement_timeout = timeout;
+  settings.writes = true;
+  return settings;
+}
+
+SqlJobs::~SqlJobs() {
+  for (auto& [name, pool] : std::exchange(pools_, {})) stop(std::move(pool.pool));
+}
+
+void SqlJobs::reload() {
+  const auto& origins = server_.settings().origins;
+  for (auto at = pools_.begin(); at != pools_.end();) {
+    const auto& [name, timeout] = at->first;
+    const auto* database = origins ? find_database(*origins, name) : nullptr;
+    if (database != nullptr && settings_of(*database, timeout) == at->second.settings) {
+      ++at;
+      continue;
+    }
+    stop(std::move(at->second.pool));
+    at = pools_.erase(at);
   }
+}
+
+void SqlJobs::stop(std::shared_ptr<SqlPool> pool) {
+  pool->stop();
+  // What it answers now comes before its end.
+  asio::post(server_.loop(), [gone = std::move(pool)] {});
 }
 
 }  // namespace pannier::proxy

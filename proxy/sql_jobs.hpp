@@ -15,12 +15,12 @@ namespace pannier::proxy {
 /// How a database of the configuration is connected to.
 SqlPoolSettings pool_settings(const policies::PostgresSettings& database);
 
-/// Runs statements that are no loads, and may write: those of schedules. Each database has one
-/// connection for them, beside those of its origins.
+/// Runs statements that are no loads, and may write: those of schedules. A database has a
+/// connection for those of each timeout, beside those of its origins.
 class SqlJobs {
  public:
   explicit SqlJobs(Server& server) : server_(server) {}
-  ~SqlJobs() { stop(); }
+  ~SqlJobs();
   SqlJobs(const SqlJobs&) = delete;
   SqlJobs& operator=(const SqlJobs&) = delete;
 
@@ -29,12 +29,19 @@ class SqlJobs {
   /// \param database by name, or empty where there is one.
   void run(const std::string& database, const std::string& sql, policies::milliseconds timeout,
            Done done);
-  /// Databases may be others now: what runs has failed.
-  void stop();
+  /// What runs on a database that is another one now has failed.
+  void reload();
 
  private:
   Server& server_;
-  std::map<std::pair<std::string, policies::milliseconds>, std::shared_ptr<SqlPool>> pools_;
+  struct Pool {
+    SqlPoolSettings settings;
+    std::shared_ptr<SqlPool> pool;
+  };
+  static SqlPoolSettings settings_of(const policies::PostgresSettings& database,
+                                     policies::milliseconds timeout);
+  void stop(std::shared_ptr<SqlPool> pool);
+  std::map<std::pair<std::string, policies::milliseconds>, Pool> pools_;  ///< By name and timeout.
 };
 
 }  // namespace pannier::proxy

@@ -112,6 +112,16 @@ class Start(OriginCase):
             self.assertLess(took, 5)
 
 
+    def test_002_29_without_redis_values_are_loaded_into_memory(self):
+        text = config(self.postgres.url(), {"revenue": REVENUE},
+                      more=f"warm: {{first: {{keys: [{keys_of(DAYS[:2])}], at_start: true}}}}")
+        with Pannier(text) as pannier:
+            _, took = self.until_ready(pannier)
+            self.assertLess(took, 5)
+            asked = self.queries_of(COUNTED, lambda: ask(pannier, "GET", f"revenue:{DAYS[0]}"))
+            self.assertEqual(asked, 0)
+
+
 class Prefetch(OriginCase):
     def start_tiles(self, **more):
         names = [f"tile{i}" for i in range(1, 6)]
@@ -171,6 +181,42 @@ class Many(OriginCase):
                 self.assertEqual(wire.reply(),
                                  b"*1\r\n" + bulk(orders.revenue(self.postgres, day)))
             self.assertEqual(wire.reply(), b"+PONG\r\n")
+
+    def test_000_28_what_the_client_writes_behind_it_is_not_in_it(self):
+        pannier = self.start({"slow": SLOW})
+        with pannier.wire() as wire:
+            wire.send(encode("MGET", "slow:1", "plain") + encode("SET", "slow:1", "mine") +
+                      encode("SET", "plain", "later") + encode("MGET", "slow:1", "plain"))
+            self.assertEqual(wire.reply(), b"*2\r\n" + bulk("1") + NIL)
+            self.assertEqual([wire.reply(), wire.reply()], [OK, OK])
+            self.assertEqual(wire.reply(), b"*2\r\n" + bulk("mine") + bulk("later"))
+
+    def test_000_28_a_key_of_another_type_is_nil_as_in_redis(self):
+        pannier = self.start({"revenue": REVENUE})
+        with pannier.wire() as wire:
+            wire.call("HSET", f"revenue:{DAYS[1]}", "f", "1")
+            self.assertEqual(wire.call("MGET", f"revenue:{DAY}", f"revenue:{DAYS[1]}"),
+                             b"*2\r\n" + bulk(orders.revenue(self.postgres, DAY)) + NIL)
+
+    def test_000_28_thousands_of_keys_are_loaded_in_portions(self):
+        pannier = self.start({"one": """
+            sql: "SELECT $1"
+            params: ["{id}"]
+            result: scalar
+            concurrency: 4
+            timeout: 9s
+        """}, queue=3000)
+        keys = [f"one:{i}" for i in range(2000)]
+        reply, _ = ask(pannier, "MGET", *keys, timeout=20)
+        self.assertEqual(reply, b"*2000\r\n" + b"".join(bulk(i) for i in range(2000)))
+
+    def test_000_28_a_tile_in_an_mget_is_hot_too(self):
+        pannier = self.start({"revenue": REVENUE}, more="warm: {hot: {hot: 5}}")
+        for _ in range(3):
+            ask(pannier, "MGET", f"revenue:{DAY}", f"revenue:{DAYS[1]}")
+        ask(pannier, "GET", "revenue:wrong")
+        answer = post(pannier.admin_port, "/warm/hot").json
+        self.assertEqual((answer["kept"], answer["failed"]), (2, 0))
 
     def test_000_28_while_postgres_is_slow_others_are_served(self):
         pannier = self.start({"slow": SLOW})
@@ -243,6 +289,29 @@ class Views(OriginCase):
         self.assertIn("pannier_invalidations_tag_total 0", text)
 
 
+    def test_001_02_a_run_that_takes_longer_than_its_interval_is_run_once(self):
+        self.postgres.psql("DROP TABLE IF EXISTS runs; CREATE TABLE runs (at timestamptz); "
+                           "ALTER TABLE runs OWNER TO postgres")
+        fleet = [self.start({"seen": self.SEEN}, more="""
+            schedules:
+              long: {every: 3s, sql: "INSERT INTO runs SELECT now() FROM pg_sleep(3.7)"}
+        """) for _ in range(2)]
+        time.sleep(11)
+        times = [line.split(" time=")[1].split()[0] for one in fleet
+                 for line in one.log_text().splitlines() if "schedule_sql" in line]
+        self.assertGreater(len(times), 1)
+        self.assertEqual(len(set(times)), len(times), times)
+
+    def test_001_02_a_reload_does_not_end_what_runs(self):
+        pannier = self.start({"seen": self.SEEN}, more="""
+            schedules: {long: {every: 2s, sql: "SELECT pg_sleep(1)", invalidate: {tags: [seen]}}}
+        """)
+        wait_until(lambda: self.postgres.sessions("active") > 0, "it runs", 5)
+        self.assertEqual(ask(pannier, "PANNIER", "RELOAD")[0][:1], b"+")
+        wait_until(lambda: "schedule_sql" in pannier.log_text(), "it has run", 5)
+        self.assertNotIn("schedule_failed", pannier.log_text())
+
+
 class Told(OriginCase):
     def test_003_08_loads_are_timed_for_each_origin(self):
         pannier = self.start({"slow": SLOW})
@@ -277,6 +346,21 @@ class Told(OriginCase):
         self.assertEqual((rules["slow"]["loads"], rules["slow"]["avoided"]), (1, 1))
         self.assertGreater(rules["slow"]["p50_us"], 250_000)
         self.assertLess(rules["quick"]["p50_us"], 250_000)
+
+    def test_000_18_explain_says_what_the_next_get_would_do(self):
+        pannier = self.start({"revenue": REVENUE})
+
+        def next_get(key):
+            answer = get(pannier.admin_port, f"/explain/{key}").json
+            return answer["next_get"]
+        self.assertEqual(next_get(f"revenue:{DAY}"), "wait for the query of origin 'revenue'")
+        ask(pannier, "GET", f"revenue:{DAY}")
+        self.assertEqual(next_get(f"revenue:{DAY}"), "hit")
+        ask(pannier, "GET", "revenue:1999-01-01")
+        self.assertEqual(next_get("revenue:1999-01-01"),
+                         "nil (remembered of the query of origin 'revenue')")
+        ask(pannier, "GET", "revenue:wrong")
+        self.assertIn("error of a moment ago", next_get("revenue:wrong"))
 
     def test_000_18_a_row_that_is_gone_is_not_served_for_the_stale_window(self):
         self.postgres.psql("DELETE FROM orders WHERE day = '2031-01-01'; INSERT INTO orders (day, "
