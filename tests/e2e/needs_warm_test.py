@@ -51,7 +51,8 @@ class Warm(unittest.TestCase):
         for path in ("/warm/kpis", "/kpi/cache/warm/kpis"):
             answer = post(self.pannier.admin_port, path)
             self.assertEqual((answer.status, answer.json),
-                             (200, {"warm": "kpis", "kept": 1, "missing": 1, "skipped": 1}))
+                             (200, {"warm": "kpis", "kept": 1, "missing": 1, "skipped": 1,
+                                    "failed": 0}))
         before = gets(self.redis)
         self.assertEqual(self.wire.call("GET", "kpi:1"), b"$1\r\nv\r\n")
         self.assertEqual(gets(self.redis), before)
@@ -76,7 +77,7 @@ class Warm(unittest.TestCase):
         today = datetime.datetime.now(datetime.timezone.utc).date()
         self.store(f"daily:{today}", f"daily:{today - datetime.timedelta(days=2)}")
         self.assertEqual(post(self.pannier.admin_port, "/warm/week").json,
-                         {"warm": "week", "kept": 2, "missing": 1, "skipped": 0})
+                         {"warm": "week", "kept": 2, "missing": 1, "skipped": 0, "failed": 0})
 
     def test_warming_without_redis_says_why(self):
         self.redis.stop()
@@ -94,7 +95,7 @@ schedules: {often: {every: 1s, invalidate: {patterns: ["plain:*"]}, warm: kpis}}
 """
         with Redis() as redis, Pannier(config, redis.port) as pannier, pannier.wire() as wire:
             self.assertEqual(wire.call("SET", "kpi:1", "v"), OK)
-            told = "told=\"warm kpis kept 1 missing 1 skipped 1\""
+            told = "told=\"warm kpis kept 1 missing 1 skipped 1 failed 0\""
             wait_until(lambda: told in pannier.log_text(), "the set is warmed")
             before = gets(redis)
             self.assertEqual(wire.call("GET", "kpi:1"), b"$1\r\nv\r\n")
