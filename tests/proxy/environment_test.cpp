@@ -60,4 +60,18 @@ TEST_CASE("what is neither on nor off is refused, and so are two that differ") {
   CHECK((*wish({{"CACHE_DISABLE", "1"}, {"DISABLE_CACHE", "yes"}}))->mode == Mode::bypass);
 }
 
+TEST_CASE("the switch for warming at the start is understood") {
+  const auto warms = [](const char* value) {
+    return warm_wish([value](const char* name) {
+      return std::string_view(name) == "WARM_CACHE_ON_STARTUP" ? value : nullptr;
+    });
+  };
+  CHECK(**warms("On"));
+  CHECK_FALSE(**warms("false"));
+  CHECK_FALSE(warms(nullptr)->has_value());
+  CHECK_FALSE(warms("")->has_value());
+  CHECK(warms("maybe").error() ==
+        "WARM_CACHE_ON_STARTUP: 'maybe' is neither 1, true, yes, on nor 0, false, no, off");
+}
+
 }  // namespace pannier::proxy
