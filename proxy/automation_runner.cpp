@@ -93,12 +93,10 @@ void AutomationRunner::warm_at_start(policies::TimePoint now) {
   for (const auto& set : sets) {
     if (!set.at_start) continue;
     ++warming_;
-    calls_.make([&](policies::Client& client,
-                    policies::TimePoint then) { server_.pipeline().warm(client, set.name, then); },
-                [this, name = set.name](std::string_view reply) {
-                  log::info("warmed", {{"set", name}, {"told", told_of_warming(reply)}});
-                  if (--warming_ == 0) start_ = Start::warm;
-                });
+    calls_.warm(set.name, [this, name = set.name](std::string_view reply) {
+      log::info("warmed", {{"set", name}, {"told", told_of_warming(reply)}});
+      if (--warming_ == 0) start_ = Start::warm;
+    });
   }
 }
 

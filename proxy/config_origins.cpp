@@ -121,14 +121,9 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
   if (origin.sql.empty()) return findings.error(node.mark, title + " has no sql");
   const auto* found = find_database(origins, draft.database);
   if (found == nullptr) {
-    std::vector<std::string_view> names;
-    for (const auto& database : origins.databases) names.push_back(database.name);
-    return findings.error(
-        mark_of(node, "database"),
-        draft.database.empty()
-            ? title + " names no database; there are " + std::to_string(names.size())
-            : "database: " + quoted(draft.database) + " is not among postgres" +
-                  policies::suggestion(draft.database, names));
+    if (!draft.database.empty()) return report_database(node, origins, draft.database, findings);
+    return findings.error(mark_of(node, "database"), title + " names no database; there are " +
+                                                         std::to_string(origins.databases.size()));
   }
   origin.database = static_cast<std::size_t>(found - origins.databases.data());
   if (origin.concurrency.value == 0) {

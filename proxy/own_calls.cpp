@@ -33,4 +33,10 @@ void OwnCalls::invalidate(policies::Invalidation what, Done done) {
       std::move(done));
 }
 
+void OwnCalls::warm(const std::string& set, Done done) {
+  make([&](policies::Client& client,
+           policies::TimePoint now) { server_.pipeline().warm(client, set, now); },
+       std::move(done));
+}
+
 }  // namespace pannier::proxy

@@ -26,6 +26,8 @@ class OwnCalls {
 
   /// Pipeline::invalidate().
   void invalidate(policies::Invalidation what, Done done);
+  /// Pipeline::warm().
+  void warm(const std::string& set, Done done);
 
   std::size_t size() const { return running_.size(); }
 

@@ -165,12 +165,9 @@ void ScheduleRunner::warm(const policies::ScheduleSettings& settings, Schedule::
   // What is warm is each one's own, and may take long: nobody is to run all of it again for that.
   finish(settings.name, due.time);
   if (settings.warm.empty()) return;
-  calls_.make([&](policies::Client& client,
-                  policies::TimePoint now) { server_.pipeline().warm(client, settings.warm, now); },
-              [this, settings, due](std::string_view reply) {
-                log::info("schedule_warmed",
-                          {{"schedule", settings.name}, {"told", told_of_warming(reply)}});
-              });
+  calls_.warm(settings.warm, [name = settings.name](std::string_view reply) {
+    log::info("schedule_warmed", {{"schedule", name}, {"told", told_of_warming(reply)}});
+  });
 }
 
 void ScheduleRunner::finish(const std::string& name, policies::ServerTime time) {
