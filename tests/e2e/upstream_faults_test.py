@@ -123,9 +123,8 @@ class RedisDies(Faults):
     def test_a_multi_that_was_refused_begins_nothing(self):
         self.start()
         self.kill_redis()
-        for word in ("MULTI", "WATCH a"):
-            with self.subTest(word):
-                self.assertEqual(self.wire.call(*word.split()), self.refused)
+        for words in (("MULTI",), ("WATCH", "a")):
+            self.await_reply(self.refused, *words)
         self.redis.start()
         self.await_state("up", seconds=3)
         wait_until(lambda: self.wire.call("GET", "a") == b"$-1\r\n", "GET works again", 3)
