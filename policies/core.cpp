@@ -50,7 +50,9 @@ void Core::reply(Ticket to, std::string_view bytes) {
 
 void Core::deliver(Ticket to, std::string_view bytes) {
   auto* client = find(to.client);
-  if (client != nullptr && client->waits > 0) --client->waits;
+  if (client != nullptr && client->waits > 0 && --client->waits == 0) {
+    if (std::exchange(client->awaits_reads, false)) effects.resume(to.client);
+  }
   effects.deliver(to, bytes);
 }
 
@@ -218,7 +220,7 @@ void Core::remember(const Journal::Entry& entry) {
 milliseconds Core::longest_life() const {
   milliseconds longest{0};
   for (const auto& tier : rules->settings().tiers)
-    longest = std::max(longest, tier.ttl + tier.stale);
+    longest = std::max(longest, longest_life_of(tier));
   return longest;
 }
 

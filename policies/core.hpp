@@ -26,6 +26,7 @@
 #include "policies/reply_names.hpp"
 #include "policies/retry_budget.hpp"
 #include "policies/rule_set.hpp"
+#include "policies/second_tier.hpp"
 #include "policies/self_check.hpp"
 #include "policies/subject.hpp"
 #include "policies/tag_generations.hpp"
@@ -112,9 +113,16 @@ class Core {
   // Leases and flights.
   /// How long whoever loads a key of this rule has for it.
   microseconds lease_time(const Rule& rule) const;
+  /// How long a reader waits for a load of such a key.
+  microseconds wait_for(const Rule& rule) const;
   /// Whether who waits may be told what came of a load that began at `begins`: no invalidation is
   /// later, and all are known, also those that whoever came last may have begun behind.
   bool may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const;
+  /// Whether keys of the rule have rows in a second tier: those of the usual database, since rows
+  /// say of none.
+  bool has_table(const Rule& rule, std::uint32_t db) const {
+    return rule.table != nullptr && db == rules->settings().upstream_db;
+  }
   /// Makes `client` the one who loads the key, unless somebody is or the table is full.
   bool grant(const SubjectRef& subject, ClientId client, LeaseTable::Terms terms = {});
   /// The same where nobody loads it, if loads of this rule are worth waiting for.
@@ -158,6 +166,8 @@ class Core {
   LeaseTable leases;
   OriginMemory origin_memory;  ///< By table key.
   Gatherings gatherings;
+  TableCalls tables;
+  Throttle tables_rest;    ///< Tiers whose second tier failed a moment ago.
   HotKeys hot;             ///< Only while `wants_hot`.
   bool wants_hot = false;  ///< Whether any warm set does.
   Throttle prefetched;     ///< Keys that have started others a moment ago.

@@ -24,6 +24,12 @@ microseconds Core::lease_time(const Rule& rule) const {
   return learning.lease_time(rule.settings->name);
 }
 
+microseconds Core::wait_for(const Rule& rule) const {
+  if (rule.origin != nullptr) return lease_time(rule);
+  const microseconds wait = rule.tier->coalesce.wait;
+  return rule.table == nullptr ? wait : std::max<microseconds>(wait, rule.table->timeout + origin_margin);
+}
+
 bool Core::may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const {
   const auto latest = newest(subject).at;
   if (latest && begins <= *latest) return false;

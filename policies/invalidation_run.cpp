@@ -139,54 +139,51 @@ void InvalidationRun::start(Ticket ticket, std::uint32_t db, Invalidation what, 
   core.invalidations.push_back(run);
   run->send_keys(core);
   run->send_tags(core);
-  run->send_bans(core);
+  run->send_bans(bans_of(run->record_.what), core);
+  run->send_rows(core);
   run->end_part(core);
 }
 
-void InvalidationRun::send_keys(Core& core) {
+void InvalidationRun::send_key(const std::string& key, const Match& match, Core& core) {
   const auto lane = core.lane(db_, nullptr);
-  for (const auto& key : record_.what.keys) {
-    Match match;
-    core.rules->find(key, match);
-    const auto upstream = core.upstream_key(key, match);
-    const bool guarded = match && match.rule->guards() && !core.from_memory(match.rule);
-    const auto window = match ? match.rule->tier->stale : milliseconds(0);
-    const bool soft = record_.what.soft && window.count() > 0;
-    if (soft && match.rule->tagged()) {
-      // An earlier expiry would make it look older than its tags' generations: invalid.
-      bans_.push_back({Ban::Kind::pattern, true, protocol::glob_escaped(key), {}, {}});
-      continue;
-    }
-    std::string wire;
-    std::uint32_t replies = 1;
-    if (soft) {
-      // By the clock of expiries it is stale then, and for no longer than its window.
-      const auto until = (core.server_floor() + window).time_since_epoch().count();
-      protocol::append_command(wire, {"PEXPIREAT", upstream, std::to_string(until), "LT"});
-      protocol::append_command(wire, {"EXISTS", upstream});
-      ++replies;
-    } else if (guarded && match.rule->tier->guard == Guard::fleet) {
-      guard::append_removal(wire, "UNLINK", upstream);
-    } else {
-      protocol::append_command(wire, {"UNLINK", upstream});
-    }
-    const auto table = table_key(db_, upstream);
-    if (guarded && !soft) core.misses.removed(table, core.next_exchange);
-    const Journal::Entry entry{Journal::Kind::key, db_, upstream};
-    if (lane.kind == Link::Kind::memory) journal_for_later(core, entry);
-    core.remember(entry);
-    core.close_flight(table);
-    if (match && !soft) {
-      std::vector<std::string> others;
-      add_other_versions(core, others, key, *match.rule, 0, true);
-      std::erase(others, upstream);
-      end_other_versions(core, db_, others, true);
-    }
-    ++pending_;
-    core.send(lane, wire, replies,
-              std::make_unique<KeyInvalidation>(shared_from_this(), entry,
-                                                WriteUnderWay(core.copies, upstream), replies - 1));
+  const auto upstream = core.upstream_key(key, match);
+  const bool guarded = match && match.rule->guards() && !core.from_memory(match.rule);
+  const auto window = match ? match.rule->tier->stale : milliseconds(0);
+  const bool soft = record_.what.soft && window.count() > 0;
+  if (soft && match.rule->tagged()) {
+    // An earlier expiry would make it look older than its tags' generations: invalid.
+    bans_.push_back({Ban::Kind::pattern, true, protocol::glob_escaped(key), {}, {}});
+    return;
   }
+  std::string wire;
+  std::uint32_t replies = 1;
+  if (soft) {
+    // By the clock of expiries it is stale then, and for no longer than its window.
+    const auto until = (core.server_floor() + window).time_since_epoch().count();
+    protocol::append_command(wire, {"PEXPIREAT", upstream, std::to_string(until), "LT"});
+    protocol::append_command(wire, {"EXISTS", upstream});
+    ++replies;
+  } else if (guarded && match.rule->tier->guard == Guard::fleet) {
+    guard::append_removal(wire, "UNLINK", upstream);
+  } else {
+    protocol::append_command(wire, {"UNLINK", upstream});
+  }
+  const auto table = table_key(db_, upstream);
+  if (guarded && !soft) core.misses.removed(table, core.next_exchange);
+  const Journal::Entry entry{Journal::Kind::key, db_, upstream};
+  if (lane.kind == Link::Kind::memory) journal_for_later(core, entry);
+  core.remember(entry);
+  core.close_flight(table);
+  if (match && !soft) {
+    std::vector<std::string> others;
+    add_other_versions(core, others, key, *match.rule, 0, true);
+    std::erase(others, upstream);
+    end_other_versions(core, db_, others, true);
+  }
+  ++pending_;
+  core.send(lane, wire, replies,
+            std::make_unique<KeyInvalidation>(shared_from_this(), entry,
+                                              WriteUnderWay(core.copies, upstream), replies - 1));
 }
 
 void InvalidationRun::send_tags(Core& core) {
@@ -204,9 +201,8 @@ void InvalidationRun::send_tags(Core& core) {
   }
 }
 
-void InvalidationRun::send_bans(Core& core) {
-  auto bans = bans_of(record_.what);
-  std::ranges::move(bans_, std::back_inserter(bans));
+void InvalidationRun::send_bans(std::vector<Ban> bans, Core& core) {
+  std::ranges::move(std::exchange(bans_, {}), std::back_inserter(bans));
   if (bans.empty()) return;
   const auto lane = core.lane(db_, nullptr);
   std::string wire;

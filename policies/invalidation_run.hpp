@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "policies/audit.hpp"
 #include "policies/ban.hpp"
 #include "policies/journal.hpp"
+#include "policies/rule_set.hpp"
 #include "policies/verdict.hpp"
 
 namespace pannier::policies {
@@ -47,15 +49,21 @@ class InvalidationRun : public std::enable_shared_from_this<InvalidationRun> {
   TimePoint began() const { return began_; }
 
  private:
-  void send_keys(Core& core);
+  void send_key(const std::string& key, const Match& match, Core& core);
   void send_tags(Core& core);
-  void send_bans(Core& core);
+  /// These, and those of keys.
+  void send_bans(std::vector<Ban> bans, Core& core);
+  /// Rows of second tiers: those of keys are removed before upstream is told, others beside it.
+  void send_keys(Core& core);
+  void send_rows(Core& core);
+  void send_statement(const TierSettings& tier, const std::string& sql, std::string parameter,
+                      std::function<void(Core&)> then, Core& core);
   void end_part(Core& core);
   void answer(std::string_view reply, Core& core);
 
   Ticket ticket_;
   std::uint32_t db_;
-  std::vector<Ban> bans_;
+  std::vector<Ban> bans_;  ///< Of keys that nothing else makes stale; to be sent.
   AuditRecord record_;
   std::uint32_t pending_ = 1;  ///< Conversations, and one while they are begun.
   std::shared_ptr<std::uint64_t> found_ = std::make_shared<std::uint64_t>(0);

@@ -130,6 +130,7 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
   }
   const auto& subject = check.subject();
   const bool has_origin = subject.rule->origin != nullptr;
+  const bool is_fetched = subject.rule->asks() != nullptr;
   if (give && standing.state == Standing::State::stale) {
     if (has_origin) {
       if (!core.leases.held(subject.table_key) &&
@@ -141,13 +142,13 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
       give = !load(check, true, core);
     }
     if (give) ++counters.stale_served;
-  } else if (!give && subject.rule->leases() && !has_origin) {
+  } else if (!give && subject.rule->leases() && !is_fetched) {
     load(check, false, core);
   }
   if (give) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
-  } else if (!has_origin) {  // Else it is fetched, and that counts.
+  } else if (!is_fetched) {  // Else that counts.
     core.count_miss(subject, check.load_begins(), since_, check.look_of(id_));
   }
   return give;
@@ -252,7 +253,7 @@ void MultiRead::answer(std::string_view reply, Core& core) {
         continue;
       }
       const bool has_other_type = value.null && !(part - 1)->check.absent();
-      if (!give && subject.rule->origin != nullptr && !has_other_type) {
+      if (!give && subject.rule->asks() != nullptr && !has_other_type) {
         gathered.keys.push_back(subject.client_key);
         gathered.places.push_back(out.size());
         continue;

@@ -34,6 +34,7 @@ struct OriginSettings {
   std::size_t database = 0;  ///< Index into Origins::databases.
   std::string sql;
   std::vector<Parameter> params;
+  bool is_second_tier = false;  ///< Not of the configuration: it reads a tier's table.
 #define PANNIER_ORIGIN PANNIER_MEMBER
 #include "policies/settings.def"
 };

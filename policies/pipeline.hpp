@@ -74,17 +74,18 @@ class Pipeline {
   /// whole error reply that its further commands get until the client ends it.
   void lose_own(Client& client, std::string_view error);
 
-  // What came of Effects::load().
-  /// Its result is stored, as if the loader were a client that missed the key and SETs it now; the
+  /// What came of Effects::load() is stored, as by a client that missed the key and SETs it; the
   /// reply is the loader's. \returns false when that must wait: it is to be called again soon.
   bool store_loaded(Client& loader, const OriginLoad& load, std::string_view value, TimePoint now);
   /// There is none. `error` is a whole error reply, or empty where the query found nothing.
   void load_failed(Client& loader, const OriginLoad& load, std::string_view error, TimePoint now);
   /// It could not be stored: who waits for it gets it all the same.
   void give_loaded(Client& loader, const OriginLoad& load, std::string_view value, TimePoint now);
-  /// What Effects::fetch() asked for, by a client of the sidecar's own, and its reply.
+  /// What Effects::fetch() asked for, by a client of our own, and its reply.
   void fetch(Client& client, const KeyFetch& fetch, TimePoint now);
   void fetched(const KeyFetch& fetch, std::string_view reply, TimePoint now);
+  /// What came of Effects::ask_table(): nothing, or a sentence that says why it failed.
+  void table_answered(std::uint64_t call, std::string_view error, TimePoint now);
 
   /// Time passed. Call at least every tick_interval.
   void tick(TimePoint now);

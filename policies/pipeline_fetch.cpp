@@ -18,7 +18,7 @@ void Pipeline::fetch(Client& client, const KeyFetch& fetch, TimePoint now) {
   client.db = fetch.db;
   Match match;
   core_.rules->find(fetch.key, match);
-  if (!match || match.rule->never() || match.rule->origin == nullptr) {
+  if (!match || match.rule->never() || match.rule->asks() == nullptr) {
     return core_.effects.deliver(ticket, "_\r\n");
   }
   const bool is_away = core_.upstream != Core::UpstreamState::up;
@@ -33,6 +33,11 @@ void Pipeline::fetch(Client& client, const KeyFetch& fetch, TimePoint now) {
 void Pipeline::fetched(const KeyFetch& fetch, std::string_view reply, TimePoint now) {
   const Call call(*this, now);
   core_.gatherings.fetched(fetch, reply, core_);
+}
+
+void Pipeline::table_answered(std::uint64_t call, std::string_view error, TimePoint now) {
+  const Call bracket(*this, now);
+  core_.tables.answered(call, error, core_);
 }
 
 void Pipeline::note_read(const Match& match, std::string_view key, const Client& client) {

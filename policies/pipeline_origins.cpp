@@ -3,6 +3,7 @@
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
+#include "policies/table_writes.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -18,6 +19,15 @@ bool is_current(const OriginLoad& load, const Subject& subject, const Core& core
 
 bool Pipeline::store_loaded(Client& loader, const OriginLoad& load, std::string_view value,
                             TimePoint now) {
+  const auto& table = load.table_key;
+  const bool has_lease = core_.leases.held(table) && core_.leases.holder(table) == loader.id;
+  if (!has_lease && load.is_row) {
+    // It was written since: this is the row of before.
+    core_.misses.take(table, now);
+    ++loader.next;
+    core_.effects.deliver({loader.id, loader.next - 1}, "+OK\r\n");
+    return true;
+  }
   std::string wire;
   protocol::append_command(wire, {"SET", load.key, value});
   const std::vector<std::string_view> words{"SET", load.key, value};
@@ -40,6 +50,7 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
   if (!is_current(load, *subject, core_)) return core_.touched(table);
+  if (subject->rule->origin == nullptr) return row_missing(load, !error.empty(), core_);
   const auto& origin = *subject->rule->origin;
   if (error.empty() && load.expiretime >= 0) {
     // What was there is of a row that is gone, and would be served for the stale window.

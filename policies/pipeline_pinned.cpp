@@ -1,6 +1,7 @@
 // Commands that need an upstream connection of the client's own, and how a transaction begins.
 
 #include "policies/pipeline.hpp"
+#include "policies/table_writes.hpp"
 
 namespace pannier::policies {
 
@@ -52,6 +53,12 @@ Verdict Pipeline::decide_pinned(Client& client, const protocol::CommandSpec& spe
   if (protocol::subscribes(spec.verb) && !client.in_multi) {
     if (client.open > 0) return Hold{};
     return Tunnel{own, command.wire};
+  }
+  if (core_.rules->has_second_tiers() && core_.mode != Mode::bypass && !client.bypass) {
+    Request request{client, {client.id, client.next}, command, spec, {}};
+    const bool is_ruled = spec.accepts(command.args.size()) && find_rules(request);
+    const auto wrong = is_ruled ? objection_to_tables(request, core_) : std::string();
+    if (!wrong.empty()) return refuse(client, "ERR pannier: " + wrong + "; not executed");
   }
   if (client.open > 0 && client.link != own) return Hold{};
   const bool forgets = ends || spec.verb == Verb::unwatch;

@@ -9,6 +9,7 @@
 #include "policies/pipeline.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/served_versions.hpp"
+#include "policies/table_writes.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -86,6 +87,13 @@ Verdict Pipeline::decide_ruled(Request& request) {
   if (beside_lane && request.spec.access == Access::read && !has_bans(core_, link.db)) {
     return Hold{};
   }
+  const auto failure = write_tables(request, core_);
+  if (!failure) return Hold{};
+  if (!failure->empty()) {
+    client.table_step.reset();
+    return answer(protocol::error_reply("ERR pannier: " + *failure + "; not executed"));
+  }
+  wrote_tables(request, link, core_);
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {
@@ -137,12 +145,12 @@ Verdict Pipeline::read(Request& request) {
   if (subject->rule->notes_reads()) note_read(use.match, subject->client_key, client);
   // Inside a stale window nobody waits, so those rules look upstream first. So does a client with
   // commands under way: one of them may write the key, and what ends the wait may be older than it.
-  const bool may_wait = subject->rule->leases() && tier.stale.count() == 0 && client.open == 0;
+  const bool may_wait = (subject->rule->leases() || subject->rule->asks() != nullptr) &&
+                        tier.stale.count() == 0 && client.open == 0;
   if (may_wait && core_.leases.held_without_value(subject->table_key) &&
       !falls_back(core_, *subject, client)) {
     const auto& rule = *subject->rule;
-    const auto wait = rule.origin ? core_.lease_time(rule) : tier.coalesce.wait;
-    const auto until = core_.now + wait;
+    const auto until = core_.now + core_.wait_for(rule);
     if (core_.leases.wait(subject->table_key, {request.ticket, core_.now, until})) {
       ++client.waits;
       ++counters.coalesced;
@@ -179,7 +187,7 @@ Verdict Pipeline::read_many(Request& request, Link link) {
     ++subject->counters().reads;
     if (use.match.rule->notes_reads()) note_read(use.match, subject->client_key, request.client);
     // What it sends behind this would be read by what is loaded for this.
-    if (copy.empty() && use.match.rule->origin != nullptr) request.client.settles = true;
+    if (copy.empty() && use.match.rule->asks() != nullptr) request.client.settles = true;
     if (copy.empty()) {
       asked.ruled.emplace_back(i, std::move(subject));
     } else {

@@ -101,7 +101,7 @@ void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
   for (const auto& key : keys) {
     Match match;
     core_.rules->find(key, match);
-    if (match && match.rule->origin != nullptr && !match.rule->never()) {
+    if (match && match.rule->asks() != nullptr && !match.rule->never()) {
       loads.push_back(key);
       continue;
     }

@@ -113,7 +113,8 @@ Verdict Pipeline::store(Request& request, Link link) {
   exchange->answered_at(before);
   if (expected) exchange->guarded(core_.next_exchange);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
-  if (miss) exchange->ends_load(miss->told);
+  const bool is_row = request.client.internal && subject->rule->table != nullptr;
+  if (miss && !is_row) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
   auto behind = lock ? 0 : append_index(wire, *subject, expiry);
   if (!core_.leases.empty() && !asked->only_absent) {

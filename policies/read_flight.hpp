@@ -120,6 +120,11 @@ class ReadFlight final : public Exchange {
   const std::string* remembered(const Core& core) const;
   /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
   bool load_by_origin(bool over_value, Core& core);
+  bool begin_load(OriginLoad load, bool over_value, Core& core);
+  /// Whether its row in the second tier is to be read now.
+  bool asks_table(const Core& core) const;
+  /// Has that done; the reader waits for it.
+  void await_row(const Reader& reader, Core& core);
   /// The value is to be loaded, or replaced, and nobody waits for that.
   void refresh_by_origin(bool over_value, Core& core);
   /// The reader waits for the origin, or is told what that said.

@@ -160,7 +160,7 @@ bool ReadFlight::claim(std::vector<Reader>& readers, Core& core) {
   const auto& subject = check_.subject_ref();
   if (asking_ || link_.kind != Link::Kind::lane) return false;
   const auto& name = subject->rule->settings->name;
-  const bool worth = subject->rule->origin != nullptr ||
+  const bool worth = subject->rule->asks() != nullptr ||
                      core.learning.worth_waiting(name, subject->table_key, core.now);
   const bool leases = core.needs_fleet(*subject) && worth;
   if (!leases && !guard::in_fleet(*subject, core)) return false;
@@ -202,7 +202,9 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   const auto& rule = *subject.rule;
   if (core.find(reader.ticket.client) == nullptr) return;
   if (rule.origin != nullptr) return await_origin(reader, core);
-  if (!rule.leases()) {
+  if (asks_table(core)) return await_row(reader, core);
+  const bool is_loading = rule.table != nullptr && core.leases.held(subject.table_key);
+  if (!rule.leases() && !is_loading) {
     // Whoever may get the version before need not load as well.
     if (version_before(core, subject)) {
       core.grant(check_.subject_ref(), reader.ticket.client, {{}, true});
@@ -217,7 +219,7 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
     }
     return tell_missing(reader, core);
   }
-  if (!wait(reader, reader.since + rule.tier->coalesce.wait, core)) tell_missing(reader, core);
+  if (!wait(reader, reader.since + core.wait_for(rule), core)) tell_missing(reader, core);
 }
 
 bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core) {

@@ -30,6 +30,13 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
     core.hot.forget(subject.client_key);
     return true;
   }
+  return begin_load({0, subject.db, subject.client_key, subject.table_key, check_.load_begins(),
+                     *match.rule->settings->origin, std::move(call.params), check_.expiretime()},
+                    over_value, core);
+}
+
+bool ReadFlight::begin_load(OriginLoad load, bool over_value, Core& core) {
+  const auto& subject = check_.subject();
   const auto loader = core.effects.open_loader(subject.db);
   if (loader == 0) return false;
   auto token = take_token();
@@ -40,10 +47,33 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   }
   // The load begins with this look: what is invalidated from now on, its result is not.
   core.count_miss(subject, check_.load_begins(), core.now, look());
-  core.effects.load({loader, subject.db, subject.client_key, subject.table_key,
-                     check_.load_begins(), *match.rule->settings->origin, std::move(call.params),
-                     check_.expiretime()});
+  load.loader = loader;
+  core.effects.load(std::move(load));
   return true;
+}
+
+bool ReadFlight::asks_table(const Core& core) const {
+  const auto& subject = check_.subject();
+  if (!core.has_table(*subject.rule, subject.db)) return false;
+  return !core.leases.held(subject.table_key) &&
+         !core.tables_rest.holds(subject.rule->tier->name, core.now);
+}
+
+void ReadFlight::await_row(const Reader& reader, Core& core) {
+  const auto& subject = check_.subject();
+  OriginLoad load{0,
+                  subject.db,
+                  subject.client_key,
+                  subject.table_key,
+                  check_.load_begins(),
+                  subject.rule->tier->second_tier->read,
+                  {subject.client_key, timestamp_text(rows_count_after(subject, core))},
+                  check_.expiretime(),
+                  true};
+  const auto until = reader.since + core.wait_for(*subject.rule);
+  if (!begin_load(std::move(load), false, core) || !wait(reader, until, core)) {
+    tell_missing(reader, core);
+  }
 }
 
 void ReadFlight::refresh_by_origin(bool over_value, Core& core) {

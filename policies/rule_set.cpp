@@ -39,6 +39,11 @@ std::optional<std::uint64_t> Match::version() const {
   return number;
 }
 
+milliseconds longest_life_of(const TierSettings& tier) {
+  const auto life = tier.ttl + tier.stale;
+  return tier.second_tier ? std::max(life, tier.second_tier->ttl) : life;
+}
+
 struct RuleSet::Sown {
   std::map<char, std::unique_ptr<Sown>> children;
   std::unique_ptr<Sown> segment;
@@ -57,13 +62,16 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
   for (const auto& rule : settings_.rules) {
     const auto& tier = settings_.tiers[rule.tier];
     const auto* origin = rule.origin ? &settings_.origins->all[*rule.origin] : nullptr;
-    rules_.push_back(
-        {&rule, &tier, &book.tier(tier.name), &book.rule(rule.name), origin, rules_.size()});
+    const auto& second = tier.second_tier;
+    const auto* table = second ? &settings_.origins->all[second->read] : nullptr;
+    rules_.push_back({&rule, &tier, &book.tier(tier.name), &book.rule(rule.name), origin, table,
+                      rules_.size()});
+    has_second_tiers_ |= table != nullptr;
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();
     finds_tags_ |= rules_.back().finds_tags();
     renames_ |= rule.version.mode == VersionMode::transparent;
-    if (rules_.back().tagged()) longest_life_ = std::max(longest_life_, tier.ttl + tier.stale);
+    if (rules_.back().tagged()) longest_life_ = std::max(longest_life_, longest_life_of(tier));
     for (const auto& pattern : rule.match) {
       Sown* at = &root;
       for (const auto part : pattern.beginning()) {

@@ -19,6 +19,9 @@ namespace pannier::policies {
 
 struct OriginSettings;
 
+/// How long a value of the tier, or its row in the second tier, may live.
+milliseconds longest_life_of(const TierSettings& tier);
+
 /// A rule with everything it refers to, ready to be applied.
 struct Rule {
   const RuleSettings* settings = nullptr;
@@ -26,8 +29,11 @@ struct Rule {
   TierCounters* counters = nullptr;
   RuleLoads* loads = nullptr;
   const OriginSettings* origin = nullptr;  ///< Who loads what is missing; null: clients do.
+  const OriginSettings* table = nullptr;   ///< How the tier's second tier is read, if it has one.
   std::size_t number = 0;                  ///< Its place in the configuration.
 
+  /// What the sidecar asks for a missing key; null: nothing.
+  const OriginSettings* asks() const { return origin != nullptr ? origin : table; }
   /// Whether somebody wants to know which of its keys are read.
   bool notes_reads() const { return origin != nullptr || !settings->prefetch.empty(); }
   bool never() const { return tier->cache == CacheMode::never; }
@@ -75,6 +81,7 @@ class RuleSet {
   bool empty() const { return rules_.empty(); }
   /// Whether upstream calls the keys of any rule otherwise than clients do.
   bool renames() const { return renames_; }
+  bool has_second_tiers() const { return has_second_tiers_; }
   /// Whether any rule's keys may have tags that only a look upstream tells.
   bool finds_tags() const { return finds_tags_; }
   /// Whether any rule keeps stale values from being stored.
@@ -135,6 +142,7 @@ class RuleSet {
   std::vector<Edge> edges_;
   std::vector<Candidate> candidates_;  ///< Of each node in the order of the configuration.
   bool guards_ = false, renames_ = false, finds_tags_ = false;
+  bool has_second_tiers_ = false;
   milliseconds longest_life_{0};
   bool serve_outdated_ = false;
   mutable std::vector<std::string_view> scratch_;

@@ -113,6 +113,13 @@ struct TierLocalSettings {
 #include "policies/settings.def"
 };
 
+/// A table that stands behind the values of a tier.
+struct SecondTierSettings {
+#define PANNIER_SECOND_TIER PANNIER_MEMBER
+#include "policies/settings.def"
+  std::size_t read = 0;  ///< Its sql_get, as one of Origins::all.
+};
+
 struct VersionSettings {
 #define PANNIER_VERSION PANNIER_MEMBER
 #include "policies/settings.def"
@@ -128,6 +135,7 @@ struct TierSettings {
   DatedTtl dated;  ///< If the TTL depends on a day; then `ttl` is the longer of both.
   TierLocalSettings local;
   CoalesceSettings coalesce;
+  std::optional<SecondTierSettings> second_tier;
 };
 
 /// Tags that a value has because of what stands in it.

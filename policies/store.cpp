@@ -4,6 +4,7 @@
 
 #include "policies/beginning.hpp"
 #include "policies/scripts.hpp"
+#include "policies/table_writes.hpp"
 #include "policies/tag_watch.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/command_table.hpp"
@@ -194,6 +195,9 @@ void Store::refused(protocol::ReplyReader& reader, Core& core) {
   ++subject_->counters().stale_sets_refused;
   // Whoever loads it now may have begun behind the removal, and is judged by its own miss.
   const auto& key = subject_->table_key;
+  const auto* by = core.find(ticket_.client);
+  const bool has_row = core.has_table(*subject_->rule, subject_->db);
+  if (has_row && (by == nullptr || !by->internal)) remove_row(subject_, link_, core);
   const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
   if (is_anothers) {
     core.close_flight(key);
@@ -224,7 +228,9 @@ void Store::stored(Core& core) {
   core.close_flight(key);
   const bool leased = !core.leases.empty() && core.leases.held(key);
   const auto& rule = subject_->rule->settings->name;
-  if (fills() && leased) {
+  const auto* by = leased ? core.find(ticket_.client) : nullptr;
+  const bool is_row = subject_->rule->table != nullptr && by != nullptr && by->internal;
+  if (fills() && leased && !is_row) {
     core.learning.filled(rule, key, core.now - core.leases.granted_at(key));
   }
   if (fills() && load_began_) {

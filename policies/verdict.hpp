@@ -112,6 +112,7 @@ struct OriginLoad {
   std::size_t origin;     ///< Index into Origins::all.
   std::vector<std::string> params;
   std::int64_t expiretime = -2;  ///< Of the value that was there, as PEXPIRETIME says it.
+  bool is_row = false;           ///< Of a second tier: what is not written since is not the truth.
 };
 
 /// A key that the sidecar reads itself, as a client would, so that its origin is asked.
@@ -121,6 +122,16 @@ struct KeyFetch {
   std::uint32_t db;
   std::string key;  ///< As clients say it.
   bool is_urgent;   ///< A client waits; else few at a time are enough.
+};
+
+/// A statement about the rows of a second tier.
+struct TableCall {
+  std::uint64_t id;      ///< For Pipeline::table_answered().
+  std::string name;      ///< What errors call the table.
+  std::string database;  ///< By name, or empty where there is one.
+  std::string sql;
+  std::vector<std::string> params;  ///< As many of them as the statement uses are its parameters.
+  milliseconds timeout;
 };
 
 /// What the pipeline may ask for while one of its calls runs. None of these calls back into it.
@@ -175,6 +186,13 @@ class Effects {
   /// \returns false where that is not done.
   virtual bool fetch(KeyFetch fetch) {
     static_cast<void>(fetch);
+    return false;
+  }
+
+  /// Runs a statement, and then calls Pipeline::table_answered(), later.
+  /// \returns false where that is not done.
+  virtual bool ask_table(TableCall call) {
+    static_cast<void>(call);
     return false;
   }
 

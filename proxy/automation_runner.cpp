@@ -29,6 +29,7 @@ AutomationRunner::AutomationRunner(Server& server)
       fetcher_(server, calls_),
       intake_(server, calls_),
       jobs_(server),
+      tables_(server, jobs_),
       schedules_(server, calls_, jobs_),
       hooks_(server),
       clock_(server.loop()) {

@@ -7,6 +7,7 @@
 #include "proxy/event_intake.hpp"
 #include "proxy/hooks.hpp"
 #include "proxy/key_fetcher.hpp"
+#include "proxy/table_writer.hpp"
 #include "proxy/own_calls.hpp"
 #include "proxy/schedule_runner.hpp"
 #include "proxy/server.hpp"
@@ -40,6 +41,7 @@ class AutomationRunner {
   policies::TimePoint cold_until_{};
   EventIntake intake_;
   SqlJobs jobs_;
+  TableWriter tables_;
   ScheduleRunner schedules_;
   Hooks hooks_;
   std::vector<std::shared_ptr<ChannelSource>> channels_;

@@ -93,27 +93,6 @@ void find_address(const ConfigNode& node, PostgresSettings& database, Findings& 
   check_address(node, "url_file", database, findings);
 }
 
-/// The highest n of `$n` outside quoted texts; what stands in comments counts.
-std::size_t parameters_in(std::string_view sql) {
-  std::size_t highest = 0;
-  char quote = 0;
-  for (std::size_t i = 0; i < sql.size(); ++i) {
-    const char c = sql[i];
-    if (quote != 0) {
-      if (c == quote) quote = 0;
-      continue;
-    }
-    if (c == '\'' || c == '"') quote = c;
-    if (c != '$') continue;
-    std::size_t number = 0;
-    while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9' && number < 1000) {
-      number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
-    }
-    highest = std::max(highest, number);
-  }
-  return highest;
-}
-
 void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
                   Findings& findings) {
   auto& origin = draft.origin;
@@ -151,6 +130,26 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
 
 }  // namespace
 
+std::size_t parameters_in(std::string_view sql) {
+  std::size_t highest = 0;
+  char quote = 0;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c != '$') continue;
+    std::size_t number = 0;
+    while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9' && number < 1000) {
+      number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
+    }
+    highest = std::max(highest, number);
+  }
+  return highest;
+}
+
 const PostgresSettings* find_database(const Origins& origins, std::string_view name) {
   const auto& all = origins.databases;
   if (name.empty() && all.size() == 1) return &all.front();
@@ -174,7 +173,10 @@ void report_database(const ConfigNode& node, const policies::Origins& origins,
 void read_origins(const ConfigNode& root, policies::Settings& settings, Findings& findings) {
   const auto* databases = root.find("postgres");
   const auto* queries = root.find("origins");
-  if (databases == nullptr && queries == nullptr) return;
+  const auto* tiers = root.find("tiers");
+  const bool has_tables = std::ranges::any_of(
+      settings.tiers, [](const auto& tier) { return tier.second_tier.has_value(); });
+  if (databases == nullptr && queries == nullptr && !has_tables) return;
   auto origins = std::make_shared<Origins>();
   if (databases && expect(ConfigNode::Kind::map, *databases, "postgres", findings)) {
     for (const auto& [name, mark, value] : databases->entries) {
@@ -195,6 +197,7 @@ void read_origins(const ConfigNode& root, policies::Settings& settings, Findings
       origins->all.push_back(std::move(draft.origin));
     }
   }
+  if (has_tables && !findings.failed()) check_second_tiers(*tiers, settings, *origins, findings);
   settings.origins = std::move(origins);
 }
 
@@ -252,8 +255,9 @@ std::string print_origins(const Origins& origins) {
 #define PANNIER_POSTGRES PANNIER_LINE
 #include "policies/settings.def"
   }
-  if (!origins.all.empty()) out += "origins:\n";
+  if (!origins.all.empty() && !origins.all[0].is_second_tier) out += "origins:\n";
   for (const auto& section : origins.all) {
+    if (section.is_second_tier) break;  // They stand at the end, and are printed with their tiers.
     out += "  " + in_quotes(section.name) + ":\n";
     out += "    database: " + in_quotes(origins.databases[section.database].name) + "\n";
     out += "    sql: " + in_quotes(section.sql) + "\n";

@@ -33,6 +33,15 @@ void read_log(const ConfigNode& node, policies::LogSettings& log, Findings& find
 void read_tiers(const ConfigNode& node, std::vector<policies::TierSettings>& tiers,
                 Findings& findings);
 
+void read_second_tier(const ConfigNode& node, policies::TierSettings& tier, Findings& findings);
+/// Once databases are known: checks the second tiers of `tiers`, a map as they were read, and adds
+/// their reads to the origins.
+void check_second_tiers(const ConfigNode& tiers, policies::Settings& settings,
+                        policies::Origins& origins, Findings& findings);
+/// What of a rule does not go with the second tier of its tier.
+void check_second_tier(const ConfigNode& rule_node, const policies::TierSettings& tier,
+                       const policies::RuleSettings& rule, Findings& findings);
+
 /// Reads the rules, finds their tiers in `settings.tiers`, and checks what rules must keep among
 /// themselves: names, versions that are shared, and that each pattern can be reached.
 void read_rules(const ConfigNode& node, policies::Settings& settings, Findings& findings);
@@ -43,6 +52,8 @@ void read_origins(const ConfigNode& root, policies::Settings& settings, Findings
 /// none.
 const policies::PostgresSettings* find_database(const policies::Origins& origins,
                                                 std::string_view name);
+/// The highest n of `$n` outside quoted texts; what stands in comments counts.
+std::size_t parameters_in(std::string_view sql);
 /// Says that there is none.
 void report_database(const ConfigNode& node, const policies::Origins& origins,
                      std::string_view name, Findings& findings);

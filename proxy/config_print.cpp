@@ -136,6 +136,11 @@ void print(const policies::AdminSettings& section, Lines& lines) {
   lines.end();
 }
 
+void print(const policies::SecondTierSettings& section, Lines& lines) {
+#define PANNIER_SECOND_TIER PANNIER_PRINT
+#include "policies/settings.def"
+}
+
 void print(const policies::LogSettings& section, Lines& lines) {
 #define PANNIER_LOG PANNIER_PRINT
 #include "policies/settings.def"
@@ -178,6 +183,7 @@ void print_tier(const TierSettings& section, Lines& lines) {
 #include "policies/settings.def"
     print_section("local", section.local, lines);
     print_section("coalesce", section.coalesce, lines);
+    if (section.second_tier) print_section("second_tier", *section.second_tier, lines);
   }
   lines.end();
 }

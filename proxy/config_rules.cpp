@@ -117,6 +117,7 @@ Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& find
   check_tags(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   check_dates(node, draft.rule, findings);
   find_origin(node, draft.origin, settings, draft.rule, findings);
+  check_second_tier(node, settings.tiers[draft.rule.tier], draft.rule, findings);
   for (const auto& key : draft.rule.prefetch) {
     check_captures(mark_of(node, "prefetch"), "prefetch", key, draft.rule, findings);
   }

@@ -58,6 +58,7 @@ constexpr Field<TierSettings> tier_fields[] = {
 #include "policies/settings.def"
     {"local", read_tier_local},
     {"coalesce", read_coalesce},
+    {"second_tier", read_second_tier},
 };
 
 /// Keys of such a tier are passed through; a setting that then does nothing was a mistake.
@@ -125,6 +126,11 @@ void read_tiers(const ConfigNode& node, std::vector<TierSettings>& tiers, Findin
     const bool says_how_long = value.find("stale_if_error") != nullptr;
     if (tier.on_down == policies::OnDown::stale && !says_how_long) {
       tier.stale_if_error = usual_stale_if_error;
+    }
+    if (tier.second_tier) {
+      // It goes on serving without upstream, and what comes too late must not become a row.
+      if (!value.find("on_down")) tier.on_down = policies::OnDown::memory;
+      if (!value.find("guard")) tier.guard = policies::Guard::fleet;
     }
     if (tier.cache == policies::CacheMode::never) {
       check_never(value, findings);

@@ -51,7 +51,7 @@ void KeyFetcher::start_urgent() {
 const policies::OriginSettings* KeyFetcher::origin_of(const std::string& key) const {
   policies::Match match;
   server_.pipeline().core().rules->find(key, match);
-  return match ? match.rule->origin : nullptr;
+  return match ? match.rule->asks() : nullptr;
 }
 
 void KeyFetcher::start_next(const std::string& origin) {

@@ -114,7 +114,10 @@ void ScheduleRunner::run(const policies::ScheduleSettings& settings, Schedule::R
   counters.schedule_runs_late += due.is_late ? 1 : 0;
   if (settings.sql.empty()) return invalidate(settings, due);
   const auto began = server_.turn().now;
-  jobs_.run(settings.database, settings.sql, settings.sql_timeout,
+  SqlQuery query;
+  query.sql = settings.sql;
+  query.timeout = settings.sql_timeout + policies::seconds(1);
+  jobs_.run(settings.database, {settings.sql_timeout, true}, std::move(query),
             [this, settings, due, began](const SqlAnswer& answer) {
               using Kind = SqlAnswer::Kind;
               const auto took =

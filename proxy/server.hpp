@@ -119,6 +119,9 @@ class Server final : public policies::Effects {
   void drop_loader(policies::ClientId loader) override;
   void load(policies::OriginLoad load) override;
   bool fetch(policies::KeyFetch fetch) override { return fetch_ && fetch_(std::move(fetch)); }
+  bool ask_table(policies::TableCall call) override {
+    return ask_table_ && ask_table_(std::move(call));
+  }
   protocol::Value loaders() const override {
     return loading_.report ? loading_.report() : Effects::loaders();
   }
@@ -134,6 +137,9 @@ class Server final : public policies::Effects {
   /// Who reads keys for the pipeline; null: nobody.
   using Fetch = std::function<bool(policies::KeyFetch fetch)>;
   void fetch_by(Fetch fetch) { fetch_ = std::move(fetch); }
+  /// Who writes rows for it; null: nobody.
+  using AskTable = std::function<bool(policies::TableCall call)>;
+  void ask_tables_by(AskTable ask) { ask_table_ = std::move(ask); }
 
   /// Who is told of invalidations and changes beside the log; null: nobody. Neither may call back.
   struct Listening {
@@ -235,6 +241,7 @@ class Server final : public policies::Effects {
   Listening listening_;
   Loading loading_;
   Fetch fetch_;
+  AskTable ask_table_;
   Timer ticker_;
   std::minstd_rand random_;
 

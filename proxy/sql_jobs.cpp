@@ -19,8 +19,7 @@ SqlPoolSettings pool_settings(const policies::PostgresSettings& database) {
   return settings;
 }
 
-void SqlJobs::run(const std::string& database, const std::string& sql,
-                  policies::milliseconds timeout, Done done) {
+void SqlJobs::run(const std::string& database, Use use, SqlQuery query, Done done) {
   const auto& origins = server_.settings().origins;
   const auto* found = origins ? find_database(*origins, database) : nullptr;
   if (found == nullptr) {
@@ -32,29 +31,29 @@ void SqlJobs::run(const std::string& database, const std::string& sql,
       done(gone);
     });
   }
-  auto& pool = pools_[{found->name, timeout}];
+  auto& pool = pools_[{found->name, use}];
   if (!pool.pool) {
-    pool.settings = settings_of(*found, timeout);
+    pool.settings = settings_of(*found, use);
     pool.pool = std::make_shared<SqlPool>(server_.loop(), pool.settings);
   }
-  SqlQuery query;
-  query.sql = sql;
   query.shape = SqlQuery::Shape::none;
-  query.timeout = timeout + policies::seconds(1);
   pool.pool->run(std::move(query), [this, done = std::move(done)](const SqlAnswer& answer) {
     server_.begin_turn();
     done(answer);
   });
 }
 
-SqlPoolSettings SqlJobs::settings_of(const policies::PostgresSettings& database,
-                                     policies::milliseconds timeout) {
+SqlPoolSettings SqlJobs::settings_of(const policies::PostgresSettings& database, Use use) {
   auto settings = pool_settings(database);
-  settings.size = 1;
-  settings.overflow = 0;
-  settings.queue_timeout = timeout;
-  settings.statement_timeout = timeout;
   settings.writes = true;
+  if (use.is_alone) {
+    settings.size = 1;
+    settings.overflow = 0;
+  }
+  if (use.timeout.count() > 0) {
+    settings.queue_timeout = use.timeout;
+    settings.statement_timeout = use.timeout;
+  }
   return settings;
 }
 
@@ -65,9 +64,9 @@ SqlJobs::~SqlJobs() {
 void SqlJobs::reload() {
   const auto& origins = server_.settings().origins;
   for (auto at = pools_.begin(); at != pools_.end();) {
-    const auto& [name, timeout] = at->first;
+    const auto& [name, use] = at->first;
     const auto* database = origins ? find_database(*origins, name) : nullptr;
-    if (database != nullptr && settings_of(*database, timeout) == at->second.settings) {
+    if (database != nullptr && settings_of(*database, use) == at->second.settings) {
       ++at;
       continue;
     }
