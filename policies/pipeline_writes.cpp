@@ -20,6 +20,9 @@ using protocol::Verb;
 
 namespace {
 
+/// How long a value is believed that has a row in a second tier, while upstream is away.
+constexpr seconds row_kept_away{1};
+
 /// What an EXPIRE-family command or GETEX asks for, as a TTL from now; nothing when its arguments
 /// are not in order or it would delete the key.
 std::optional<milliseconds> asked_ttl(std::string_view number, bool in_seconds, bool absolute,
@@ -91,6 +94,9 @@ Verdict Pipeline::store(Request& request, Link link) {
   const bool dated = !subject->tags.empty() || (newest && *newest >= born);
   auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, dated);
   if (lock) expiry = now + *asked->ttl;
+  // Nobody tells of other sidecars' writes then, but the row does.
+  const bool is_away = link.kind == Link::Kind::memory && core_.has_table(*subject->rule, link.db);
+  if (is_away) expiry = std::min(expiry, now + row_kept_away);
   std::string wire;
   const auto expected = guard::expected(*subject, miss, core_);
   std::uint32_t before = append_record_upkeep(

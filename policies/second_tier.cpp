@@ -74,7 +74,8 @@ ServerTime rows_count_after(const Subject& subject, const Core& core) {
   const auto newest = core.newest(subject);
   const auto now = core.server_floor();
   if (!newest.complete) return now;
-  auto after = now - subject.rule->tier->second_tier->ttl;
+  const auto ttl = subject.rule->tier->second_tier->ttl;
+  auto after = now - (ttl.count() > 0 ? ttl : subject.life.fresh);
   if (newest.at) after = std::max(after, *newest.at);
   if (newest.soft) after = std::max(after, *newest.soft);
   return after;

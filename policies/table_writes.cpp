@@ -22,16 +22,16 @@ constexpr seconds table_rest{1};
 /// removes it.
 bool only_moves_expiry(const Request& request, ServerTime now) {
   const auto& args = request.args();
-  const auto number = args.size() > 2 ? protocol::to_integer(args[2]) : std::nullopt;
+  const auto number = protocol::to_integer(args.size() > 2 ? args[2] : "0").value_or(0);
   const auto ms = now.time_since_epoch().count();
   switch (request.spec.verb) {
     case Verb::expire:
     case Verb::pexpire:
-      return number && *number > 0;
+      return number > 0;
     case Verb::expireat:
-      return number && *number > ms / 1000;
+      return number > ms / 1000;
     case Verb::pexpireat:
-      return number && *number > ms;
+      return number > ms;
     case Verb::persist:
     case Verb::getex:
       return true;

@@ -59,8 +59,11 @@ void check_table(const ConfigNode& node, const TierSettings& tier, Findings& fin
   if (table.concurrency.value == 0) {
     findings.error(mark_of(node, "concurrency"), "concurrency: with 0 nothing is ever read");
   }
-  if (table.ttl.count() == 0 || table.ttl > longest_life) {
-    findings.error(mark_of(node, "ttl"), "ttl: from 1ms to 3650d");
+  if (table.ttl > longest_life) findings.error(mark_of(node, "ttl"), "ttl: at most 3650d");
+  if (table.ttl.count() > 0 && tier.dated) {
+    findings.error(mark_of(node, "ttl"),
+                   "ttl: that of the tier depends on a day, and its rows count as long; leave it "
+                   "out");
   }
   if (table.timeout > longest_timeout || table.timeout.count() == 0) {
     findings.error(mark_of(node, "timeout"), "timeout: from 1ms to 9s");

@@ -34,7 +34,8 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
       {tier("jiter: 5%"), "2:2: unknown key 'jiter' in tier 't' (did you mean 'jitter'?)"},
       {tier("warm: 50%"),
        "2:2: unknown key 'warm' in tier 't' (known: cache, ttl, ttl_mode, jitter, stale, refresh, "
-       "throttle, foreign, on_down, stale_if_error, guard, negative, local, coalesce)"},
+       "throttle, foreign, on_down, stale_if_error, guard, negative, local, coalesce, "
+       "second_tier)"},
       {tier("negative: 1s"), "2:12: negative has no effect without local; set local"},
       {tier("stale_if_error: 1m"), "2:18: stale_if_error has no effect without local; set local"},
       {tier("on_down: stale"), "2:11: on_down: stale serves local copies; set local"},

@@ -115,6 +115,12 @@ TEST_CASE("The reference file names every setting with its default") {
 #define PANNIER_COALESCE PANNIER_NAMED
 #define PANNIER_VERSION PANNIER_NAMED
 #include "policies/settings.def"
+  part = section(text, "    second_tier");
+  for (const char* name :
+       {"ttl: 0ms", "timeout: 2s", "concurrency: 4", "max_bytes: 16MiB", "bytea: false",
+        "sql_delete_tag: \"\""}) {
+    CHECK_MESSAGE(part.find(" " + std::string(name) + "\n") != text.npos, name << " is missing");
+  }
   part = section(text, "webhook");
 #define PANNIER_WEBHOOK PANNIER_NAMED
 #define PANNIER_SECRET PANNIER_NAMED
@@ -134,12 +140,13 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
   REQUIRE_MESSAGE(loaded.has_value(), loaded.error());
   CHECK(loaded->warnings.empty());
   policies::Settings settings = loaded->settings;
-  CHECK(settings.rules.size() == 2);
+  CHECK(settings.rules.size() == 3);
   REQUIRE(settings.automation);
   CHECK(settings.automation->events.size() == 1);
   settings.automation = nullptr;
   REQUIRE(settings.origins);
-  CHECK(settings.origins->all.size() == 1);
+  REQUIRE(settings.origins->all.size() == 2);
+  CHECK(settings.origins->all[1].name == "second tier of behind");
   settings.origins = nullptr;
   settings.rules.clear();
   settings.tiers.resize(1);
