@@ -129,6 +129,9 @@ class Core {
   void offer_lease(const SubjectRef& subject, ClientId client);
   /// Whether it takes the fleet's lease as well to load the key.
   bool needs_fleet(const Subject& subject) const;
+  /// Gives who waited for a load in vain the stale value that it may have instead.
+  /// \returns false if there is none.
+  bool fall_back(const Subject& subject, const LeaseTable::Waiter& waiter);
   /// Another sidecar's client loads the key, and has until `until`.
   void follow(const SubjectRef& subject, microseconds time, bool over_value);
   /// The load is over, or in vain: the lease ends, also that of the fleet.

@@ -24,6 +24,14 @@ microseconds Core::lease_time(const Rule& rule) const {
   return learning.lease_time(rule.settings->name);
 }
 
+bool Core::fall_back(const Subject& subject, const LeaseTable::Waiter& waiter) {
+  if (!waiter.fallback) return false;
+  ++subject.counters().stale_served;
+  subject.count_avoided(1);
+  deliver(waiter.ticket, *waiter.fallback);
+  return true;
+}
+
 microseconds Core::wait_for(const Rule& rule) const {
   if (rule.origin != nullptr) return lease_time(rule);
   const microseconds wait = rule.tier->coalesce.wait;

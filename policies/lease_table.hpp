@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,6 +38,7 @@ class LeaseTable {
   struct Waiter {
     Ticket ticket;
     TimePoint since, until;
+    std::shared_ptr<const std::string> fallback = nullptr;  ///< What it gets instead of nil.
   };
   /// What expire() found out about one key.
   struct Expired {

@@ -254,6 +254,7 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
   const auto& subject = *expired.subject;
   auto& counters = subject.counters();
   for (const auto& waiter : expired.gave_up) {
+    if (core_.fall_back(subject, waiter)) continue;
     ++counters.wait_timeouts;
     if (subject.rule->origin != nullptr && subject.rule->origin->on_error == OnError::error) {
       ++counters.errors;

@@ -65,6 +65,7 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   core_.origin_memory.keep(table, std::string(error), now, now + life);
   const bool tells = !error.empty() && origin.on_error == OnError::error;
   for (const auto& waiter : core_.end_lease(table)) {
+    if (!error.empty() && core_.fall_back(*subject, waiter)) continue;
     if (tells) {
       ++subject->counters().errors;
       core_.deliver(waiter.ticket, error);

@@ -129,8 +129,11 @@ class ReadFlight final : public Exchange {
   void refresh_by_origin(bool over_value, Core& core);
   /// The reader waits for the origin, or is told what that said.
   void await_origin(const Reader& reader, Core& core);
+  /// Those who may wait a little for a value that is not stale do so.
+  void await_fresh(std::string_view value, Core& core);
   /// Puts the reader in the queue of those who wait for a load. \returns whether it waits.
-  bool wait(const Reader& reader, TimePoint until, Core& core);
+  bool wait(const Reader& reader, TimePoint until, Core& core,
+            std::shared_ptr<const std::string> fallback = nullptr);
   /// Grants the lease to a reader. \returns false if it cannot be.
   bool elect(const Reader& reader, bool over_value, Core& core);
   OpenMisses::Look look() const;

@@ -99,8 +99,12 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   const auto& key = subject.table_key;
   if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
   if (subject.rule->origin != nullptr) {
+    const bool is_patient = is_stale && subject.rule->origin->soft_timeout.count() > 0;
+    const bool asks = is_patient && !core.leases.held(key) && remembered(core) == nullptr;
+    if (asks && claim(readers_, core)) return;
     refresh_by_origin(true, core);
     if (is_stale) {
+      await_fresh(value, core);
       counters.stale_served += readers_.size();
       subject.count_avoided(readers_.size());
     }
@@ -111,7 +115,8 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   auto elected = readers_.end();
   if (!lost && !core.leases.held(key) && !core.throttle.holds(key, core.now)) {
     elected = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) {
-      return core.find(reader.ticket.client) != nullptr;
+      const auto* client = core.find(reader.ticket.client);
+      return client != nullptr && !client->internal;
     });
   }
   if (elected != readers_.end()) {
@@ -200,10 +205,13 @@ void ReadFlight::give_back(Core& core) {
 void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
   const auto& rule = *subject.rule;
-  if (core.find(reader.ticket.client) == nullptr) return;
+  const auto* client = core.find(reader.ticket.client);
+  if (client == nullptr) return;
   if (rule.origin != nullptr) return await_origin(reader, core);
   if (asks_table(core)) return await_row(reader, core);
   const bool is_loading = rule.table != nullptr && core.leases.held(subject.table_key);
+  // The sidecar itself only looks.
+  if (client->internal && !core.leases.held(subject.table_key)) return tell_missing(reader, core);
   if (!rule.leases() && !is_loading) {
     // Whoever may get the version before need not load as well.
     if (version_before(core, subject)) {
@@ -222,10 +230,12 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
   if (!wait(reader, reader.since + core.wait_for(rule), core)) tell_missing(reader, core);
 }
 
-bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core) {
+bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core,
+                      std::shared_ptr<const std::string> fallback) {
   const auto& subject = check_.subject();
   if (until <= core.now ||
-      !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until})) {
+      !core.leases.wait(subject.table_key,
+                        {reader.ticket, reader.since, until, std::move(fallback)})) {
     ++subject.counters().wait_refused;
     return false;
   }

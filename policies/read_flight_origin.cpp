@@ -91,6 +91,17 @@ void ReadFlight::refresh_by_origin(bool over_value, Core& core) {
   load_by_origin(over_value, core);
 }
 
+void ReadFlight::await_fresh(std::string_view value, Core& core) {
+  const auto& subject = check_.subject();
+  const auto patience = subject.rule->origin->soft_timeout;
+  if (patience.count() == 0 || !core.leases.held(subject.table_key)) return;
+  const auto fallback = std::make_shared<const std::string>(value);
+  std::erase_if(readers_, [&](const Reader& reader) {
+    return core.now < reader.since + patience &&
+           wait(reader, reader.since + patience, core, fallback);
+  });
+}
+
 void ReadFlight::await_origin(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
   if (!remembered(core) && !load_by_origin(false, core)) return tell_missing(reader, core);

@@ -195,10 +195,12 @@ void AdminConnection::begin_answer() {
       if (refusal) set_answer(error_response(*refusal));
     } else if (route_->to == Route::To::event) {
       begin_event();
-    } else if (route_->to == Route::To::action) {
+    } else if (route_->to == Route::To::action || route_->to == Route::To::value) {
       call_ =
           std::make_unique<ActionCall>(routes_->sources(), caller_, [this] { answered_.cancel(); });
-      if (what_) {
+      if (route_->to == Route::To::value) {
+        call_->read(route_->words.front());
+      } else if (what_) {
         call_->run(std::move(*what_));
       } else {
         call_->run(route_->words);
@@ -232,7 +234,8 @@ void AdminConnection::end_action() {
   const auto call = std::move(call_);
   const auto& reply = call->reply();
   auto response = reply.empty() ? error_response({504, "no reply within 30 s; outcome unknown"})
-                                : response_of(reply);
+                  : route_->to == Route::To::value ? response_of_value(reply)
+                                                   : response_of(reply);
   if (alias_ && alias_->shape) {
     response = alias_->shape->apply(std::move(response), route_->words.front(), alias_->captures);
   }

@@ -132,6 +132,18 @@ Response response_of(std::string_view reply) {
   return json_response(is_journaled ? 202 : 200, value_of(reader, 0));
 }
 
+Response response_of_value(std::string_view reply) {
+  const auto value = ReplyReader(reply).next();
+  if (value.error()) return response_of(reply);
+  if (value.null) return error_response({404, "no value"});
+  Response response;
+  response.body = value.text;
+  boost::system::error_code error;
+  json::parse(json::string_view(value.text.data(), value.text.size()), error);
+  if (error) response.content_type = "application/octet-stream";
+  return response;
+}
+
 Response error_response(const Refusal& refusal) {
   auto response = json_response(refusal.status, json::object{{"error", text_of(refusal.error)}});
   response.allow = refusal.allow;

@@ -95,6 +95,9 @@ Result<Route, Refusal> find_route(const RequestHead& head) {
     looks = false;
     route.needs = policies::Role::invalidate;
     route.words = {std::move(words->back())};
+  } else if (words->size() == 2 && words->front() == "values" && query == head.target.npos) {
+    route.to = Route::To::value;
+    route.words = {std::move(words->back())};
   } else {
     const auto need = need_of({words->begin(), words->end()});
     if (!need) return Refusal{404, std::string(unknown)};

@@ -29,12 +29,12 @@ struct RequestHead {
 
 /// Where an acceptable request leads.
 struct Route {
-  enum class To { metrics, livez, readyz, live, action, event };
+  enum class To { metrics, livez, readyz, live, action, event, value };
   To to = To::action;
   bool changes = false;  ///< Came as a POST: something will be done.
   bool head_only = false;
   policies::Role needs = policies::Role::read;  ///< The least that may; `none`: everybody.
-  std::vector<std::string> words;               ///< Of an action, or the name of an event; decoded.
+  std::vector<std::string> words;  ///< Of an action, the name of an event, or the key; decoded.
 };
 
 /// Why a request is not acceptable.

@@ -1,5 +1,6 @@
 #include "proxy/admin_routes.hpp"
 
+#include "protocol/reply.hpp"
 #include "proxy/admin_actions.hpp"
 #include "proxy/admin_json.hpp"
 #include "proxy/metrics.hpp"
@@ -126,6 +127,25 @@ void ActionCall::run(const std::vector<std::string>& words) {
 void ActionCall::run(policies::Invalidation what) {
   const auto now = sources_.server.begin_turn().now;
   take(sources_.actions.run(client_, std::move(what), now));
+}
+
+void ActionCall::read(const std::string& key) {
+  auto& pipeline = sources_.server.pipeline();
+  const auto now = sources_.server.begin_turn().now;
+  policies::Match match;
+  pipeline.core().rules->find(key, match);
+  if (!match || match.rule->never() || pipeline.core().mode == policies::Mode::bypass) {
+    reply_ = "-ERR pannier: the key has no rule that is in effect; not executed\r\n";
+    return;
+  }
+  std::string wire;
+  protocol::append_command(wire, {"GET", key});
+  const std::vector<std::string_view> words{"GET", key};
+  const auto verdict = pipeline.decide(client_, {words, wire}, now);
+  if (const auto* answer = std::get_if<policies::Answer>(&verdict)) reply_ = answer->reply;
+  if (std::holds_alternative<policies::Hold>(verdict)) {
+    reply_ = "-ERR pannier: upstream unavailable (not connected yet); not executed\r\n";
+  }
 }
 
 void ActionCall::take(const std::optional<protocol::Value>& value) {

@@ -74,6 +74,8 @@ class ActionCall {
   /// One of them, once.
   void run(const std::vector<std::string>& words);
   void run(policies::Invalidation what);
+  /// GET of a key under a rule.
+  void read(const std::string& key);
   /// A whole RESP3 reply; empty as long as there is none.
   const std::string& reply() const { return reply_; }
 

@@ -108,6 +108,10 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
   if (origin.concurrency.value == 0) {
     findings.error(mark_of(node, "concurrency"), "concurrency: with 0 nothing is ever asked");
   }
+  if (origin.soft_timeout >= origin.timeout) {
+    findings.error(mark_of(node, "soft_timeout"),
+                   "soft_timeout: below the timeout, or nobody gets the stale value before it");
+  }
   // What it began with is remembered for 10 s, and by that its result is judged.
   if (origin.timeout > longest_timeout) {
     findings.error(mark_of(node, "timeout"),

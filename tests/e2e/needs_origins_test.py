@@ -190,6 +190,63 @@ class Waiting(OriginCase):
             taken.append(time.monotonic() - begun)
         self.assertGreater(min(taken), 0.2)
 
+    def test_000_27_a_page_reads_the_kpis_over_http(self):
+        aliases = ("admin:\n  aliases:\n"
+                   "    \"/kpi/{group}/{day}\": {to: \"/values/{group}:{day}\"}\n")
+        pannier = self.start(KPIS, more=aliases)
+        for path in (f"/values/summary:{DAY}", f"/kpi/summary/{DAY}"):
+            answer = get(pannier.admin_port, path)
+            self.assertEqual((answer.status, answer.headers["content-type"]),
+                             (200, "application/json"))
+            self.assertEqual(bulk(answer.body), ask(pannier, "GET", f"summary:{DAY}")[0])
+        self.assertEqual(get(pannier.admin_port, "/values/summary:1999-01-01").status, 200)
+        self.assertEqual(get(pannier.admin_port, "/values/rate:1999-01-01").status, 404)
+        self.assertEqual(get(pannier.admin_port, "/values/without:rule").status, 400)
+        self.assertEqual(get(pannier.admin_port, "/values/summary:no%20day").status, 400)
+        self.assertEqual(post(pannier.admin_port, f"/values/summary:{DAY}").status, 405)
+
+    def test_000_27_a_read_over_http_loads_only_what_has_an_origin(self):
+        pannier = self.start(KPIS, more="# One more.\n  - {match: \"plain:{id}\", tier: t}\n",
+                             tier="{ttl: 60s, jitter: 0%, coalesce: sidecar}")
+        self.assertEqual(get(pannier.admin_port, "/values/plain:1").status, 404)
+        begun = time.monotonic()
+        self.assertEqual(ask(pannier, "GET", "plain:1")[0], NIL)
+        self.assertLess(time.monotonic() - begun, 0.5)
+        self.assertEqual(ask(pannier, "SET", "plain:1", b"\xff\x00")[0], b"+OK\r\n")
+        answer = get(pannier.admin_port, "/values/plain:1")
+        self.assertEqual((answer.body, answer.headers["content-type"]),
+                         (b"\xff\x00", "application/octet-stream"))
+
+    def test_a_stale_value_is_given_after_the_soft_timeout_and_the_query_goes_on(self):
+        pannier = self.start({"clock": CLOCK + "soft_timeout: 200ms\n"},
+                             tier="{ttl: 1s, jitter: 0%, stale: 60s}")
+        first, _ = ask(pannier, "GET", "clock:1")
+        time.sleep(1.2)
+        for again, took in at_once(pannier, ["clock:1"] * 3):
+            self.assertEqual(again, first)
+            self.assertTrue(0.15 < took < SLOW * 0.8, took)
+        wait_until(lambda: ask(pannier, "GET", "clock:1")[0] != first, "the query went on", 3)
+
+    def test_a_query_within_the_soft_timeout_spares_the_stale_value(self):
+        pannier = self.start({"clock": CLOCK + "soft_timeout: 1500ms\n"},
+                             tier="{ttl: 1s, jitter: 0%, stale: 60s}")
+        first, _ = ask(pannier, "GET", "clock:1")
+        time.sleep(1.2)
+        again = [reply for reply, _ in at_once(pannier, ["clock:1"] * 3)]
+        self.assertNotIn(first, again)
+        self.assertEqual(len(set(again)), 1)
+
+    def test_an_error_within_the_soft_timeout_gives_the_stale_value(self):
+        self.postgres.psql("CREATE TABLE IF NOT EXISTS flaky (value int); TRUNCATE flaky; "
+                           "INSERT INTO flaky VALUES (1); GRANT ALL ON flaky TO PUBLIC")
+        pannier = self.start({"flaky": "sql: SELECT 1 / value FROM flaky\nresult: scalar\n"
+                              "soft_timeout: 1s\n"},
+                             tier="{ttl: 1s, jitter: 0%, stale: 60s}")
+        self.assertEqual(ask(pannier, "GET", "flaky:1")[0], bulk("1"))
+        self.postgres.psql("UPDATE flaky SET value = 0")
+        time.sleep(1.2)
+        self.assertEqual(ask(pannier, "GET", "flaky:1")[0], bulk("1"))
+
     def test_001_03_who_may_have_a_stale_value_gets_it_after_the_soft_timeout(self):
         origin = CLOCK
         pannier = self.start({"clock": origin}, tier="{ttl: 1s, jitter: 0%, stale: 60s}")
