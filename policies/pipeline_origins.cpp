@@ -49,8 +49,9 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   core_.hot.forget(load.key);
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
+  // Nobody is told a value, and what is loaded then is judged by when this load began.
+  if (load.is_row) return row_missing(load, !error.empty(), core_);
   if (!is_current(load, *subject, core_)) return core_.touched(table);
-  if (subject->rule->origin == nullptr) return row_missing(load, !error.empty(), core_);
   const auto& origin = *subject->rule->origin;
   if (error.empty() && load.expiretime >= 0) {
     // What was there is of a row that is gone, and would be served for the stale window.

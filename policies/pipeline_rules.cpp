@@ -93,7 +93,6 @@ Verdict Pipeline::decide_ruled(Request& request) {
     client.table_step.reset();
     return answer(protocol::error_reply("ERR pannier: " + *failure + "; not executed"));
   }
-  wrote_tables(request, link, core_);
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {
@@ -107,32 +106,35 @@ Verdict Pipeline::decide_ruled(Request& request) {
   if (request.spec.verb != Verb::mget) use_versions(request);
   name_reply(request);
   client.joins_from = core_.next_exchange;
-  switch (request.spec.verb) {
-    case Verb::mget:
-      return read_many(request, link);
-    case Verb::ttl:
-    case Verb::pttl:
-    case Verb::expiretime:
-    case Verb::pexpiretime:
-      return read_expiry(request, link);
-    case Verb::set:
-    case Verb::setex:
-    case Verb::psetex:
-    case Verb::getset:
-    case Verb::setnx:
-      return store(request, link);
-    case Verb::expire:
-    case Verb::pexpire:
-    case Verb::expireat:
-    case Verb::pexpireat:
-      return expire(request, link);
-    case Verb::getex:
-      return get_and_expire(request, link);
-    default:
-      break;
-  }
-  if (request.spec.access == Access::read) return read_other(request, link);
-  return write(request, link);
+  auto verdict = [&]() -> Verdict {
+    switch (request.spec.verb) {
+      case Verb::mget:
+        return read_many(request, link);
+      case Verb::ttl:
+      case Verb::pttl:
+      case Verb::expiretime:
+      case Verb::pexpiretime:
+        return read_expiry(request, link);
+      case Verb::set:
+      case Verb::setex:
+      case Verb::psetex:
+      case Verb::getset:
+      case Verb::setnx:
+        return store(request, link);
+      case Verb::expire:
+      case Verb::pexpire:
+      case Verb::expireat:
+      case Verb::pexpireat:
+        return expire(request, link);
+      case Verb::getex:
+        return get_and_expire(request, link);
+      default:
+        return request.spec.access == Access::read ? read_other(request, link)
+                                                   : write(request, link);
+    }
+  }();
+  wrote_tables(request, link, core_);
+  return verdict;
 }
 
 Verdict Pipeline::read(Request& request) {

@@ -17,7 +17,7 @@ std::optional<std::string> write_tables(const Request& request, Core& core);
 /// In words that are a sentence; empty if it can.
 std::string objection_to_tables(const Request& request, const Core& core);
 
-/// The command is being sent over `link`.
+/// The command has been sent over `link`.
 void wrote_tables(const Request& request, Link link, Core& core);
 
 /// A value was not stored upstream because it had come too late, but its row was: it is removed,

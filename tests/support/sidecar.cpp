@@ -168,6 +168,7 @@ ClientId Sidecar::open_loader(std::uint32_t db) {
   if (!has_origins) return 0;
   const auto id = connect();
   sessions_.at(id)->client.db = db;
+  sessions_.at(id)->client.internal = true;
   return id;
 }
 
@@ -184,6 +185,12 @@ void Sidecar::load_failed(const policies::OriginLoad& order, std::string_view er
   pipeline_->load_failed(sessions_.at(order.loader)->client, order, error, now);
   carry_out();
   close(order.loader);
+}
+
+void Sidecar::answer_table(const policies::TableCall& call, std::string_view error) {
+  pipeline_->table_answered(call.id, error, now);
+  carry_out();
+  settle();
 }
 
 void Sidecar::drop_own(ClientId client) {

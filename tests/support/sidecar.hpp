@@ -98,6 +98,13 @@ class Sidecar final : public policies::Effects {
   std::vector<policies::OriginLoad> loads;
   void store_loaded(const policies::OriginLoad& order, std::string_view value);
   void load_failed(const policies::OriginLoad& order, std::string_view error);
+  bool ask_table(policies::TableCall call) override {
+    table_calls.push_back(std::move(call));
+    return has_origins;
+  }
+  /// What is done to rows, and how it ended: an empty text, or a sentence.
+  std::vector<policies::TableCall> table_calls;
+  void answer_table(const policies::TableCall& call, std::string_view error);
 
  private:
   struct Session {

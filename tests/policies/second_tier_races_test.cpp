@@ -1,0 +1,266 @@
+// Who comes between whom where a table stands behind a tier.
+
+#include <doctest/doctest.h>
+
+#include <deque>
+
+#include "policies/origin.hpp"
+#include "protocol/reply.hpp"
+#include "subjects.hpp"
+#include "tests/support/sidecar.hpp"
+
+using namespace pannier::policies;
+using pannier::tests::FakeRedis;
+using pannier::tests::Sidecar;
+using pannier::tests::wire_of;
+
+namespace {
+
+const std::string nil = "$-1\r\n", ok = "+OK\r\n";
+
+/// Two sidecars before one Redis; what they ask of the table, the test answers.
+struct Shop {
+  FakeRedis redis;
+  TimePoint start{seconds(100)};
+  Sidecar here, there;
+  Sidecar::ClientId a, b, other;
+
+  explicit Shop(Guard guard = Guard::off, CoalesceScope scope = CoalesceScope::sidecar)
+      : here(redis, settings(guard, scope), start, true),
+        there(redis, settings(guard, scope), start, true) {
+    here.pipeline().set_name("here");
+    there.pipeline().set_name("there");
+    here.has_origins = there.has_origins = true;
+    a = here.connect();
+    b = here.connect();
+    other = there.connect();
+    pass(milliseconds(10));
+  }
+  static Settings settings(Guard guard, CoalesceScope scope) {
+    auto origins = std::make_shared<Origins>();
+    origins->databases.emplace_back();
+    auto& read = origins->all.emplace_back();
+    read.name = "second tier of days";
+    read.is_second_tier = true;
+    Settings settings;
+    settings.origins = std::move(origins);
+    auto& tier = settings.tiers.emplace_back(tier_of(seconds(60)));
+    tier.name = "days";
+    tier.guard = guard;
+    tier.coalesce.scope = scope;
+    auto& table = tier.second_tier.emplace();
+    table.sql_put = "put";
+    table.sql_delete = "delete";
+    settings.rules.push_back(rule_of({"day:{id}"}, {"day:{id}"}));
+    return settings;
+  }
+  void pass(milliseconds time) {
+    for (; time.count() > 0; time -= milliseconds(10)) {
+      redis.now += milliseconds(10);
+      for (auto* sidecar : {&here, &there}) {
+        sidecar->now += milliseconds(10);
+        sidecar->tick();
+      }
+      settle();
+    }
+  }
+  void settle() {
+    for (int i = 0; i < 3; ++i) {
+      here.settle();
+      there.settle();
+    }
+  }
+  void send(Sidecar::ClientId client, std::vector<std::string_view> words) {
+    here.send(client, wire_of(words));
+    settle();
+  }
+  std::string told(Sidecar::ClientId client) { return here.take(client); }
+  static OriginLoad take_load(Sidecar& sidecar) {
+    REQUIRE(sidecar.loads.size() == 1);
+    auto load = std::move(sidecar.loads.front());
+    sidecar.loads.clear();
+    return load;
+  }
+  static TableCall take_call(Sidecar& sidecar, std::string_view sql) {
+    REQUIRE(sidecar.table_calls.size() == 1);
+    auto call = std::move(sidecar.table_calls.front());
+    sidecar.table_calls.clear();
+    CHECK(call.sql == sql);
+    return call;
+  }
+  /// The next statement of a sidecar, which succeeds.
+  void carry_out(Sidecar& sidecar, std::string_view sql) {
+    sidecar.answer_table(take_call(sidecar, sql), {});
+    settle();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The row is written first, and its error leaves Redis alone") {
+  Shop shop;
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  const auto call = shop.take_call(shop.here, "put");
+  CHECK(call.params[0] == "day:1");
+  CHECK(call.params[1] == "x");
+  CHECK(call.params[3] == "{\"day:1\"}");
+  CHECK(!shop.redis.value(0, "day:1"));
+  CHECK(shop.told(shop.a).empty());
+  shop.here.answer_table(call, "second tier of 'days': it is away");
+  CHECK(shop.told(shop.a) == "-ERR pannier: second tier of 'days': it is away; not executed\r\n");
+  CHECK(!shop.redis.value(0, "day:1"));
+  shop.send(shop.a, {"SET", "day:1", "y"});
+  shop.carry_out(shop.here, "put");
+  CHECK(shop.told(shop.a) == ok);
+  CHECK(shop.redis.value(0, "day:1") == "y");
+}
+
+TEST_CASE("A client that goes while its row is written writes nothing more") {
+  Shop shop;
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  const auto call = shop.take_call(shop.here, "put");
+  shop.here.close(shop.a);
+  shop.settle();
+  shop.here.answer_table(call, {});
+  shop.settle();
+  CHECK(!shop.redis.value(0, "day:1"));
+}
+
+TEST_CASE("A read of before a write in one pipeline does not find what is written behind it") {
+  Shop shop;
+  shop.here.send(shop.a, wire_of({"GET", "day:1"}));
+  shop.here.send(shop.a, wire_of({"SET", "day:1", "later"}));
+  shop.settle();
+  CHECK(shop.here.table_calls.empty());
+  shop.here.load_failed(shop.take_load(shop.here), {});
+  shop.settle();
+  CHECK(shop.told(shop.a) == nil);
+  shop.carry_out(shop.here, "put");
+  CHECK(shop.told(shop.a) == ok);
+}
+
+TEST_CASE("A row that was read before the key was removed or written is not stored") {
+  for (const bool writes : {false, true}) {
+    Shop shop;
+    shop.send(shop.a, {"GET", "day:1"});
+    const auto load = shop.take_load(shop.here);
+    if (writes) {
+      shop.send(shop.b, {"SET", "day:1", "new"});
+    } else {
+      shop.send(shop.b, {"DEL", "day:1"});
+    }
+    shop.carry_out(shop.here, writes ? "put" : "delete");
+    shop.here.store_loaded(load, "old");
+    shop.settle();
+    if (writes) {
+      CHECK(shop.redis.value(0, "day:1") == "new");
+      CHECK(shop.told(shop.a) == "$3\r\nnew\r\n");
+    } else {
+      CHECK(!shop.redis.value(0, "day:1"));
+      // It looks once more, now that the row is gone.
+      shop.here.load_failed(shop.take_load(shop.here), {});
+      shop.settle();
+      CHECK(shop.told(shop.a) == nil);
+    }
+  }
+}
+
+TEST_CASE("The same through another sidecar, with the guard of the fleet") {
+  Shop shop(Guard::fleet);
+  shop.send(shop.a, {"GET", "day:1"});
+  const auto load = shop.take_load(shop.here);
+  shop.there.send(shop.other, wire_of({"DEL", "day:1"}));
+  shop.settle();
+  shop.carry_out(shop.there, "delete");
+  shop.here.store_loaded(load, "old");
+  shop.settle();
+  CHECK(!shop.redis.value(0, "day:1"));
+}
+
+TEST_CASE("Where neither has it one client loads, and the others wait for it") {
+  Shop shop;
+  const auto third = shop.here.connect();
+  for (const auto client : {shop.a, shop.b, third}) shop.send(client, {"GET", "day:1"});
+  shop.here.load_failed(shop.take_load(shop.here), {});
+  shop.settle();
+  CHECK(shop.told(shop.a) == nil);
+  CHECK(shop.told(shop.b).empty());
+  CHECK(shop.told(third).empty());
+  CHECK(shop.here.loads.empty());
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  shop.carry_out(shop.here, "put");
+  CHECK(shop.told(shop.a) == ok);
+  CHECK(shop.told(shop.b) == "$1\r\nx\r\n");
+  CHECK(shop.told(third) == "$1\r\nx\r\n");
+}
+
+TEST_CASE("Where clients do not wait for each other all of them are told") {
+  Shop shop(Guard::off, CoalesceScope::off);
+  shop.send(shop.a, {"GET", "day:1"});
+  shop.send(shop.b, {"GET", "day:1"});
+  shop.here.load_failed(shop.take_load(shop.here), {});
+  shop.settle();
+  CHECK(shop.told(shop.a) == nil);
+  CHECK(shop.told(shop.b) == nil);
+}
+
+TEST_CASE("A table that failed is left alone for a second") {
+  Shop shop;
+  shop.send(shop.a, {"GET", "day:1"});
+  shop.here.load_failed(shop.take_load(shop.here), "-ERR away\r\n");
+  shop.settle();
+  CHECK(shop.told(shop.a) == nil);
+  shop.send(shop.a, {"GET", "day:2"});
+  CHECK(shop.here.loads.empty());
+  CHECK(shop.told(shop.a) == nil);
+  shop.pass(milliseconds(1100));
+  shop.send(shop.a, {"GET", "day:3"});
+  CHECK(shop.here.loads.size() == 1);
+}
+
+TEST_CASE("A fill that comes too late leaves no row, and nobody keeps what it had written") {
+  Shop shop(Guard::fleet);
+  shop.send(shop.a, {"GET", "day:1"});
+  shop.here.load_failed(shop.take_load(shop.here), {});
+  shop.settle();
+  CHECK(shop.told(shop.a) == nil);
+  // What it computes now is of before the removal.
+  shop.send(shop.a, {"SET", "day:1", "old"});
+  const auto put = shop.take_call(shop.here, "put");
+  shop.there.send(shop.other, wire_of({"DEL", "day:1"}));
+  shop.settle();
+  shop.carry_out(shop.there, "delete");
+  shop.here.answer_table(put, {});  // The row is there again.
+  shop.settle();
+  CHECK(shop.told(shop.a) == ok);
+  CHECK(!shop.redis.value(0, "day:1"));
+  // Another sidecar finds it before it is removed.
+  shop.there.send(shop.other, wire_of({"GET", "day:1"}));
+  shop.settle();
+  shop.there.store_loaded(shop.take_load(shop.there), "old");
+  shop.settle();
+  shop.carry_out(shop.here, "delete");
+  CHECK(!shop.redis.value(0, "day:1"));
+}
+
+TEST_CASE("Rows of before an invalidation of a tag do not count") {
+  Shop shop;
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  const auto put = shop.take_call(shop.here, "put");
+  shop.here.answer_table(put, {});
+  shop.settle();
+  shop.pass(milliseconds(50));
+  shop.here.act = [&](Client& asker, const pannier::protocol::Command&) {
+    Invalidation what;
+    what.tags = {"day:1"};
+    shop.here.pipeline().invalidate(asker, std::move(what), shop.here.now);
+    return std::optional<pannier::protocol::Value>();
+  };
+  shop.send(shop.b, {"PANNIER", "INVALIDATE"});
+  shop.pass(milliseconds(50));
+  shop.told(shop.a);
+  shop.send(shop.a, {"GET", "day:1"});
+  const auto load = shop.take_load(shop.here);
+  CHECK(load.params[0] == "day:1");
+  CHECK(load.params[1] > put.params[2]);
+}
