@@ -30,7 +30,7 @@ struct Client {
   std::uint64_t fence = 0;       ///< Flights that began before this may not be shared with it.
   std::uint64_t joins_from = 0;  ///< Nor these: it has read the key by another command since.
   std::uint32_t waits = 0;       ///< Its reads that wait for somebody's load.
-  bool awaits_reads = false;     ///< Its next command is held until `waits` is 0.
+  bool awaits_reads = false;     ///< Its next command is held until one of those has ended.
   std::uint64_t busy = 0;        ///< Since nothing was open: keys of its commands, a bit each.
   bool settles = false;          ///< Nothing goes before all is answered: a new link, an operator.
   bool fence_due = false;        ///< Something with unknown effects was sent: raise `fence` next.
@@ -53,7 +53,7 @@ struct Client {
   bool reply_off = false;                 ///< CLIENT REPLY OFF.
   std::uint8_t reply_skip = 0;  ///< CLIENT REPLY SKIP: 2 the command itself, 1 the next one.
   std::string name, library, library_version;
-  std::unique_ptr<TableStep> table_step;  ///< Of the command that it is held for.
+  std::shared_ptr<TableStep> table_step;  ///< Of the command that it is held for.
   SeenVersions seen;                      ///< Of keys under rules with versions.
 
   bool internal = false;         ///< The admin port's: not a client that others can see.

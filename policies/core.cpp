@@ -50,7 +50,8 @@ void Core::reply(Ticket to, std::string_view bytes) {
 
 void Core::deliver(Ticket to, std::string_view bytes) {
   auto* client = find(to.client);
-  if (client != nullptr && client->waits > 0 && --client->waits == 0) {
+  if (client != nullptr && client->waits > 0) {
+    --client->waits;
     if (std::exchange(client->awaits_reads, false)) effects.resume(to.client);
   }
   effects.deliver(to, bytes);

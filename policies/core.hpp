@@ -25,6 +25,7 @@
 #include "policies/origin.hpp"
 #include "policies/reply_names.hpp"
 #include "policies/retry_budget.hpp"
+#include "policies/row_removals.hpp"
 #include "policies/rule_set.hpp"
 #include "policies/second_tier.hpp"
 #include "policies/self_check.hpp"
@@ -170,6 +171,7 @@ class Core {
   OriginMemory origin_memory;  ///< By table key.
   Gatherings gatherings;
   TableCalls tables;
+  RowRemovals row_removals;
   Throttle tables_rest;    ///< Tiers whose second tier failed a moment ago.
   HotKeys hot;             ///< Only while `wants_hot`.
   bool wants_hot = false;  ///< Whether any warm set does.

@@ -21,7 +21,9 @@ constexpr milliseconds origin_margin{1'000};
 microseconds Core::lease_time(const Rule& rule) const {
   // An origin says itself when it gives up; then nobody needs to be waited for any more.
   if (rule.origin != nullptr) return rule.origin->timeout + origin_margin;
-  return learning.lease_time(rule.settings->name);
+  const auto learned = learning.lease_time(rule.settings->name);
+  if (rule.table == nullptr) return learned;
+  return std::max<microseconds>(learned, rule.table->timeout + origin_margin);
 }
 
 bool Core::fall_back(const Subject& subject, const LeaseTable::Waiter& waiter) {

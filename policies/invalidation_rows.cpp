@@ -62,14 +62,14 @@ void InvalidationRun::send_statement(const TierSettings& tier, const std::string
                                      Core& core) {
   ++pending_;
   core.tables.begin(core, tier, sql, {std::move(parameter)},
-                    [run = shared_from_this(), then = std::move(then)](std::string_view error,
+                    [run = shared_from_this(), then = std::move(then)](const TableOutcome& outcome,
                                                                        Core& later) {
-                      if (!error.empty()) {
+                      if (!outcome.error.empty()) {
                         // Without `then` it is in effect: such rows began too early.
-                        const auto what = then ? "; not executed" : "; in effect all the same";
+                        const auto what = then ? "; that key stays as it is, others do not"
+                                               : "; in effect all the same";
                         return run->part_failed(
-                            protocol::error_reply("ERR pannier: " + std::string(error) + what),
-                            later);
+                            protocol::error_reply("ERR pannier: " + outcome.error + what), later);
                       }
                       if (then) then(later);
                       run->end_part(later);

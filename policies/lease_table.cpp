@@ -82,6 +82,20 @@ bool LeaseTable::wait(const std::string& key, const Waiter& waiter) {
   return true;
 }
 
+std::size_t LeaseTable::waits_of(ClientId client,
+                                 const std::function<bool(ClientId)>& is_one) const {
+  if (!involved_.contains(client)) return 0;
+  std::size_t count = 0;
+  for (const auto& [key, lease] : leases_) {
+    if (!is_one(lease.holder)) continue;
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(lease.waiters, [client](const Waiter& waiter) {
+          return waiter.ticket.client == client;
+        }));
+  }
+  return count;
+}
+
 std::vector<LeaseTable::Waiter> LeaseTable::close(const std::string& key) {
   std::vector<Waiter> waited;
   const auto at = leases_.find(key);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -90,6 +91,9 @@ class LeaseTable {
   /// Puts a reader in the queue of a held key, before those that may wait longer.
   /// \returns false when a bound is reached.
   bool wait(const std::string& key, const Waiter& waiter);
+
+  /// How often a client waits for one of those that `is_one` accepts.
+  std::size_t waits_of(ClientId client, const std::function<bool(ClientId)>& is_one) const;
 
   /// A value exists or waiting has no more point: forgets the key.
   /// \returns those who waited, oldest first.

@@ -84,8 +84,8 @@ class Pipeline {
   /// What Effects::fetch() asked for, by a client of our own, and its reply.
   void fetch(Client& client, const KeyFetch& fetch, TimePoint now);
   void fetched(const KeyFetch& fetch, std::string_view reply, TimePoint now);
-  /// What came of Effects::ask_table(): nothing, or a sentence that says why it failed.
-  void table_answered(std::uint64_t call, std::string_view error, TimePoint now);
+  /// What came of Effects::ask_table().
+  void table_answered(std::uint64_t call, const TableOutcome& outcome, TimePoint now);
 
   /// Time passed. Call at least every tick_interval.
   void tick(TimePoint now);

@@ -194,6 +194,12 @@ Value::Map Explanation::describe(const Core& core) {
                              : "the error of a moment ago of " + query;
     }
   }
+  if (core.has_table(rule, subject.db)) {
+    fields.push_back({"second_tier", {true}});
+    if (next == "nil" || next == "nil with the lease") {
+      next = "wait for the row of the second tier; without one: " + next;
+    }
+  }
   if (next == "hit" && copy_left) next = "hit from the local copy";
   fields.push_back({"next_get", {next}});
   return fields;

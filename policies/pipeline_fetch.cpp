@@ -35,9 +35,9 @@ void Pipeline::fetched(const KeyFetch& fetch, std::string_view reply, TimePoint 
   core_.gatherings.fetched(fetch, reply, core_);
 }
 
-void Pipeline::table_answered(std::uint64_t call, std::string_view error, TimePoint now) {
+void Pipeline::table_answered(std::uint64_t call, const TableOutcome& outcome, TimePoint now) {
   const Call bracket(*this, now);
-  core_.tables.answered(call, error, core_);
+  core_.tables.answered(call, outcome, core_);
 }
 
 void Pipeline::note_read(const Match& match, std::string_view key, const Client& client) {

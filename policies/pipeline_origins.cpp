@@ -50,7 +50,7 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
   // Nobody is told a value, and what is loaded then is judged by when this load began.
-  if (load.is_row) return row_missing(load, !error.empty(), core_);
+  if (load.is_row) return row_missing(load, core_);
   if (!is_current(load, *subject, core_)) return core_.touched(table);
   const auto& origin = *subject->rule->origin;
   if (error.empty() && load.expiretime >= 0) {

@@ -89,10 +89,7 @@ Verdict Pipeline::decide_ruled(Request& request) {
   }
   const auto failure = write_tables(request, core_);
   if (!failure) return Hold{};
-  if (!failure->empty()) {
-    client.table_step.reset();
-    return answer(protocol::error_reply("ERR pannier: " + *failure + "; not executed"));
-  }
+  if (!failure->empty()) return answer(protocol::error_reply(*failure));
   raise_fence(client);
   if (client.open == 0) client.busy = 0;
   for (const auto& use : request.keys) {

@@ -290,7 +290,7 @@ void Pipeline::tick(TimePoint now) {
     core_.bans.outdate_all();
     core_.watch.outdate_all();
   }
-  if (!core_.invalidations.empty()) tick_invalidations();
+  tick_invalidations();
   read_lost_bans(core_);
   read_versions();
   if (core_.watch.on()) look_after_watch();

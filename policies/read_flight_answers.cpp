@@ -239,7 +239,9 @@ bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core,
     ++subject.counters().wait_refused;
     return false;
   }
-  if (auto* client = core.find(reader.ticket.client)) ++client->waits;
+  // Who has waited before still counts as waiting.
+  auto* client = core.find(reader.ticket.client);
+  if (client != nullptr && reader.counted) ++client->waits;
   if (!reader.shared) ++subject.counters().coalesced;
   if (reader.counted) core.finish(reader.ticket.client);
   return true;

@@ -56,17 +56,26 @@ bool ReadFlight::asks_table(const Core& core) const {
   const auto& subject = check_.subject();
   if (!core.has_table(*subject.rule, subject.db)) return false;
   return !core.leases.held(subject.table_key) &&
-         !core.tables_rest.holds(subject.rule->tier->name, core.now);
+         !core.tables_rest.holds(subject.rule->tier->name, core.now) &&
+         !core.row_removals.holds(subject.table_key);
 }
 
 void ReadFlight::await_row(const Reader& reader, Core& core) {
   const auto& subject = check_.subject();
+  Match match;
+  core.rules->find(subject.client_key, match);
+  // After a reload its tier may have another table, or none.
+  const auto& was = *subject.rule->tier->second_tier;
+  const auto* now = match && match.rule->table ? &*match.rule->tier->second_tier : nullptr;
+  if (now == nullptr || now->sql_get != was.sql_get || now->database != was.database) {
+    return tell_missing(reader, core);
+  }
   OriginLoad load{0,
                   subject.db,
                   subject.client_key,
                   subject.table_key,
                   check_.load_begins(),
-                  subject.rule->tier->second_tier->read,
+                  now->read,
                   {subject.client_key, timestamp_text(rows_count_after(subject, core))},
                   check_.expiretime(),
                   true};

@@ -88,15 +88,15 @@ void TableCalls::begin(Core& core, const TierSettings& tier, const std::string& 
   open_.emplace(id, std::move(done));
   TableCall call{id, "second tier of '" + tier.name + "'", table.database, sql, std::move(params),
                  table.timeout};
-  if (!core.effects.ask_table(std::move(call))) answered(id, "nobody asks databases here", core);
+  if (!core.effects.ask_table(std::move(call))) answered(id, {"nobody asks databases here", true}, core);
 }
 
-void TableCalls::answered(std::uint64_t id, std::string_view error, Core& core) {
+void TableCalls::answered(std::uint64_t id, const TableOutcome& outcome, Core& core) {
   const auto at = open_.find(id);
   if (at == open_.end()) return;
   const auto done = std::move(at->second);
   open_.erase(at);
-  done(error, core);
+  done(outcome, core);
 }
 
 }  // namespace pannier::policies

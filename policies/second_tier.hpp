@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,14 +40,13 @@ ServerTime rows_count_after(const Subject& subject, const Core& core);
 /// Statements under way, and who waits for them.
 class TableCalls {
  public:
-  /// `error` is a sentence, or empty: it was carried out.
-  using Done = std::function<void(std::string_view error, Core& core)>;
+  using Done = std::function<void(const TableOutcome& outcome, Core& core)>;
 
   /// Runs a statement of the tier's table through Effects::ask_table(). `done` is called once,
   /// possibly within this call.
   void begin(Core& core, const TierSettings& tier, const std::string& sql,
              std::vector<std::string> params, Done done);
-  void answered(std::uint64_t id, std::string_view error, Core& core);
+  void answered(std::uint64_t id, const TableOutcome& outcome, Core& core);
 
  private:
   std::map<std::uint64_t, Done> open_;
@@ -60,12 +60,15 @@ struct TableStep {
     const std::string* sql = nullptr;  ///< Of the tier, which outlives it as `rules` does.
     const TierSettings* tier = nullptr;
     std::vector<std::string> params;
+    std::shared_ptr<const Subject> written;  ///< Whose row it stores; null: it removes one.
   };
   std::shared_ptr<const RuleSet> rules;
   std::uint64_t number = 0;  ///< The request.
-  std::vector<Statement> left;
+  std::deque<Statement> left;
+  std::vector<std::shared_ptr<const Subject>> written;  ///< Whose rows it has stored, or may have.
   bool is_over = false;
   std::string error;  ///< The sentence that ended it.
+  bool is_known = true;  ///< As TableOutcome has it.
 };
 
 }  // namespace pannier::policies

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "policies/beginning.hpp"
+#include "policies/journal_replay.hpp"
 #include "policies/scripts.hpp"
-#include "policies/table_writes.hpp"
 #include "policies/tag_watch.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/command_table.hpp"
@@ -182,13 +182,25 @@ void Store::settle(std::size_t part, std::string_view reply, Core& core) {
   if (guarded_ && answer.kind == '*') return refused(reader, core);
   const bool stores = taken(answer.error(), answer.null);
   if (stores) stored(core);
+  // A row was stored that upstream did not take; or none, and upstream did.
+  const bool is_conditional = only_absent_ || only_present_;
+  const bool has_row = core.has_table(*subject_->rule, subject_->db);
+  if (has_row && (is_conditional ? stores : answer.error())) {
+    core.row_removals.add(core, subject_, {});
+  }
   if (!as_setnx_ || answer.error()) return core.reply_from(link_, ticket_, reply);
   core.reply(ticket_, stores ? ":1\r\n" : ":0\r\n");
 }
 
 void Store::fail(std::string_view error, Core& core) {
   // The link may be lost between the reply and those behind it.
-  if (!answered_) core.reply(ticket_, error);
+  if (answered_) return;
+  if (core.has_table(*subject_->rule, subject_->db)) {
+    // Of the row and the key one may be of before, and nobody knows which.
+    core.row_removals.add(core, subject_, {});
+    journal_invalidation(core, {Journal::Kind::key, subject_->db, subject_->key});
+  }
+  core.reply(ticket_, error);
 }
 
 void Store::refused(protocol::ReplyReader& reader, Core& core) {
@@ -197,7 +209,7 @@ void Store::refused(protocol::ReplyReader& reader, Core& core) {
   const auto& key = subject_->table_key;
   const auto* by = core.find(ticket_.client);
   const bool has_row = core.has_table(*subject_->rule, subject_->db);
-  if (has_row && (by == nullptr || !by->internal)) remove_row(subject_, link_, core);
+  if (has_row && (by == nullptr || !by->internal)) core.row_removals.add(core, subject_, {true, false});
   const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
   if (is_anothers) {
     core.close_flight(key);

@@ -18,128 +18,186 @@ namespace {
 
 constexpr seconds table_rest{1};
 
-/// Rows live as their tier says, whatever life a client gives the key; an end that has passed
-/// removes it.
-bool only_moves_expiry(const Request& request, ServerTime now) {
+/// What a command does to the row of one of its keys.
+struct Effect {
+  bool removes = false;
+  std::optional<std::string_view> stores = {};  ///< Whatever was there.
+};
+
+/// Of those that give a key another life. Rows live as their tier says; an end that has passed
+/// removes them.
+Effect effect_of_expiry(const Request& request, ServerTime now) {
   const auto& args = request.args();
-  const auto number = protocol::to_integer(args.size() > 2 ? args[2] : "0").value_or(0);
+  const auto verb = request.spec.verb;
+  const bool is_getex = verb == Verb::getex;
+  if (verb == Verb::persist || (is_getex && args.size() != 4)) return {};
+  const auto number = protocol::to_integer(args.size() > 2 ? args[is_getex ? 3 : 2] : "?");
+  if (!number) return {};  // Upstream refuses it.
   const auto ms = now.time_since_epoch().count();
-  switch (request.spec.verb) {
-    case Verb::expire:
-    case Verb::pexpire:
-      return number > 0;
-    case Verb::expireat:
-      return number > ms / 1000;
-    case Verb::pexpireat:
-      return number > ms;
-    case Verb::persist:
-    case Verb::getex:
-      return true;
-    default:
-      return false;
+  const auto option = is_getex ? args[2] : std::string_view();
+  if (verb == Verb::expireat || protocol::equals_nocase(option, "exat")) {
+    return {*number <= ms / 1000};
   }
+  if (verb == Verb::pexpireat || protocol::equals_nocase(option, "pxat")) return {*number <= ms};
+  return {!is_getex && *number <= 0};
 }
 
-bool may_write_rows(const Request& request, const Core& core) {
-  // What the sidecar stores by itself comes from there.
-  if (!core.rules->has_second_tiers() || request.client.internal) return false;
-  return request.spec.access != Access::read && !only_moves_expiry(request, core.server_floor());
-}
-
-/// The value that the command gives its key whatever was there.
-std::optional<std::string_view> value_for(const Request& request, const KeyUse& use,
-                                          ServerTime now) {
+Effect effect_on(const Request& request, const KeyUse& use, ServerTime now) {
+  const auto& args = request.args();
   switch (request.spec.verb) {
     case Verb::mset:
-      if (use.position + 1 >= request.args().size()) return std::nullopt;
-      return request.args()[use.position + 1];
+      if (use.position + 1 >= args.size()) return {};
+      return {false, args[use.position + 1]};
     case Verb::set:
     case Verb::setex:
     case Verb::psetex:
+    case Verb::setnx:
     case Verb::getset: {
-      const auto asked = parse_store(request.spec.name, request.args(), now);
-      if (!asked || asked->only_absent || asked->only_present) return std::nullopt;
-      return asked->value;
+      const auto asked = parse_store(request.spec.name, args, now);
+      // Not in order, or only sometimes: then Store says what becomes of the row.
+      if (!asked || asked->only_absent || asked->only_present) return {};
+      return {false, asked->value};
     }
+    case Verb::expire:
+    case Verb::pexpire:
+    case Verb::expireat:
+    case Verb::pexpireat:
+    case Verb::persist:
+    case Verb::getex:
+      return effect_of_expiry(request, now);
+    case Verb::watch:
+      return {};
     default:
-      return std::nullopt;
+      break;
+  }
+  // Their first key is only read.
+  const auto& name = request.spec.name;
+  return {use.position != 1 || (name != "sort" && name != "copy")};
+}
+
+bool has_row(const KeyUse& use, std::uint32_t db, const Core& core) {
+  return use.match && core.has_table(*use.match.rule, db);
+}
+
+/// Whether the command does anything to the row of this key.
+bool touches(const Request& request, const KeyUse& use, std::uint32_t db, const Core& core) {
+  if (!has_row(use, db, core)) return false;
+  const auto effect = effect_on(request, use, core.server_floor());
+  return effect.removes || effect.stores;
+}
+
+bool may_touch(const Request& request, const Core& core) {
+  // What the sidecar stores by itself comes from there.
+  return core.rules->has_second_tiers() && !request.client.internal &&
+         request.spec.access != Access::read;
+}
+
+/// What was written and is not followed by a write upstream.
+void take_back(TableStep& step, Core& core) {
+  for (const auto& subject : std::exchange(step.written, {})) {
+    core.row_removals.add(core, subject, {false, !step.is_known});
   }
 }
 
 /// Goes on with the statements of a client's command; the last one resumes it.
-void run_next(ClientId id, Core& core) {
-  auto* client = core.find(id);
-  if (client == nullptr || !client->table_step) return;
-  auto& step = *client->table_step;
-  if (step.left.empty() || !step.error.empty()) {
-    step.is_over = true;
+void run_next(ClientId id, const std::shared_ptr<TableStep>& step, Core& core) {
+  if (core.find(id) == nullptr) return take_back(*step, core);
+  if (step->left.empty() || !step->error.empty()) {
+    if (!step->error.empty()) take_back(*step, core);
+    step->is_over = true;
     return core.effects.resume(id);
   }
-  const auto statement = std::move(step.left.front());
-  step.left.erase(step.left.begin());
+  const auto statement = std::move(step->left.front());
+  step->left.pop_front();
   core.tables.begin(core, *statement.tier, *statement.sql, statement.params,
-                    [id, number = step.number](std::string_view error, Core& later) {
-                      auto* asker = later.find(id);
-                      if (asker == nullptr || !asker->table_step) return;
-                      if (asker->table_step->number != number) return;
-                      asker->table_step->error = error;
-                      run_next(id, later);
+                    [id, step, written = statement.written](const TableOutcome& outcome,
+                                                            Core& later) {
+                      const bool may_be_there = outcome.error.empty() || !outcome.is_known;
+                      if (written && may_be_there) step->written.push_back(written);
+                      if (written && outcome.error.empty()) {
+                        later.row_removals.written(written->table_key);
+                      }
+                      step->error = outcome.error;
+                      step->is_known = outcome.is_known;
+                      run_next(id, step, later);
                     });
-}
-
-bool has_table(const KeyUse& use, std::uint32_t db, const Core& core) {
-  return use.match && core.has_table(*use.match.rule, db);
 }
 
 TableStep::Statement statement_for(const Request& request, const KeyUse& use, Core& core) {
   const auto& tier = *use.match.rule->tier;
   const auto& table = *tier.second_tier;
-  const auto value = value_for(request, use, core.server_floor());
+  const auto effect = effect_on(request, use, core.server_floor());
   std::string key(request.client_key(use));
-  if (!value) return {&table.sql_delete, &tier, {std::move(key)}};
+  const TableStep::Statement removal{&table.sql_delete, &tier, {key}, nullptr};
+  if (!effect.stores) return removal;
   const auto subject = request.subject(use, core);
   const auto miss = core.misses.look(subject->table_key, core.now);
-  // What came too late is not stored, here or upstream.
-  if (guard::expected(*subject, miss, core) == guard::never) {
-    return {&table.sql_delete, &tier, {std::move(key)}};
-  }
+  const auto newest = core.newest(*subject).at;
+  // What came too late is not stored, here or upstream, or is invalid there.
+  const bool is_late = guard::expected(*subject, miss, core) == guard::never ||
+                       (miss && newest && miss->at <= *newest);
+  if (is_late) return removal;
   // As Pipeline::store() says; a moment earlier at most, and then it is the row that ends sooner.
   const auto born = miss ? miss->at : core.born_now(*subject);
   return {&table.sql_put,
           &tier,
-          {std::move(key), row_value(table, *value), timestamp_text(born),
-           array_text(subject->tags)}};
+          {std::move(key), row_value(table, *effect.stores), timestamp_text(born),
+           array_text(subject->tags)},
+          subject};
+}
+
+/// Whether a read of the client that is still to be answered may yet look into the table: it must
+/// not find what is written behind it.
+bool reads_yet(const Client& client, const Core& core) {
+  if (client.open > 0) return true;
+  if (client.waits == 0) return false;
+  // Those who wait for another client's load do not.
+  return core.leases.waits_of(client.id, [&](ClientId holder) {
+    const auto* loader = core.find(holder);
+    return loader == nullptr || !loader->internal;
+  }) < client.waits;
 }
 
 }  // namespace
 
 std::optional<std::string> write_tables(const Request& request, Core& core) {
   auto& client = request.client;
-  if (!may_write_rows(request, core)) return "";
-  const auto has = [&](const KeyUse& use) { return has_table(use, client.db, core); };
-  if (std::ranges::none_of(request.keys, has)) return "";
-  // A read of it that is still to be answered must not find what is written behind it.
-  if (client.open > 0) return std::nullopt;
-  client.awaits_reads = client.waits > 0;
-  if (client.awaits_reads) return std::nullopt;
+  if (!may_touch(request, core)) return "";
+  const auto is_touched = [&](const KeyUse& use) {
+    return touches(request, use, client.db, core);
+  };
   auto& step = client.table_step;
   if (!step || step->number != request.ticket.number) {
-    step = std::make_unique<TableStep>();
+    if (std::ranges::none_of(request.keys, is_touched)) return "";
+    client.awaits_reads = client.open == 0 && reads_yet(client, core);
+    if (client.open > 0 || client.awaits_reads) return std::nullopt;
+    step = std::make_shared<TableStep>();
     step->rules = core.rules;
     step->number = request.ticket.number;
     for (const auto& use : request.keys) {
-      if (has(use)) step->left.push_back(statement_for(request, use, core));
+      if (!is_touched(use)) continue;
+      step->left.push_back(statement_for(request, use, core));
+      const auto& tier = *use.match.rule->tier;
+      const auto value = effect_on(request, use, core.server_floor()).stores;
+      if (value && value->size() > tier.second_tier->max_bytes.value) {
+        step->error = "second tier of '" + tier.name + "': the value is longer than its max_bytes";
+      }
     }
-    run_next(client.id, core);
+    run_next(client.id, step, core);
   }
   if (!step->is_over) return std::nullopt;
-  return step->error;
+  if (step->error.empty()) return "";
+  const auto error = std::exchange(step, nullptr);
+  return "ERR pannier: " + error->error + (error->is_known ? "; not executed" : "; outcome unknown");
 }
 
 std::string objection_to_tables(const Request& request, const Core& core) {
-  if (!may_write_rows(request, core)) return {};
+  if (!may_touch(request, core)) return {};
   for (const auto& use : request.keys) {
-    if (!has_table(use, request.client.db, core)) continue;
+    const bool is_conditional = request.spec.verb == Verb::set || request.spec.verb == Verb::setnx;
+    const bool is_touched = touches(request, use, request.client.db, core) ||
+                            (is_conditional && has_row(use, request.client.db, core));
+    if (!is_touched) continue;
     return "tier '" + use.match.rule->tier->name +
            "' has a second tier: its keys cannot be written in MULTI, nor on a connection of the "
            "client's own";
@@ -148,14 +206,13 @@ std::string objection_to_tables(const Request& request, const Core& core) {
 }
 
 void wrote_tables(const Request& request, Link link, Core& core) {
-  if (!may_write_rows(request, core)) return;
+  if (!may_touch(request, core)) return;
   for (const auto& use : request.keys) {
-    if (!has_table(use, link.db, core)) continue;
+    if (!touches(request, use, link.db, core)) continue;
     const std::string key(request.upstream_key(use));
     const auto table = table_key(link.db, key);
     // A row that is being read is the one of before.
-    const auto* holder =
-        core.leases.held(table) ? core.find(core.leases.holder(table)) : nullptr;
+    const auto* holder = core.leases.held(table) ? core.find(core.leases.holder(table)) : nullptr;
     if (holder != nullptr && holder->internal) core.touched(table);
     // Upstream may still have what was there before, once it is back.
     if (link.kind == Link::Kind::memory) {
@@ -164,26 +221,12 @@ void wrote_tables(const Request& request, Link link, Core& core) {
   }
 }
 
-void remove_row(const SubjectRef& subject, Link link, Core& core) {
-  const auto rules = core.rules;
-  const auto& tier = *subject->rule->tier;
-  core.tables.begin(
-      core, tier, tier.second_tier->sql_delete, {subject->client_key},
-      [subject, link](std::string_view, Core& later) {
-        // Whoever has read the row meanwhile has stored it.
-        std::string wire;
-        guard::append_removal(wire, "UNLINK", subject->key);
-        later.close_flight(subject->table_key);
-        later.send(link, wire, 1, std::make_unique<Unheeded>());
-      });
-}
-
-void row_missing(const OriginLoad& load, bool has_failed, Core& core) {
+void row_missing(const OriginLoad& load, Core& core) {
   const auto& table = load.table_key;
   const auto subject = core.leases.subject(table);
   const auto& rule = *subject->rule;
   const auto token = core.leases.token(table);
-  if (has_failed) core.tables_rest.hold(rule.tier->name, core.now, core.now + table_rest);
+  if (load.is_away) core.tables_rest.hold(rule.tier->name, core.now, core.now + table_rest);
   // Those who are told now have missed what the load missed.
   const auto miss = core.misses.take(table, core.now);
   OpenMisses::Look look;

@@ -10,7 +10,7 @@ namespace pannier::policies {
 // What commands do to the rows of second tiers, see second_tier.hpp.
 
 /// Does that before the command is sent upstream. \returns nothing while it goes on: the command is
-/// to be held; then a sentence that says why it failed, or an empty text.
+/// to be held; then an error, or an empty text.
 std::optional<std::string> write_tables(const Request& request, Core& core);
 
 /// Why a command cannot be sent on a connection of the client's own, where nobody would do that.
@@ -20,12 +20,8 @@ std::string objection_to_tables(const Request& request, const Core& core);
 /// The command has been sent over `link`.
 void wrote_tables(const Request& request, Link link, Core& core);
 
-/// A value was not stored upstream because it had come too late, but its row was: it is removed,
-/// and then the key, since others may have found the row meanwhile.
-void remove_row(const SubjectRef& subject, Link link, Core& core);
-
 /// The row that a load has asked for is not there, or could not be read: one of those who wait
 /// loads the key. REQUIRES that the load has its lease.
-void row_missing(const OriginLoad& load, bool has_failed, Core& core);
+void row_missing(const OriginLoad& load, Core& core);
 
 }  // namespace pannier::policies

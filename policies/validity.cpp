@@ -69,6 +69,10 @@ milliseconds until_due(const Core& core, const Subject& subject, const Standing&
 }  // namespace
 
 void create_generation(Core& core, Link link, const std::string& tag, ServerTime at) {
+  // The memory store has only what was written since, whatever was invalidated before.
+  const auto* known =
+      link.kind == Link::Kind::memory ? core.generations.find(link.db, tag) : nullptr;
+  if (known != nullptr) at = std::min(at, known->generation.hard);
   ++core.book.generations_created;
   std::string wire;
   protocol::append_command(

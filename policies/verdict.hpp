@@ -113,6 +113,7 @@ struct OriginLoad {
   std::vector<std::string> params;
   std::int64_t expiretime = -2;  ///< Of the value that was there, as PEXPIRETIME says it.
   bool is_row = false;           ///< Of a second tier: what is not written since is not the truth.
+  bool is_away = false;          ///< It failed because its database could not be asked.
 };
 
 /// A key that the sidecar reads itself, as a client would, so that its origin is asked.
@@ -132,6 +133,12 @@ struct TableCall {
   std::string sql;
   std::vector<std::string> params;  ///< As many of them as the statement uses are its parameters.
   milliseconds timeout;
+};
+
+/// How that ended.
+struct TableOutcome {
+  std::string error = {};  ///< A sentence; empty: it was carried out.
+  bool is_known = true;    ///< Whether it is certain that it was not, with an error.
 };
 
 /// What the pipeline may ask for while one of its calls runs. None of these calls back into it.

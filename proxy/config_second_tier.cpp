@@ -106,6 +106,11 @@ void check_second_tiers(const ConfigNode& tiers, policies::Settings& settings,
       findings.error(mark_of(whole, "ttl_mode"),
                      "ttl_mode: rows of a second_tier live as the tier says; leave it out");
     }
+    if (tier.guard != policies::Guard::fleet) {
+      findings.error(mark_of(whole, "guard"),
+                     "guard: rows are put back into Redis, and only guard: fleet keeps old ones "
+                     "from that; leave it out");
+    }
     policies::OriginSettings read;
     read.name = "second tier of " + tier.name;
     read.database = static_cast<std::size_t>(database - origins.databases.data());

@@ -28,6 +28,13 @@ SqlQuery::Shape shape_of(policies::OriginResult result) {
   return SqlQuery::Shape::raw;
 }
 
+/// Whether another query would most likely fail as well.
+bool is_away(SqlAnswer::Kind kind) {
+  using Kind = SqlAnswer::Kind;
+  return kind == Kind::unavailable || kind == Kind::busy || kind == Kind::timeout ||
+         kind == Kind::lost;
+}
+
 std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& answer) {
   std::string why = answer.error;
   if (!answer.sqlstate.empty()) why += " (SQLSTATE " + answer.sqlstate + ")";
@@ -161,6 +168,7 @@ void OriginRunner::answered(policies::ClientId id, const SqlAnswer& answer) {
       ++counters.empty;
       return failed(id, {});
     default:
+      load.order.is_away = is_away(answer.kind);
       ++counters.errors;
       counters.last_error = error_text(origin, answer);
       if (server_.turn().now - counters.logged >= policies::seconds(1)) {

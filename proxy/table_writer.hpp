@@ -1,5 +1,8 @@
 #pragma once
 
+#include <deque>
+#include <utility>
+
 #include "proxy/sql_jobs.hpp"
 
 namespace pannier::proxy {
@@ -14,9 +17,14 @@ class TableWriter {
 
  private:
   bool take(policies::TableCall call);
+  void start_next();
+  void run(policies::TableCall call);
+  void told(const policies::TableCall& call, const policies::TableOutcome& outcome);
 
   Server& server_;
   SqlJobs& jobs_;
+  std::deque<std::pair<policies::TableCall, policies::TimePoint>> waiting_;  ///< And since when.
+  std::size_t running_ = 0;
 };
 
 }  // namespace pannier::proxy

@@ -109,7 +109,8 @@ class Pooled(OriginCase):
 
     def test_a_second_tier_goes_through_it(self):
         self.postgres.psql(TABLE)
-        text = CONFIG.format(url=self.pooler.url(), second_tier=SECOND_TIER, tier="", more="")
+        text = CONFIG.format(url=self.pooler.url(), second_tier=SECOND_TIER, tier="", more="",
+                             statement_timeout="900ms")
         text = text.replace("queue_timeout", "transaction_pool: true, queue_timeout")
         pannier = self.enterContext(Pannier(text, self.redis.port))
         with pannier.wire() as wire:

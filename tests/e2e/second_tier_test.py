@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A table of PostgreSQL behind the values of a tier, on real processes."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ import unittest
 
 from origins_bench import NIL, OK, Later, bulk
 from postgres import Postgres
-from support import Pannier, Redis, wait_until
+from support import Pannier, Redis, encode, wait_until
 
 TABLE = """
 DROP TABLE IF EXISTS daily;
@@ -31,7 +32,7 @@ CLEARING = """\
 """
 CONFIG = """
 postgres:
-  main: {{url: "{url}", queue_timeout: 500ms, connect_timeout: 1s, statement_timeout: 900ms}}
+  main: {{url: "{url}", queue_timeout: 500ms, connect_timeout: 1s, statement_timeout: {statement_timeout}}}
 tiers:
   daily:
     ttl: 60s
@@ -58,9 +59,14 @@ class TableCase(unittest.TestCase):
         self.sql(TABLE)
         self.redis = self.enterContext(Redis())
 
-    def start(self, second_tier=SECOND_TIER + CLEARING, tier="coalesce: sidecar", more="", **extra):
-        text = CONFIG.format(url=self.postgres.url(), second_tier=second_tier, tier=tier, more=more)
-        pannier = self.enterContext(Pannier(text, self.redis.port, **extra))
+    def text(self, second_tier, tier="coalesce: sidecar", more="", statement_timeout="900ms"):
+        return CONFIG.format(url=self.postgres.url(), second_tier=second_tier, tier=tier, more=more,
+                             statement_timeout=statement_timeout)
+
+    def start(self, second_tier=SECOND_TIER + CLEARING, **more):
+        text = self.text(second_tier, **more)
+        pannier = self.enterContext(Pannier(text, self.redis.port))
+        pannier.config_text = text
         return pannier, self.enterContext(pannier.wire())
 
     def sql(self, text):
@@ -199,12 +205,87 @@ class Writes(TableCase):
         self.assertEqual(self.row("a:4"), "v7")
         self.assertEqual(self.row("p:3"), "")
 
+    def test_an_mset_that_fails_half_way_leaves_no_row(self):
+        _, wire = self.start()
+        wire.call("SET", "a:1", "old")
+        self.assertIn(b"; not executed", wire.call("MSET", "a:1", "new", "a:2", b"\xff"))
+        wait_until(lambda: self.row("a:1") == "", "the row is removed")
+        self.assertEqual(wire.call("GET", "a:1"), bulk("old"))
+
+    def test_a_conditional_write_removes_the_row_when_it_was_done(self):
+        _, wire = self.start()
+        for words, left in ((("SET", "a:5", "w", "XX"), ""), (("SETNX", "a:5", "w"), "five")):
+            self.assertEqual(wire.call("SET", "a:5", "five"), OK)
+            wire.call(*words)
+            wait_until(lambda: self.row("a:5") == left, words)
+            time.sleep(1.2)
+
+    def test_three_hundred_at_once_are_all_stored(self):
+        pannier, _ = self.start()
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(pannier.wire()) for _ in range(300)]
+            for i, wire in enumerate(wires):
+                wire.send(encode("SET", f"a:{i}", i))
+            self.assertEqual({wire.reply() for wire in wires}, {OK})
+        self.assertEqual(self.sql("SELECT count(*) FROM daily"), "300")
+
+    def test_a_row_that_cannot_be_read_is_that_keys_matter_alone(self):
+        _, wire = self.start(SECOND_TIER + "      max_bytes: 1KiB\n")
+        self.put("a:1", "x" * 2000)
+        self.put("a:2", "two")
+        self.assertEqual(wire.call("GET", "a:1"), NIL)
+        self.assertEqual(wire.call("GET", b"a:\xff"), NIL)
+        self.assertEqual(wire.call("GET", "a:2"), bulk("two"))
+        self.assertIn(b"longer than its max_bytes", wire.call("SET", "a:3", "x" * 2000))
+
+    def test_a_slow_row_is_waited_for_as_long_as_its_timeout_says(self):
+        _, wire = self.start(SECOND_TIER.replace(
+            "SELECT value FROM daily", "SELECT value FROM daily, pg_sleep(1.3)"
+        ) + "      timeout: 4s\n", statement_timeout="3s")
+        for i in range(20):  # That clients load quickly is another matter.
+            wire.call("GET", f"p:{i}")
+            wire.call("SET", f"p:{i}", "x")
+        self.put("a:1", "one")
+        self.assertEqual(wire.call("GET", "a:1"), bulk("one"))
+        self.assertEqual(self.direct("GET", "a:1"), bulk("one"))
+
+    def test_a_reload_without_the_table_while_rows_are_read(self):
+        pannier, _ = self.start()
+        for i in range(200):
+            self.put(f"a:{i}", i)
+        over = threading.Event()
+
+        def reader():
+            with pannier.wire() as wire:
+                i = 0
+                while not over.is_set():
+                    wire.call("GET", f"a:{i % 200}")
+                    wire.call("PANNIER", "INVALIDATE", "TAG", "nothing")
+                    self.direct("DEL", f"a:{i % 200}")
+                    i += 1
+        threads = [threading.Thread(target=reader) for _ in range(4)]
+        for one in threads:
+            one.start()
+        with_table = pannier.config_text
+        for i in range(10):
+            pannier.write_config(self.text("") if i % 2 == 0 else with_table)
+            with pannier.wire() as wire:
+                self.assertEqual(wire.call("PANNIER", "RELOAD"), OK)
+            time.sleep(0.05)
+        over.set()
+        for one in threads:
+            one.join()
+        with pannier.wire() as wire:  # What the reload has stopped failed.
+            time.sleep(1.1)
+            self.put("a:1000", "last")
+            self.assertEqual(wire.call("GET", "a:1000"), bulk("last"))
+
     def test_other_writes_remove_the_row(self):
         _, wire = self.start()
         for words in (("DEL", "a:5"), ("UNLINK", "a:5"), ("APPEND", "a:5", "x"), ("GETDEL", "a:5"),
                       ("SETRANGE", "a:5", "0", "y"), ("RENAME", "a:5", "p:9"),
                       ("EVAL", "return redis.call('SET', KEYS[1], 'z')", "1", "a:5"),
-                      ("SET", "a:5", "w", "XX"), ("EXPIRE", "a:5", "0")):
+                      ("EXPIRE", "a:5", "0"), ("GETEX", "a:5", "PXAT", "1")):
             with self.subTest(words[0]):
                 self.assertEqual(wire.call("SET", "a:5", "five"), OK)
                 wire.call(*words)
@@ -322,6 +403,27 @@ class Outages(TableCase):
         self.assertEqual(wire.call("GET", "a:2"), bulk("written meanwhile"))
         self.assertEqual(wire.call("DEL", "a:1"), b":1\r\n")
         self.assertEqual(wire.call("GET", "a:1"), NIL)
+
+    def test_keys_with_known_tags_are_served_too(self):
+        _, wire = self.start()
+        self.assertEqual(wire.call("GET", "t:1"), NIL)
+        self.assertEqual(wire.call("SET", "t:1", "one"), OK)
+        self.assertEqual(wire.call("GET", "t:2"), NIL)
+        self.assertEqual(wire.call("SET", "t:2", "two"), OK)
+        time.sleep(0.01)
+        wire.call("PANNIER", "INVALIDATE", "TAG", "t:2")
+        self.redis.process.kill()
+        self.redis.process.wait()
+        wait_until(lambda: wire.call("GET", "t:1") == bulk("one"), "the table serves", 3)
+        self.assertEqual(wire.call("GET", "t:2"), NIL)
+
+    def test_a_value_that_redis_refuses_leaves_no_row(self):
+        _, wire = self.start()
+        self.assertEqual(wire.call("SET", "a:1", "old"), OK)
+        self.direct("CONFIG", "SET", "maxmemory", "1")
+        self.assertTrue(wire.call("SET", "a:1", "new").startswith(b"-OOM"))
+        wait_until(lambda: self.row("a:1") == "", "the row is removed")
+        self.assertEqual(wire.call("GET", "a:1"), bulk("old"))
 
     def test_what_redis_had_before_does_not_come_back(self):
         pannier, wire = self.start()

@@ -123,6 +123,9 @@ TEST_CASE("What is wrong with a second tier is told with its place") {
        "4:14: on_down: a tier with a second_tier serves from it, as memory does; leave it out"},
       {table_with("ttl: 60s", "ttl_mode: cap"),
        "4:15: ttl_mode: rows of a second_tier live as the tier says; leave it out"},
+      {table_with("ttl: 60s", "guard: sidecar"),
+       "4:12: guard: rows are put back into Redis, and only guard: fleet keeps old ones from that; "
+       "leave it out"},
       {table_with("tier: t", "tier: t, version: 1"),
        "10:45: version does not go with a second_tier, which tier 't' has; leave one of them out"},
       {table_with("tier: t", "tier: t, runtime_tags: true"),

@@ -187,8 +187,8 @@ void Sidecar::load_failed(const policies::OriginLoad& order, std::string_view er
   close(order.loader);
 }
 
-void Sidecar::answer_table(const policies::TableCall& call, std::string_view error) {
-  pipeline_->table_answered(call.id, error, now);
+void Sidecar::answer_table(const policies::TableCall& call, const policies::TableOutcome& outcome) {
+  pipeline_->table_answered(call.id, outcome, now);
   carry_out();
   settle();
 }

@@ -102,9 +102,8 @@ class Sidecar final : public policies::Effects {
     table_calls.push_back(std::move(call));
     return has_origins;
   }
-  /// What is done to rows, and how it ended: an empty text, or a sentence.
-  std::vector<policies::TableCall> table_calls;
-  void answer_table(const policies::TableCall& call, std::string_view error);
+  std::vector<policies::TableCall> table_calls;  ///< What is done to rows.
+  void answer_table(const policies::TableCall& call, const policies::TableOutcome& outcome);
 
  private:
   struct Session {
