@@ -260,7 +260,8 @@ class FuzzTest(HostileCase):
                 self.assertIn(status_of(answer), (200, 400, 403, 404, 405, 413, 415, 417, 429, 431,
                                                    503),
                               context)
-        wait_until(lambda: self.open_descriptors() == before, "no connection is left behind")
+        # One of an earlier test may have been closing still.
+        wait_until(lambda: self.open_descriptors() <= before, "no connection is left behind")
 
     def test_odd_targets_are_answered_with_4xx(self):
         for target in (b"/..", b"/../livez", b"/%2e%2e/livez", b"/./livez", b"//livez", b"/livez/",
@@ -296,7 +297,8 @@ class SlowTest(HostileCase):
         with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
             taken = list(pool.map(lambda case: self.seconds_until_closed(*case[:2]), cases))
         for (data, then, expected), seconds in zip(cases, taken):
-            self.assertLess(abs(seconds - expected - 0.3), 1.5, (data, then, seconds))
+            # Never early; late only as far as the machine is busy with other tests.
+            self.assertTrue(expected - 0.3 < seconds < expected + 4, (data, then, seconds))
 
     def test_connections_are_bounded_and_counted(self):
         held = [socket.create_connection(("127.0.0.1", self.port), 5) for _ in range(64)]
