@@ -37,7 +37,8 @@ bool Core::fall_back(const Subject& subject, const LeaseTable::Waiter& waiter) {
 microseconds Core::wait_for(const Rule& rule) const {
   if (rule.origin != nullptr) return lease_time(rule);
   const microseconds wait = rule.tier->coalesce.wait;
-  return rule.table == nullptr ? wait : std::max<microseconds>(wait, rule.table->timeout + origin_margin);
+  return rule.table == nullptr ? wait
+                               : std::max<microseconds>(wait, rule.table->timeout + origin_margin);
 }
 
 bool Core::may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const {

@@ -42,7 +42,8 @@ void InvalidationRun::send_rows(Core& core) {
         std::ranges::find(record_.what.rules, rule.settings->name) != record_.what.rules.end();
     if (is_named && !table.sql_delete_like.empty()) {
       for (const auto& pattern : rule.settings->match) {
-        send_statement(*rule.tier, table.sql_delete_like, like_of_glob(pattern.as_glob()), {}, core);
+        send_statement(*rule.tier, table.sql_delete_like, like_of_glob(pattern.as_glob()), {},
+                       core);
       }
     }
     if (!tiers.insert(rule.tier).second) continue;
@@ -61,19 +62,19 @@ void InvalidationRun::send_statement(const TierSettings& tier, const std::string
                                      std::string parameter, std::function<void(Core&)> then,
                                      Core& core) {
   ++pending_;
-  core.tables.begin(core, tier, sql, {std::move(parameter)},
-                    [run = shared_from_this(), then = std::move(then)](const TableOutcome& outcome,
-                                                                       Core& later) {
-                      if (!outcome.error.empty()) {
-                        // Without `then` it is in effect: such rows began too early.
-                        const auto what = then ? "; that key stays as it is, others do not"
-                                               : "; in effect all the same";
-                        return run->part_failed(
-                            protocol::error_reply("ERR pannier: " + outcome.error + what), later);
-                      }
-                      if (then) then(later);
-                      run->end_part(later);
-                    });
+  core.tables.begin(
+      core, tier, sql, {std::move(parameter)},
+      [run = shared_from_this(), then = std::move(then)](const TableOutcome& outcome, Core& later) {
+        if (!outcome.error.empty()) {
+          // Without `then` it is in effect: such rows began too early.
+          const auto what =
+              then ? "; that key stays as it is, others do not" : "; in effect all the same";
+          return run->part_failed(protocol::error_reply("ERR pannier: " + outcome.error + what),
+                                  later);
+        }
+        if (then) then(later);
+        run->end_part(later);
+      });
 }
 
 }  // namespace pannier::policies

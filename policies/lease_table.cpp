@@ -88,10 +88,8 @@ std::size_t LeaseTable::waits_of(ClientId client,
   std::size_t count = 0;
   for (const auto& [key, lease] : leases_) {
     if (!is_one(lease.holder)) continue;
-    count += static_cast<std::size_t>(
-        std::ranges::count_if(lease.waiters, [client](const Waiter& waiter) {
-          return waiter.ticket.client == client;
-        }));
+    count += static_cast<std::size_t>(std::ranges::count_if(
+        lease.waiters, [client](const Waiter& waiter) { return waiter.ticket.client == client; }));
   }
   return count;
 }

@@ -233,9 +233,8 @@ void ReadFlight::wait_or_load(const Reader& reader, Core& core) {
 bool ReadFlight::wait(const Reader& reader, TimePoint until, Core& core,
                       std::shared_ptr<const std::string> fallback) {
   const auto& subject = check_.subject();
-  if (until <= core.now ||
-      !core.leases.wait(subject.table_key,
-                        {reader.ticket, reader.since, until, std::move(fallback)})) {
+  if (until <= core.now || !core.leases.wait(subject.table_key, {reader.ticket, reader.since, until,
+                                                                 std::move(fallback)})) {
     ++subject.counters().wait_refused;
     return false;
   }

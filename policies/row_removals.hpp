@@ -14,8 +14,8 @@ struct Subject;
 
 /// Rows of second tiers that may be there and should not: of writes whose end nobody knows, or that
 /// upstream refused. Each is removed until that has succeeded; and where its write may be slower
-/// than that, a second later once more. Meanwhile this sidecar does not read it. Bounded: where there are too
-/// many a row stays, until it is written again or too old.
+/// than that, a second later once more. Meanwhile this sidecar does not read it. Bounded: where
+/// there are too many a row stays, until it is written again or too old.
 class RowRemovals {
  public:
   static constexpr std::size_t capacity = 10'000;

@@ -64,8 +64,8 @@ RuleSet::RuleSet(const Settings& settings, CounterBook& book) : settings_(settin
     const auto* origin = rule.origin ? &settings_.origins->all[*rule.origin] : nullptr;
     const auto& second = tier.second_tier;
     const auto* table = second ? &settings_.origins->all[second->read] : nullptr;
-    rules_.push_back({&rule, &tier, &book.tier(tier.name), &book.rule(rule.name), origin, table,
-                      rules_.size()});
+    rules_.push_back(
+        {&rule, &tier, &book.tier(tier.name), &book.rule(rule.name), origin, table, rules_.size()});
     has_second_tiers_ |= table != nullptr;
     guards_ = guards_ || tier.guard != Guard::off;
     serve_outdated_ |= rules_.back().serves_outdated();

@@ -86,9 +86,11 @@ void TableCalls::begin(Core& core, const TierSettings& tier, const std::string& 
   const auto& table = *tier.second_tier;
   const auto id = next_++;
   open_.emplace(id, std::move(done));
-  TableCall call{id, "second tier of '" + tier.name + "'", table.database, sql, std::move(params),
-                 table.timeout};
-  if (!core.effects.ask_table(std::move(call))) answered(id, {"nobody asks databases here", true}, core);
+  TableCall call{
+      id,           "second tier of '" + tier.name + "'", table.database, sql, std::move(params),
+      table.timeout};
+  if (!core.effects.ask_table(std::move(call)))
+    answered(id, {"nobody asks databases here", true}, core);
 }
 
 void TableCalls::answered(std::uint64_t id, const TableOutcome& outcome, Core& core) {

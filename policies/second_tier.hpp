@@ -67,7 +67,7 @@ struct TableStep {
   std::deque<Statement> left;
   std::vector<std::shared_ptr<const Subject>> written;  ///< Whose rows it has stored, or may have.
   bool is_over = false;
-  std::string error;  ///< The sentence that ended it.
+  std::string error;     ///< The sentence that ended it.
   bool is_known = true;  ///< As TableOutcome has it.
 };
 

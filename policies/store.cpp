@@ -209,7 +209,8 @@ void Store::refused(protocol::ReplyReader& reader, Core& core) {
   const auto& key = subject_->table_key;
   const auto* by = core.find(ticket_.client);
   const bool has_row = core.has_table(*subject_->rule, subject_->db);
-  if (has_row && (by == nullptr || !by->internal)) core.row_removals.add(core, subject_, {true, false});
+  if (has_row && (by == nullptr || !by->internal))
+    core.row_removals.add(core, subject_, {true, false});
   const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
   if (is_anothers) {
     core.close_flight(key);

@@ -109,18 +109,18 @@ void run_next(ClientId id, const std::shared_ptr<TableStep>& step, Core& core) {
   }
   const auto statement = std::move(step->left.front());
   step->left.pop_front();
-  core.tables.begin(core, *statement.tier, *statement.sql, statement.params,
-                    [id, step, written = statement.written](const TableOutcome& outcome,
-                                                            Core& later) {
-                      const bool may_be_there = outcome.error.empty() || !outcome.is_known;
-                      if (written && may_be_there) step->written.push_back(written);
-                      if (written && outcome.error.empty()) {
-                        later.row_removals.written(written->table_key);
-                      }
-                      step->error = outcome.error;
-                      step->is_known = outcome.is_known;
-                      run_next(id, step, later);
-                    });
+  core.tables.begin(
+      core, *statement.tier, *statement.sql, statement.params,
+      [id, step, written = statement.written](const TableOutcome& outcome, Core& later) {
+        const bool may_be_there = outcome.error.empty() || !outcome.is_known;
+        if (written && may_be_there) step->written.push_back(written);
+        if (written && outcome.error.empty()) {
+          later.row_removals.written(written->table_key);
+        }
+        step->error = outcome.error;
+        step->is_known = outcome.is_known;
+        run_next(id, step, later);
+      });
 }
 
 TableStep::Statement statement_for(const Request& request, const KeyUse& use, Core& core) {
@@ -163,9 +163,7 @@ bool reads_yet(const Client& client, const Core& core) {
 std::optional<std::string> write_tables(const Request& request, Core& core) {
   auto& client = request.client;
   if (!may_touch(request, core)) return "";
-  const auto is_touched = [&](const KeyUse& use) {
-    return touches(request, use, client.db, core);
-  };
+  const auto is_touched = [&](const KeyUse& use) { return touches(request, use, client.db, core); };
   auto& step = client.table_step;
   if (!step || step->number != request.ticket.number) {
     if (std::ranges::none_of(request.keys, is_touched)) return "";
@@ -188,7 +186,8 @@ std::optional<std::string> write_tables(const Request& request, Core& core) {
   if (!step->is_over) return std::nullopt;
   if (step->error.empty()) return "";
   const auto error = std::exchange(step, nullptr);
-  return "ERR pannier: " + error->error + (error->is_known ? "; not executed" : "; outcome unknown");
+  return "ERR pannier: " + error->error +
+         (error->is_known ? "; not executed" : "; outcome unknown");
 }
 
 std::string objection_to_tables(const Request& request, const Core& core) {

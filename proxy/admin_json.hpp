@@ -14,8 +14,8 @@ namespace pannier::proxy {
 /// Bytes that are not UTF-8 become U+FFFD; a map's names keep their order.
 Response response_of(std::string_view reply);
 
-/// For the RESP3 reply of a GET: 200 and its bytes as they are, as JSON where they are that, else as
-/// application/octet-stream; 404 where there is no value; errors as above.
+/// For the RESP3 reply of a GET: 200 and its bytes as they are, as JSON where they are that, else
+/// as application/octet-stream; 404 where there is no value; errors as above.
 Response response_of_value(std::string_view reply);
 
 /// {"error": "..."} with that status.

@@ -26,7 +26,7 @@ std::optional<Need> need_of(const std::vector<std::string_view>& words) {
 }
 
 bool is_own_name(std::string_view name) {
-  constexpr std::string_view others[] = {"metrics", "livez", "readyz", "healthz",
+  constexpr std::string_view others[] = {"metrics", "livez",  "readyz", "healthz",
                                          "live",    "events", "values"};
   return std::ranges::find(others, name) != std::end(others) || need_of({name}).has_value();
 }

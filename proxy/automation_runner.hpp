@@ -7,10 +7,10 @@
 #include "proxy/event_intake.hpp"
 #include "proxy/hooks.hpp"
 #include "proxy/key_fetcher.hpp"
-#include "proxy/table_writer.hpp"
 #include "proxy/own_calls.hpp"
 #include "proxy/schedule_runner.hpp"
 #include "proxy/server.hpp"
+#include "proxy/table_writer.hpp"
 
 namespace pannier::proxy {
 

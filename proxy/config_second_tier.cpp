@@ -22,7 +22,7 @@ constexpr Field<SecondTierSettings> second_tier_fields[] = {
 /// What a statement must and may use.
 struct Statement {
   std::string_view name;
-  std::string SecondTierSettings::* sql;
+  std::string SecondTierSettings::*sql;
   std::size_t least, most;
   std::string_view why;
   bool is_needed;

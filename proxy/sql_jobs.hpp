@@ -15,8 +15,8 @@ namespace pannier::proxy {
 /// How a database of the configuration is connected to.
 SqlPoolSettings pool_settings(const policies::PostgresSettings& database);
 
-/// Runs statements that are no loads, and may write: those of schedules and second tiers. A database
-/// has connections for each kind of use, beside those of its origins.
+/// Runs statements that are no loads, and may write: those of schedules and second tiers. A
+/// database has connections for each kind of use, beside those of its origins.
 class SqlJobs {
  public:
   explicit SqlJobs(Server& server) : server_(server) {}
@@ -43,8 +43,7 @@ class SqlJobs {
     SqlPoolSettings settings;
     std::shared_ptr<SqlPool> pool;
   };
-  static SqlPoolSettings settings_of(const policies::PostgresSettings& database,
-                                     Use use);
+  static SqlPoolSettings settings_of(const policies::PostgresSettings& database, Use use);
   void stop(std::shared_ptr<SqlPool> pool);
   std::map<std::pair<std::string, Use>, Pool> pools_;
 };

@@ -2,98 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <deque>
-
-#include "policies/origin.hpp"
-#include "protocol/reply.hpp"
-#include "subjects.hpp"
-#include "tests/support/sidecar.hpp"
+#include "table_shop.hpp"
 
 using namespace pannier::policies;
-using pannier::tests::FakeRedis;
-using pannier::tests::Sidecar;
+using pannier::tests::Shop;
 using pannier::tests::wire_of;
 
 namespace {
 
 const std::string nil = "$-1\r\n", ok = "+OK\r\n";
-
-/// Two sidecars before one Redis; what they ask of the table, the test answers.
-struct Shop {
-  FakeRedis redis;
-  TimePoint start{seconds(100)};
-  Sidecar here, there;
-  Sidecar::ClientId a, b, other;
-
-  explicit Shop(Guard guard = Guard::off, CoalesceScope scope = CoalesceScope::sidecar)
-      : here(redis, settings(guard, scope), start, true),
-        there(redis, settings(guard, scope), start, true) {
-    here.pipeline().set_name("here");
-    there.pipeline().set_name("there");
-    here.has_origins = there.has_origins = true;
-    a = here.connect();
-    b = here.connect();
-    other = there.connect();
-    pass(milliseconds(10));
-  }
-  static Settings settings(Guard guard, CoalesceScope scope) {
-    auto origins = std::make_shared<Origins>();
-    origins->databases.emplace_back();
-    auto& read = origins->all.emplace_back();
-    read.name = "second tier of days";
-    read.is_second_tier = true;
-    Settings settings;
-    settings.origins = std::move(origins);
-    auto& tier = settings.tiers.emplace_back(tier_of(seconds(60)));
-    tier.name = "days";
-    tier.guard = guard;
-    tier.coalesce.scope = scope;
-    auto& table = tier.second_tier.emplace();
-    table.sql_put = "put";
-    table.sql_delete = "delete";
-    settings.rules.push_back(rule_of({"day:{id}"}, {"day:{id}"}));
-    return settings;
-  }
-  void pass(milliseconds time) {
-    for (; time.count() > 0; time -= milliseconds(10)) {
-      redis.now += milliseconds(10);
-      for (auto* sidecar : {&here, &there}) {
-        sidecar->now += milliseconds(10);
-        sidecar->tick();
-      }
-      settle();
-    }
-  }
-  void settle() {
-    for (int i = 0; i < 3; ++i) {
-      here.settle();
-      there.settle();
-    }
-  }
-  void send(Sidecar::ClientId client, std::vector<std::string_view> words) {
-    here.send(client, wire_of(words));
-    settle();
-  }
-  std::string told(Sidecar::ClientId client) { return here.take(client); }
-  static OriginLoad take_load(Sidecar& sidecar) {
-    REQUIRE(sidecar.loads.size() == 1);
-    auto load = std::move(sidecar.loads.front());
-    sidecar.loads.clear();
-    return load;
-  }
-  static TableCall take_call(Sidecar& sidecar, std::string_view sql) {
-    REQUIRE(sidecar.table_calls.size() == 1);
-    auto call = std::move(sidecar.table_calls.front());
-    sidecar.table_calls.clear();
-    CHECK(call.sql == sql);
-    return call;
-  }
-  /// The next statement of a sidecar, which succeeds.
-  void carry_out(Sidecar& sidecar, std::string_view sql) {
-    sidecar.answer_table(take_call(sidecar, sql), {});
-    settle();
-  }
-};
 
 }  // namespace
 
@@ -265,79 +182,4 @@ TEST_CASE("Rows of before an invalidation of a tag do not count") {
   const auto load = shop.take_load(shop.here);
   CHECK(load.params[0] == "day:1");
   CHECK(load.params[1] > put.params[2]);
-}
-
-TEST_CASE("One row that cannot be read leaves the others alone") {
-  Shop shop;
-  shop.send(shop.a, {"GET", "day:1"});
-  shop.here.load_failed(shop.take_load(shop.here), "-ERR too large\r\n");
-  shop.settle();
-  CHECK(shop.told(shop.a) == nil);
-  shop.send(shop.a, {"GET", "day:2"});
-  CHECK(shop.here.loads.size() == 1);
-}
-
-TEST_CASE("Where nobody knows whether a row was written it is removed, and once more") {
-  Shop shop;
-  shop.send(shop.a, {"SET", "day:1", "x"});
-  shop.here.answer_table(shop.take_call(shop.here, "put"), {"no answer", false});
-  shop.settle();
-  CHECK(shop.told(shop.a) == "-ERR pannier: no answer; outcome unknown\r\n");
-  shop.here.answer_table(shop.take_call(shop.here, "delete"), {"no answer", false});
-  // Meanwhile it is not read.
-  shop.send(shop.b, {"GET", "day:1"});
-  CHECK(shop.told(shop.b) == nil);
-  CHECK(shop.here.loads.empty());
-  for (int i = 0; i < 2; ++i) {
-    CHECK(shop.here.table_calls.empty());
-    shop.pass(milliseconds(1100));
-    shop.carry_out(shop.here, "delete");
-  }
-  shop.pass(milliseconds(1100));
-  CHECK(shop.here.table_calls.empty());
-}
-
-TEST_CASE("A client that waits again after a look counts as waiting once") {
-  Shop shop;
-  const auto third = shop.here.connect();
-  shop.send(shop.a, {"GET", "day:1"});
-  shop.send(shop.b, {"GET", "day:1"});
-  shop.here.load_failed(shop.take_load(shop.here), {});
-  shop.settle();
-  CHECK(shop.told(shop.a) == nil);
-  shop.send(third, {"DEL", "day:1"});  // Those who wait look again.
-  shop.carry_out(shop.here, "delete");
-  shop.here.load_failed(shop.take_load(shop.here), {});
-  shop.settle();
-  CHECK(shop.told(shop.b) == nil);
-  CHECK(shop.here.client(shop.b).waits == 0);
-  shop.send(shop.b, {"SET", "day:1", "x"});
-  shop.carry_out(shop.here, "put");
-  CHECK(shop.told(shop.b) == ok);
-}
-
-TEST_CASE("Who holds the lease writes, though another read of the connection waits for it") {
-  Shop shop;
-  shop.send(shop.a, {"GET", "day:1"});
-  shop.here.load_failed(shop.take_load(shop.here), {});
-  shop.settle();
-  CHECK(shop.told(shop.a) == nil);
-  shop.send(shop.a, {"GET", "day:1"});
-  shop.send(shop.a, {"SET", "day:1", "x"});
-  shop.carry_out(shop.here, "put");
-  CHECK(shop.told(shop.a) == "$1\r\nx\r\n" + ok);
-}
-
-TEST_CASE("Commands that upstream refuses, or that only read, leave the row") {
-  Shop shop;
-  for (const auto& words : std::vector<std::vector<std::string_view>>{
-           {"SET", "day:1", "x", "BOGUS"}, {"EXPIRE", "day:1", "abc"}, {"WATCH", "day:1"},
-           {"GETEX", "day:1", "EX", "10"}, {"PERSIST", "day:1"}}) {
-    CAPTURE(words[0]);
-    shop.send(shop.a, words);
-    CHECK(shop.here.table_calls.empty());
-    shop.told(shop.a);
-  }
-  shop.send(shop.b, {"GETEX", "day:1", "PXAT", "1"});
-  shop.carry_out(shop.here, "delete");
 }

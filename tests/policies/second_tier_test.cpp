@@ -26,8 +26,7 @@ TEST_CASE("A glob as a pattern of LIKE matches at least as much") {
 
 TEST_CASE("Tags are an array of texts, whatever they hold") {
   CHECK(array_text({}) == "{}");
-  CHECK(array_text({"a", "b c", "d\"e", "f\\g", "{,}"}) ==
-        R"({"a","b c","d\"e","f\\g","{,}"})");
+  CHECK(array_text({"a", "b c", "d\"e", "f\\g", "{,}"}) == R"({"a","b c","d\"e","f\\g","{,}"})");
 }
 
 TEST_CASE("The value for a bytea is written in digits") {

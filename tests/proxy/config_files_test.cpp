@@ -116,9 +116,8 @@ TEST_CASE("The reference file names every setting with its default") {
 #define PANNIER_VERSION PANNIER_NAMED
 #include "policies/settings.def"
   part = section(text, "    second_tier");
-  for (const char* name :
-       {"ttl: 0ms", "timeout: 2s", "concurrency: 4", "max_bytes: 16MiB", "bytea: false",
-        "sql_delete_tag: \"\""}) {
+  for (const char* name : {"ttl: 0ms", "timeout: 2s", "concurrency: 4", "max_bytes: 16MiB",
+                           "bytea: false", "sql_delete_tag: \"\""}) {
     CHECK_MESSAGE(part.find(" " + std::string(name) + "\n") != text.npos, name << " is missing");
   }
   part = section(text, "webhook");
