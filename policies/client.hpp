@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "policies/second_tier.hpp"
 #include "policies/seen_versions.hpp"
 #include "policies/settings.hpp"
 #include "policies/time.hpp"
@@ -13,6 +12,8 @@
 #include "protocol/command_table.hpp"
 
 namespace pannier::policies {
+
+struct TableStep;
 
 /// What is known about one client connection. Owned by its session; the pipeline reads and changes
 /// it, and knows it from Pipeline::open to Pipeline::close.

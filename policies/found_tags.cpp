@@ -28,18 +28,28 @@ Match match_of(const Subject& subject) {
   return match;
 }
 
-/// The subject with more tags; itself if it has them and there is no floor.
-SubjectRef with(const SubjectRef& known, std::vector<std::string> tags,
-                std::optional<ServerTime> floor) {
+/// The life of an incomplete value. It ends sooner, and says as exactly when it began.
+Life shortened(const Subject& base) {
+  const auto fresh = std::min(base.life.fresh, base.rule->settings->incomplete.ttl);
+  return {fresh, fresh + (base.life.total - base.life.fresh)};
+}
+
+/// The subject with more tags and its value's life; itself if it has them and there is no floor.
+SubjectRef with(const SubjectRef& known, ValueFacts facts, std::optional<ServerTime> floor) {
   const auto& base = by_rule(known);
+  auto& tags = facts.tags;
+  const auto life = facts.is_incomplete ? shortened(*base) : base->life;
+  const bool is_usual = life.fresh == base->life.fresh;
   tags.insert(tags.end(), base->tags.begin(), base->tags.end());
   sort_once(tags);
-  if (tags.size() == base->tags.size() && !floor) return base;
-  if (tags == known->tags && floor == known->floor) return known;
+  if (tags.size() == base->tags.size() && !floor && is_usual) return base;
+  const bool lives_so = life.fresh == known->life.fresh;
+  if (tags == known->tags && floor == known->floor && lives_so) return known;
   auto subject = std::make_shared<Subject>(*base);
   subject->base = base;
   subject->tags = std::move(tags);
   subject->floor = floor;
+  subject->life = life;
   return subject;
 }
 
@@ -66,14 +76,20 @@ std::string TagRecord::text() const {
   return text;
 }
 
-std::vector<std::string> tags_of_value(const Subject& subject, std::string_view value) {
-  std::vector<std::string> tags;
+ValueFacts facts_of_value(const Subject& subject, std::string_view value) {
+  ValueFacts facts;
+  auto& tags = facts.tags;
+  if (!subject.rule->looks_into_values()) return facts;
   const auto& sources = subject.rule->settings->tags_from;
-  if (sources.empty()) return tags;
   const auto document = JsonDocument::parse(value);
   if (!document) {
-    ++subject.counters().untagged_values;
-    return tags;
+    if (!sources.empty()) ++subject.counters().untagged_values;
+    return facts;
+  }
+  const auto& incomplete = subject.rule->settings->incomplete;
+  if (incomplete.ttl.count() > 0) {
+    const auto found = document->find(incomplete.json);
+    facts.is_incomplete = std::ranges::find(found, incomplete.is) != found.end();
   }
   const auto match = match_of(subject);
   for (const auto& source : sources) {
@@ -86,12 +102,12 @@ std::vector<std::string> tags_of_value(const Subject& subject, std::string_view 
     ++subject.counters().untagged_values;
     tags.clear();
   }
-  return tags;
+  return facts;
 }
 
 SubjectRef with_tags_of(const SubjectRef& subject, std::string_view value) {
-  if (subject->rule->settings->tags_from.empty()) return subject;
-  return with(subject, tags_of_value(*subject, value), std::nullopt);
+  if (!subject->rule->looks_into_values()) return subject;
+  return with(subject, facts_of_value(*subject, value), std::nullopt);
 }
 
 std::uint32_t append_record_question(std::string& wire, const Subject& subject) {
@@ -102,14 +118,14 @@ std::uint32_t append_record_question(std::string& wire, const Subject& subject) 
 }
 
 std::uint32_t append_value_question(std::string& wire, const Subject& subject) {
-  if (subject.rule->settings->tags_from.empty()) return 0;
+  if (!subject.rule->looks_into_values()) return 0;
   const auto end = std::to_string(JsonDocument::max_bytes);  // One byte more than is looked at.
   protocol::append_command(wire, {"GETRANGE", subject.key, "0", end});
   return 1;
 }
 
 void FoundTags::value(const Subject& subject, std::string_view text) {
-  tags_ = tags_of_value(subject, text);
+  facts_ = facts_of_value(subject, text);
 }
 
 void FoundTags::record_reply(std::string_view reply) {
@@ -119,12 +135,12 @@ void FoundTags::record_reply(std::string_view reply) {
 }
 
 SubjectRef FoundTags::subject(const SubjectRef& known, ServerTime asked) const {
-  auto tags = tags_;
-  if (!known->rule->settings->runtime_tags) return with(known, std::move(tags), std::nullopt);
-  if (!record_) return with(known, std::move(tags), asked);
-  std::copy(record_->tags.begin(), record_->tags.end(), std::back_inserter(tags));
+  auto facts = facts_;
+  if (!known->rule->settings->runtime_tags) return with(known, std::move(facts), std::nullopt);
+  if (!record_) return with(known, std::move(facts), asked);
+  std::copy(record_->tags.begin(), record_->tags.end(), std::back_inserter(facts.tags));
   const bool none = record_->floor == ServerTime{};
-  return with(known, std::move(tags), none ? std::nullopt : std::optional(record_->floor));
+  return with(known, std::move(facts), none ? std::nullopt : std::optional(record_->floor));
 }
 
 std::uint32_t append_record_upkeep(std::string& wire, const Subject& subject, Replaces what,

@@ -31,11 +31,17 @@ struct TagRecord {
   std::string text() const;
 };
 
-/// The tags of a value by its rule's `tags_from`, sorted, none twice; none if the value is no JSON
-/// or beyond the bounds, which is counted.
-std::vector<std::string> tags_of_value(const Subject& subject, std::string_view value);
+/// What stands in a value.
+struct ValueFacts {
+  /// By its rule's `tags_from`, sorted, none twice; none if the value is no JSON or beyond the
+  /// bounds, which is counted.
+  std::vector<std::string> tags;
+  bool is_incomplete = false;  ///< By its rule's `incomplete`: it lives less long.
+};
+ValueFacts facts_of_value(const Subject& subject, std::string_view value);
 
-/// The subject with the tags that a value has which is to be stored; itself if there are none.
+/// The subject with the tags and the life that a value has which is to be stored; itself if they
+/// are its rule's.
 SubjectRef with_tags_of(const SubjectRef& subject, std::string_view value);
 
 /// Appends the question for the key's record, tracked on the lane. \returns the number of replies,
@@ -54,7 +60,7 @@ class FoundTags {
   SubjectRef subject(const SubjectRef& known, ServerTime asked) const;
 
  private:
-  std::vector<std::string> tags_;  ///< Of the value.
+  ValueFacts facts_;
   std::optional<TagRecord> record_;
 };
 

@@ -148,7 +148,7 @@ bool MultiRead::judge(Part& part, bool found, Core& core) {
   if (give) {
     ++counters.hits;
     counters.hit_seconds.add(core.now - since_);
-  } else if (!is_fetched) {  // Else that counts.
+  } else if (!is_fetched) {  // Else whoever fetches it counts it.
     core.count_miss(subject, check.load_begins(), since_, check.look_of(id_));
   }
   return give;

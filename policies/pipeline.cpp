@@ -4,6 +4,7 @@
 
 #include "policies/fleet_lease.hpp"
 #include "policies/read_flight.hpp"
+#include "policies/table_writes.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -84,6 +85,7 @@ void Pipeline::open(Client& client) {
 void Pipeline::close(Client& client, TimePoint now) {
   const Call call(*this, now);
   core_.clients.erase(client.id);
+  forget_step(client, core_);
   transactions_.erase(client.id);
   core_.gatherings.forget(client.id);
   std::erase_if(core_.reply_names, [&](const auto& one) { return one.first.client == client.id; });
@@ -282,6 +284,7 @@ void Pipeline::handle(const LeaseTable::Expired& expired) {
   fleet_lease::hold(core_, subject, expired.token, lease_extension);
   ++counters.leases_granted;
   core_.count_miss(subject, core_.server_floor(), expired.new_holder->since);
+  if (core_.fall_back(subject, *expired.new_holder)) return;
   core_.deliver_null(expired.new_holder->ticket);
 }
 

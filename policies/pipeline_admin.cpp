@@ -56,7 +56,6 @@ void Pipeline::tick_invalidations() {
   }
   std::erase_if(going, [](const auto& run) { return run->is_over(); });
   if (core_.jobs.size() > kept_jobs) core_.jobs.resize(kept_jobs);
-  core_.row_removals.tick(core_);
 }
 
 Value Pipeline::jobs(TimePoint now) const {

@@ -271,9 +271,7 @@ void Pipeline::watch(const std::set<std::string>& tags, bool on, TimePoint now) 
 
 void Pipeline::tick(TimePoint now) {
   const Call call(*this, now);
-  if (!core_.leases.empty()) {
-    for (const auto& expired : core_.leases.expire(now, seconds(3))) handle(expired);
-  }
+  for (const auto& expired : core_.leases.expire(now, seconds(3))) handle(expired);
   core_.walks.tick(core_);
   core_.misses.forget_old(now);
   core_.bans.forget_old(core_.server_floor());
@@ -291,6 +289,7 @@ void Pipeline::tick(TimePoint now) {
     core_.watch.outdate_all();
   }
   tick_invalidations();
+  core_.row_removals.tick(core_);
   read_lost_bans(core_);
   read_versions();
   if (core_.watch.on()) look_after_watch();

@@ -9,6 +9,7 @@
 #include "policies/pipeline.hpp"
 #include "policies/removal.hpp"
 #include "policies/store.hpp"
+#include "policies/table_writes.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -19,9 +20,6 @@ using protocol::equals_nocase;
 using protocol::Verb;
 
 namespace {
-
-/// How long a value is believed that has a row in a second tier, while upstream is away.
-constexpr seconds row_kept_away{1};
 
 /// What an EXPIRE-family command or GETEX asks for, as a TTL from now; nothing when its arguments
 /// are not in order or it would delete the key.
@@ -120,6 +118,8 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (expected) exchange->guarded(core_.next_exchange);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
   const bool is_row = request.client.internal && subject->rule->table != nullptr;
+  const bool has_row = core_.has_table(*subject->rule, subject->db);
+  if (has_row) exchange->row(is_row ? Store::Row::source : Store::Row::written);
   if (miss && !is_row) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
   auto behind = lock ? 0 : append_index(wire, *subject, expiry);
@@ -143,6 +143,7 @@ Verdict Pipeline::write(Request& request, Link link) {
                        request.spec.verb != Verb::persist && !request.spec.movable_keys;
   std::vector<SubjectRef> guarded;
   std::vector<std::pair<std::uint32_t, std::string>> fills;  ///< Keys by place, as guard::Pair.
+  std::vector<std::pair<SubjectRef, std::string>> filled_rows;
   for (const auto& use : request.keys) {
     if (!use.match) continue;
     auto subject = request.subject(use, core_);
@@ -157,6 +158,7 @@ Verdict Pipeline::write(Request& request, Link link) {
                           : std::nullopt;
     if (!miss) core_.removed(*subject, link, false);
     if (auto expected = guard::expected(*subject, miss, core_)) {
+      if (core_.has_table(*subject->rule, link.db)) filled_rows.emplace_back(subject, *expected);
       fills.emplace_back(use.position, std::move(*expected));
     }
     if (expires) {
@@ -198,6 +200,11 @@ Verdict Pipeline::write(Request& request, Link link) {
   auto exchange =
       std::make_unique<Write>(link, request.ticket, std::move(subjects), std::move(writes));
   exchange->answered_at(before);
+  for (const auto& [subject, expected] : filled_rows) guard::append_question(wire, subject->key);
+  auto& step = request.client.table_step;
+  const auto from = before + replies;
+  replies += static_cast<std::uint32_t>(filled_rows.size());
+  if (step) exchange->rows(std::move(step->written), std::move(filled_rows), from);
   if (has(Bug::retry_incr)) exchange->wire(request.wire(wire_));
   return begin(request, link, wire, before + replies, std::move(exchange));
 }

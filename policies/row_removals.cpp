@@ -4,6 +4,7 @@
 
 #include "policies/core.hpp"
 #include "policies/guard.hpp"
+#include "policies/journal_replay.hpp"
 
 namespace pannier::policies {
 
@@ -16,14 +17,18 @@ constexpr std::size_t most_at_once = 16;
 
 void RowRemovals::add(Core& core, const std::shared_ptr<const Subject>& subject, Why why) {
   const auto& key = subject->table_key;
-  if (open_.size() >= capacity && !open_.contains(key)) return;
+  if (open_.size() >= capacity && !open_.contains(key)) {
+    ++core.book.rows_left;
+    return;
+  }
   auto& removal = open_[key];
   removal.subject = subject;
   removal.why.unlinks |= why.unlinks;
   removal.why.may_come_yet |= why.may_come_yet;
   removal.times = removal.why.may_come_yet ? 2 : 1;
   removal.next = core.now;
-  if (!removal.is_running) run(key, removal, core);
+  removal.until = core.now + longest_life_of(*subject->rule->tier);
+  run(key, removal, core);
 }
 
 void RowRemovals::written(const std::string& table_key) {
@@ -32,38 +37,44 @@ void RowRemovals::written(const std::string& table_key) {
 }
 
 void RowRemovals::run(const std::string& key, Removal& removal, Core& core) {
-  removal.is_running = true;
+  removal.run = ++runs_;
   const auto& tier = *removal.subject->rule->tier;
+  // Where it is answered at once it has failed, and nothing here is erased.
   core.tables.begin(core, tier, tier.second_tier->sql_delete, {removal.subject->client_key},
-                    [key](const TableOutcome& outcome, Core& later) {
-                      later.row_removals.ended(key, outcome.error.empty(), later);
+                    [key, run = removal.run](const TableOutcome& outcome, Core& later) {
+                      later.row_removals.ended(key, run, outcome.error.empty(), later);
                     });
 }
 
-void RowRemovals::ended(const std::string& key, bool succeeded, Core& core) {
+void RowRemovals::ended(const std::string& key, std::uint64_t run, bool succeeded, Core& core) {
   const auto at = open_.find(key);
-  if (at == open_.end()) return;
+  if (at == open_.end() || at->second.run != run) return;
   auto& removal = at->second;
-  removal.is_running = false;
+  removal.run = 0;
   removal.next = core.now + pause;
-  const auto& subject = *removal.subject;
-  const auto lane = core.lane(subject.db, subject.rule.get());
-  const bool is_up = core.upstream == Core::UpstreamState::up;
-  if (!succeeded || (removal.why.unlinks && !is_up)) return;
-  if (removal.why.unlinks) {
-    std::string wire;
-    guard::append_removal(wire, "UNLINK", subject.key);
-    core.close_flight(key);
-    core.send(lane, wire, 1, std::make_unique<Unheeded>());
-  }
+  if (!succeeded) return;
+  if (removal.why.unlinks) unlink(key, *removal.subject, core);
   if (--removal.times == 0) open_.erase(at);
 }
 
+void RowRemovals::unlink(const std::string& key, const Subject& subject, Core& core) const {
+  std::string wire;
+  guard::append_removal(wire, "UNLINK", subject.key);
+  core.close_flight(key);
+  const auto lane = core.lane(subject.db, subject.rule.get());
+  if (core.upstream == Core::UpstreamState::up) {
+    core.send(lane, wire, 1, std::make_unique<Unheeded>());
+  } else {
+    journal_for_later(core, {Journal::Kind::key, subject.db, subject.key});
+  }
+}
+
 void RowRemovals::tick(Core& core) {
+  std::erase_if(open_, [&](const auto& one) { return one.second.until <= core.now; });
   std::size_t running = 0;
   for (auto& [key, removal] : open_) {
-    if (!removal.is_running && removal.next <= core.now) run(key, removal, core);
-    running += removal.is_running ? 1 : 0;
+    if (removal.run == 0 && removal.next <= core.now) run(key, removal, core);
+    running += removal.run != 0 ? 1 : 0;
     if (running >= most_at_once) return;
   }
 }

@@ -38,8 +38,12 @@ struct Rule {
   bool notes_reads() const { return origin != nullptr || !settings->prefetch.empty(); }
   bool never() const { return tier->cache == CacheMode::never; }
   bool tagged() const { return !settings->tags.empty() || finds_tags(); }
-  /// Whether its keys may have tags that only a look upstream tells.
-  bool finds_tags() const { return !settings->tags_from.empty() || settings->runtime_tags; }
+  /// Whether what stands in its values says anything of their tags or lives.
+  bool looks_into_values() const {
+    return !settings->tags_from.empty() || settings->incomplete.ttl.count() > 0;
+  }
+  /// Whether its keys may have tags or lives that only a look upstream tells.
+  bool finds_tags() const { return looks_into_values() || settings->runtime_tags; }
   bool copies() const { return tier->local.ttl.count() > 0; }
   /// Whether copies may be served past their end while upstream is away.
   bool serves_outdated() const { return copies() && tier->stale_if_error.count() > 0; }

@@ -8,6 +8,10 @@
 
 namespace pannier::policies {
 
+std::string second_tier_name(std::string_view tier) {
+  return "second tier of '" + std::string(tier) + "'";
+}
+
 std::string timestamp_text(ServerTime at) {
   const auto day = date_of(at);
   const auto ms = (at.time_since_epoch() - day.time_since_epoch()) / milliseconds(1);
@@ -86,9 +90,8 @@ void TableCalls::begin(Core& core, const TierSettings& tier, const std::string& 
   const auto& table = *tier.second_tier;
   const auto id = next_++;
   open_.emplace(id, std::move(done));
-  TableCall call{
-      id,           "second tier of '" + tier.name + "'", table.database, sql, std::move(params),
-      table.timeout};
+  TableCall call{id,  second_tier_name(tier.name), table.database,
+                 sql, std::move(params),           table.timeout};
   if (!core.effects.ask_table(std::move(call)))
     answered(id, {"nobody asks databases here", true}, core);
 }

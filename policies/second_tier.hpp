@@ -22,6 +22,9 @@ struct Subject;
 // what is invalidated by a tag, a pattern or a rule needs no look into the table: its rows began
 // too early, and only those of single keys have to be removed at once.
 
+/// What errors and reports call the table of a tier: `second tier of 'daily'`.
+std::string second_tier_name(std::string_view tier);
+
 /// A moment as PostgreSQL reads a timestamptz: `2026-11-22 05:14:14.123+00`.
 std::string timestamp_text(ServerTime at);
 

@@ -144,6 +144,13 @@ struct TagSource {
   std::string as;  ///< `product:{}`: each scalar found, and captures of the key, are put in.
 };
 
+/// Values that live less long because of what stands in them.
+struct IncompleteSettings {
+  JsonPath json;
+  std::string is = "false";  ///< A scalar there that says so.
+  milliseconds ttl{0};       ///< 0: there are no such values.
+};
+
 /// Which keys, and what is done with them. The first rule that matches a key is the key's rule.
 struct RuleSettings {
   std::string name;  ///< Its prefix without a trailing colon unless given; unique.
@@ -151,6 +158,7 @@ struct RuleSettings {
   std::size_t tier = 0;           ///< Index into Settings::tiers.
   std::vector<std::string> tags;  ///< Templates: `dashboard`, `tenant:{id}`; captures are checked.
   std::vector<TagSource> tags_from;
+  IncompleteSettings incomplete;
   bool runtime_tags = false;  ///< Whether PANNIER TAG may give its keys tags.
   bool index = true;          ///< Whether keys are listed under their tags upstream.
   /// The captures that say which days a key is about: one, or the first day's and the last's.

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "policies/beginning.hpp"
+#include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/scripts.hpp"
 #include "policies/tag_watch.hpp"
@@ -184,8 +185,7 @@ void Store::settle(std::size_t part, std::string_view reply, Core& core) {
   if (stores) stored(core);
   // A row was stored that upstream did not take; or none, and upstream did.
   const bool is_conditional = only_absent_ || only_present_;
-  const bool has_row = core.has_table(*subject_->rule, subject_->db);
-  if (has_row && (is_conditional ? stores : answer.error())) {
+  if (row_ == Row::written && (is_conditional ? stores : answer.error())) {
     core.row_removals.add(core, subject_, {});
   }
   if (!as_setnx_ || answer.error()) return core.reply_from(link_, ticket_, reply);
@@ -195,7 +195,7 @@ void Store::settle(std::size_t part, std::string_view reply, Core& core) {
 void Store::fail(std::string_view error, Core& core) {
   // The link may be lost between the reply and those behind it.
   if (answered_) return;
-  if (core.has_table(*subject_->rule, subject_->db)) {
+  if (row_ == Row::written) {
     // Of the row and the key one may be of before, and nobody knows which.
     core.row_removals.add(core, subject_, {});
     journal_invalidation(core, {Journal::Kind::key, subject_->db, subject_->key});
@@ -207,10 +207,7 @@ void Store::refused(protocol::ReplyReader& reader, Core& core) {
   ++subject_->counters().stale_sets_refused;
   // Whoever loads it now may have begun behind the removal, and is judged by its own miss.
   const auto& key = subject_->table_key;
-  const auto* by = core.find(ticket_.client);
-  const bool has_row = core.has_table(*subject_->rule, subject_->db);
-  if (has_row && (by == nullptr || !by->internal))
-    core.row_removals.add(core, subject_, {true, false});
+  if (row_ == Row::written) core.row_removals.add(core, subject_, {true, false});
   const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
   if (is_anothers) {
     core.close_flight(key);
@@ -241,9 +238,7 @@ void Store::stored(Core& core) {
   core.close_flight(key);
   const bool leased = !core.leases.empty() && core.leases.held(key);
   const auto& rule = subject_->rule->settings->name;
-  const auto* by = leased ? core.find(ticket_.client) : nullptr;
-  const bool is_row = subject_->rule->table != nullptr && by != nullptr && by->internal;
-  if (fills() && leased && !is_row) {
+  if (fills() && leased && row_ != Row::source) {
     core.learning.filled(rule, key, core.now - core.leases.granted_at(key));
   }
   if (fills() && load_began_) {
@@ -264,14 +259,25 @@ void Store::stored(Core& core) {
 }
 
 void Write::settle(std::size_t part, std::string_view reply, Core& core) {
+  if (part >= fills_from_ && part - fills_from_ < fills_.size()) {
+    const auto& [subject, expected] = fills_[part - fills_from_];
+    // It was left out, or has been removed since.
+    if (guard::answer_of(reply) != expected) core.row_removals.add(core, subject, {true, false});
+    return;
+  }
   if (part != at_) return;
   answered_ = true;
   writes_.clear();
+  if (reply.starts_with('-')) take_back_rows(core);
   for (const auto& subject : subjects_) {
     core.removed(*subject, link_, true);
     core.touched(subject->table_key);
   }
   core.reply_from(link_, ticket_, reply);
+}
+
+void Write::take_back_rows(Core& core) {
+  for (const auto& subject : std::exchange(rows_, {})) core.row_removals.add(core, subject, {});
 }
 
 void Write::fail(std::string_view error, Core& core) {
@@ -283,6 +289,10 @@ void Write::fail(std::string_view error, Core& core) {
   }
   for (const auto& subject : subjects_) core.close_flight(subject->table_key);
   writes_.clear();
+  for (const auto& subject : rows_) {
+    journal_invalidation(core, {Journal::Kind::key, subject->db, subject->key});
+  }
+  take_back_rows(core);
   core.reply(ticket_, error);
 }
 

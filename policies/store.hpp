@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -79,6 +80,9 @@ class Store final : public Exchange {
   void answered_at(std::size_t part) { at_ = part; }
   /// It may come back refused, as guard::append_store says; `id` is the exchange's.
   void guarded(ExchangeId id) { guarded_ = id; }
+  /// The key has a row in a second tier: its client has written it, or it is what is stored.
+  enum class Row : std::uint8_t { none, written, source };
+  void row(Row row) { row_ = row; }
   /// SETNX answers 1 and 0 where SET NX answers OK and nil.
   void answer_as_setnx() { as_setnx_ = true; }
 
@@ -99,6 +103,7 @@ class Store final : public Exchange {
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
   bool as_setnx_ = false, answered_ = false;
+  Row row_ = Row::none;
   std::optional<ExchangeId> guarded_;
   std::size_t at_ = 0;
   ServerTime born_ = ServerTime::max();
@@ -119,15 +124,28 @@ class Write final : public Exchange {
 
   void settle(std::size_t part, std::string_view reply, Core& core) override;
   void fail(std::string_view error, Core& core) override;
+  /// It has written these rows before; `fills`: keys of which upstream may leave out the value
+  /// (guard::Pair), each with what is expected. Behind all else their records are asked for, in
+  /// order, from reply `from` on.
+  void rows(std::vector<SubjectRef> written, std::vector<std::pair<SubjectRef, std::string>> fills,
+            std::size_t from) {
+    rows_ = std::move(written);
+    fills_ = std::move(fills);
+    fills_from_ = from;
+  }
   /// Only a mistake that tests make needs it (Bug::retry_incr).
   void wire(std::string_view wire) { wire_ = wire; }
 
  private:
+  void take_back_rows(Core& core);
+
   Link link_;
   Ticket ticket_;
   std::vector<SubjectRef> subjects_;
   std::vector<WriteUnderWay> writes_;
-  std::size_t at_ = 0;
+  std::vector<SubjectRef> rows_;
+  std::vector<std::pair<SubjectRef, std::string>> fills_;
+  std::size_t at_ = 0, fills_from_ = 0;
   std::string wire_;
   bool answered_ = false;
 };

@@ -92,7 +92,7 @@ bool may_touch(const Request& request, const Core& core) {
          request.spec.access != Access::read;
 }
 
-/// What was written and is not followed by a write upstream.
+/// What was written is not followed by a write upstream.
 void take_back(TableStep& step, Core& core) {
   for (const auto& subject : std::exchange(step.written, {})) {
     core.row_removals.add(core, subject, {false, !step.is_known});
@@ -169,6 +169,7 @@ std::optional<std::string> write_tables(const Request& request, Core& core) {
     if (std::ranges::none_of(request.keys, is_touched)) return "";
     client.awaits_reads = client.open == 0 && reads_yet(client, core);
     if (client.open > 0 || client.awaits_reads) return std::nullopt;
+    forget_step(client, core);
     step = std::make_shared<TableStep>();
     step->rules = core.rules;
     step->number = request.ticket.number;
@@ -178,7 +179,7 @@ std::optional<std::string> write_tables(const Request& request, Core& core) {
       const auto& tier = *use.match.rule->tier;
       const auto value = effect_on(request, use, core.server_floor()).stores;
       if (value && value->size() > tier.second_tier->max_bytes.value) {
-        step->error = "second tier of '" + tier.name + "': the value is longer than its max_bytes";
+        step->error = second_tier_name(tier.name) + ": the value is longer than its max_bytes";
       }
     }
     run_next(client.id, step, core);
@@ -204,19 +205,28 @@ std::string objection_to_tables(const Request& request, const Core& core) {
   return {};
 }
 
+void forget_step(Client& client, Core& core) {
+  const auto step = std::exchange(client.table_step, nullptr);
+  if (step && step->is_over) take_back(*step, core);  // Else run_next() does.
+}
+
 void wrote_tables(const Request& request, Link link, Core& core) {
   if (!may_touch(request, core)) return;
+  request.client.table_step.reset();
   for (const auto& use : request.keys) {
-    if (!touches(request, use, link.db, core)) continue;
+    if (!has_row(use, link.db, core)) continue;
     const std::string key(request.upstream_key(use));
     const auto table = table_key(link.db, key);
     // A row that is being read is the one of before.
     const auto* holder = core.leases.held(table) ? core.find(core.leases.holder(table)) : nullptr;
     if (holder != nullptr && holder->internal) core.touched(table);
-    // Upstream may still have what was there before, once it is back.
-    if (link.kind == Link::Kind::memory) {
-      journal_for_later(core, {Journal::Kind::key, link.db, key});
-    }
+    if (link.kind != Link::Kind::memory) continue;
+    // Upstream may still have what was there before, once it is back; and nobody tells of other
+    // sidecars' writes, but rows do.
+    journal_for_later(core, {Journal::Kind::key, link.db, key});
+    std::string wire;
+    protocol::append_command(wire, {"PEXPIRE", key, std::to_string(row_kept_away.count()), "LT"});
+    core.send(link, wire, 1, std::make_unique<Unheeded>());
   }
 }
 
@@ -232,10 +242,14 @@ void row_missing(const OriginLoad& load, Core& core) {
   if (miss) look.generation = miss->outdated ? std::string(guard::never) : miss->generation;
   bool is_held = false;
   for (const auto& waiter : core.leases.close(table)) {
-    const auto* client = core.find(waiter.ticket.client);
+    auto* client = core.find(waiter.ticket.client);
     if (client == nullptr) continue;
     // One of the clients loads it, if they do that for each other here.
-    if (is_held && !client->internal && core.leases.wait(table, waiter)) continue;
+    if (is_held && !client->internal && core.leases.wait(table, waiter)) {
+      // What it waits for now is no row: its next command may go on.
+      if (std::exchange(client->awaits_reads, false)) core.effects.resume(client->id);
+      continue;
+    }
     if (!is_held && rule.leases() && !client->internal) {
       is_held = core.grant(subject, client->id, {token, false});
     }

@@ -17,6 +17,12 @@ std::optional<std::string> write_tables(const Request& request, Core& core);
 /// In words that are a sentence; empty if it can.
 std::string objection_to_tables(const Request& request, const Core& core);
 
+/// What was done for a command that is not sent after all is undone.
+void forget_step(Client& client, Core& core);
+
+/// How long a value is believed that has a row, while upstream is away.
+inline constexpr milliseconds row_kept_away{1'000};
+
 /// The command has been sent over `link`.
 void wrote_tables(const Request& request, Link link, Core& core);
 

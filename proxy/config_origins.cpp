@@ -6,6 +6,7 @@
 #include "proxy/config_parts.hpp"
 #include "proxy/config_tags.hpp"
 #include "proxy/sql_connection.hpp"
+#include "proxy/sql_parameters.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -134,26 +135,6 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
 
 }  // namespace
 
-std::size_t parameters_in(std::string_view sql) {
-  std::size_t highest = 0;
-  char quote = 0;
-  for (std::size_t i = 0; i < sql.size(); ++i) {
-    const char c = sql[i];
-    if (quote != 0) {
-      if (c == quote) quote = 0;
-      continue;
-    }
-    if (c == '\'' || c == '"') quote = c;
-    if (c != '$') continue;
-    std::size_t number = 0;
-    while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9' && number < 1000) {
-      number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
-    }
-    highest = std::max(highest, number);
-  }
-  return highest;
-}
-
 const PostgresSettings* find_database(const Origins& origins, std::string_view name) {
   const auto& all = origins.databases;
   if (name.empty() && all.size() == 1) return &all.front();
@@ -219,6 +200,11 @@ void find_origin(const ConfigNode& node, std::string_view name, const policies::
   if (!rule.origin) {
     return findings.error(
         mark, "origin: " + quoted(name) + " is unknown" + policies::suggestion(name, names));
+  }
+  const auto& tier = settings.tiers[rule.tier];
+  if (settings.origins->all[*rule.origin].soft_timeout.count() > 0 && tier.stale.count() == 0) {
+    findings.warning(mark, "origin: " + quoted(name) + " has a soft_timeout, and tier " +
+                               quoted(tier.name) + " no stale values: it has no effect");
   }
   if (rule.version.mode != policies::VersionMode::none) {
     findings.error(mark, "origin: keys with versions are loaded by clients; leave one of them out");

@@ -52,8 +52,6 @@ void read_origins(const ConfigNode& root, policies::Settings& settings, Findings
 /// none.
 const policies::PostgresSettings* find_database(const policies::Origins& origins,
                                                 std::string_view name);
-/// The highest n of `$n` outside quoted texts; what stands in comments counts.
-std::size_t parameters_in(std::string_view sql);
 /// Says that there is none.
 void report_database(const ConfigNode& node, const policies::Origins& origins,
                      std::string_view name, Findings& findings);

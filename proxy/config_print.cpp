@@ -228,6 +228,13 @@ void print_rule(const RuleSettings& rule, const Settings& settings, Lines& lines
     }
     lines.end();
   }
+  if (rule.incomplete.ttl.count() > 0) {
+    lines.begin("incomplete");
+    lines.setting("json", in_quotes(rule.incomplete.json.text()));
+    lines.setting("is", in_quotes(rule.incomplete.is));
+    lines.setting("ttl", setting_text(rule.incomplete.ttl));
+    lines.end();
+  }
   lines.setting("runtime_tags", setting_text(rule.runtime_tags));
   lines.setting("index", setting_text(rule.index));
   if (!rule.dates.empty()) lines.setting("dates", list_in_quotes(rule.dates));

@@ -66,6 +66,10 @@ constexpr Field<Draft> rule_fields[] = {
                  Findings& findings) { read_dates(node, draft.rule.dates, findings); }},
     {"tags_from", [](const ConfigNode& node, Draft& draft,
                      Findings& findings) { read_tags_from(node, draft.rule.tags_from, findings); }},
+    {"incomplete",
+     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+       read_incomplete(node, draft.rule.incomplete, findings);
+     }},
     {"runtime_tags",
      [](const ConfigNode& node, Draft& draft, Findings& findings) {
        read_scalar(node, "runtime_tags", draft.rule.runtime_tags, findings);

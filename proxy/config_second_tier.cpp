@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "policies/second_tier.hpp"
 #include "proxy/config_parts.hpp"
+#include "proxy/sql_parameters.hpp"
 
 namespace pannier::proxy {
 namespace {
@@ -112,7 +114,7 @@ void check_second_tiers(const ConfigNode& tiers, policies::Settings& settings,
                      "from that; leave it out");
     }
     policies::OriginSettings read;
-    read.name = "second tier of " + tier.name;
+    read.name = policies::second_tier_name(tier.name);
     read.database = static_cast<std::size_t>(database - origins.databases.data());
     read.sql = table.sql_get;
     read.result = policies::OriginResult::raw;
@@ -136,6 +138,7 @@ void check_second_tier(const ConfigNode& rule_node, const TierSettings& tier,
   if (rule.origin) refuse("origin");
   if (rule.version.mode != policies::VersionMode::none) refuse("version");
   if (!rule.tags_from.empty()) refuse("tags");
+  if (rule.incomplete.ttl.count() > 0) refuse("incomplete");
   if (rule.runtime_tags) refuse("runtime_tags");
 }
 

@@ -23,7 +23,8 @@ void check_capture(Mark mark, std::string_view what, const std::string& tag, std
   }
 }
 
-void read_path(const ConfigNode& node, policies::TagSource& source, Findings& findings) {
+template <class T>
+void read_path(const ConfigNode& node, T& source, Findings& findings) {
   std::string text;
   read_scalar(node, "json", text, findings);
   if (node.kind != ConfigNode::Kind::scalar) return;
@@ -33,9 +34,17 @@ void read_path(const ConfigNode& node, policies::TagSource& source, Findings& fi
 }
 
 constexpr Field<policies::TagSource> source_fields[] = {
-    {"json", read_path},
+    {"json", read_path<policies::TagSource>},
     {"as", [](const ConfigNode& node, policies::TagSource& source,
               Findings& findings) { read_scalar(node, "as", source.as, findings); }},
+};
+
+constexpr Field<policies::IncompleteSettings> incomplete_fields[] = {
+    {"json", read_path<policies::IncompleteSettings>},
+    {"is", [](const ConfigNode& node, policies::IncompleteSettings& incomplete,
+              Findings& findings) { read_scalar(node, "is", incomplete.is, findings); }},
+    {"ttl", [](const ConfigNode& node, policies::IncompleteSettings& incomplete,
+               Findings& findings) { read_scalar(node, "ttl", incomplete.ttl, findings); }},
 };
 
 void check_sources(const ConfigNode& node, const RuleSettings& rule, Findings& findings) {
@@ -64,6 +73,16 @@ void check_captures(Mark mark, std::string_view what, const std::string& tag,
     const auto name = rest.substr(at + 1, next - at - 1);
     if (!name.empty() || what != "as") check_capture(mark, what, tag, name, rule, findings);
     rest.remove_prefix(next + 1);
+  }
+}
+
+void read_incomplete(const ConfigNode& node, policies::IncompleteSettings& incomplete,
+                     Findings& findings) {
+  read_map<policies::IncompleteSettings>(node, "incomplete", "in incomplete", incomplete_fields,
+                                         incomplete, findings);
+  if (!findings.failed() && (!node.find("json") || incomplete.ttl.count() == 0)) {
+    findings.error(node.mark,
+                   "incomplete: json and ttl are needed; write {json: \"$.isComplete\", ttl: 5m}");
   }
 }
 
@@ -97,20 +116,23 @@ void read_tags(const ConfigNode& node, std::vector<std::string>& tags, Findings&
 
 void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
                 const RuleSettings& rule, Findings& findings) {
-  if (rule.tags.empty() && rule.tags_from.empty() && !rule.runtime_tags) return;
+  const bool has_incomplete = rule.incomplete.ttl.count() > 0;
+  if (rule.tags.empty() && rule.tags_from.empty() && !rule.runtime_tags && !has_incomplete) return;
   const std::string_view first = !rule.tags.empty()        ? "tags"
                                  : !rule.tags_from.empty() ? "tags_from"
+                                 : has_incomplete          ? "incomplete"
                                                            : "runtime_tags";
   const ConfigNode& tags = *node.find(first);
   for (std::size_t i = 0; i < rule.tags.size(); ++i) {
     check_captures(tags.items[i].mark, "tags", rule.tags[i], rule, findings);
   }
   if (!rule.tags_from.empty()) check_sources(*node.find("tags_from"), rule, findings);
-  const bool finds = !rule.tags_from.empty() || rule.runtime_tags;
+  const bool finds = !rule.tags_from.empty() || rule.runtime_tags || has_incomplete;
   if (finds && rule.version.fallback == policies::Fallback::stale) {
-    findings.error(mark_of(node, "version"),
-                   "version: fallback: stale does not go with tags_from or runtime_tags, because "
-                   "the tags of values of the version before are not known");
+    findings.error(
+        mark_of(node, "version"),
+        "version: fallback: stale does not go with tags_from, runtime_tags or incomplete, "
+        "because the tags and lives of values of the version before are not known");
   }
   if (tier.cache == policies::CacheMode::never) {
     findings.error(tags.mark, std::string(first) + ": tier " + quoted(tier.name) +

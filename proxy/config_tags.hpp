@@ -17,6 +17,10 @@ void check_captures(Mark mark, std::string_view what, const std::string& text,
 void read_tags_from(const ConfigNode& node, std::vector<policies::TagSource>& sources,
                     Findings& findings);
 
+/// Reads which of its values live less long.
+void read_incomplete(const ConfigNode& node, policies::IncompleteSettings& incomplete,
+                     Findings& findings);
+
 /// Whether the tags of the rule that `node` wrote can be made from its keys, and have an effect.
 void check_tags(const ConfigNode& node, const policies::TierSettings& tier,
                 const policies::RuleSettings& rule, Findings& findings);

@@ -1,5 +1,7 @@
 #include "proxy/sql_parameters.hpp"
 
+#include <algorithm>
+
 namespace pannier::proxy {
 
 std::string wrong_with(const SqlParameters& parameters) {
@@ -41,6 +43,26 @@ std::string sqlstate_in(const std::string& text) {
     if (code.find_first_not_of(letters) == 5 && code[5] == ':') return code.substr(0, 5);
   }
   return {};
+}
+
+std::size_t parameters_in(std::string_view sql) {
+  std::size_t highest = 0;
+  char quote = 0;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c != '$') continue;
+    std::size_t number = 0;
+    while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9' && number < 1000) {
+      number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
+    }
+    highest = std::max(highest, number);
+  }
+  return highest;
 }
 
 }  // namespace pannier::proxy

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "policies/time.hpp"
 
@@ -38,5 +39,8 @@ std::string limits_of(const SqlSession& session);
 /// PostgreSQL's code in "... FATAL:  53300: sorry, too many clients already", which is all that
 /// libpq tells about a refused login; empty if there is none.
 std::string sqlstate_in(const std::string& text);
+
+/// The highest n of `$n` outside quoted texts; what stands in comments counts.
+std::size_t parameters_in(std::string_view sql);
 
 }  // namespace pannier::proxy

@@ -64,7 +64,9 @@ class SqlPool::State : public std::enable_shared_from_this<State> {
     timer_.cancel();
     for (auto& member : std::exchange(members_, {})) {
       member->connection->close();
-      if (member->job) answer(std::move(*member->job), failure(Kind::unavailable, "stopped"));
+      // A statement that may write may be carried out yet.
+      const auto kind = settings_.writes ? Kind::lost : Kind::unavailable;
+      if (member->job) answer(std::move(*member->job), failure(kind, "stopped"));
     }
     fail_queue(failure(Kind::unavailable, "stopped"));
   }

@@ -52,8 +52,8 @@ class SqlPool {
   /// \param done is called exactly once, later, from the loop, unless the pool is destroyed before.
   /// It may call anything here, and destroy the pool.
   void run(SqlQuery query, Done done);
-  /// Closes all connections; what runs and what waits is answered `unavailable`, and so is whatever
-  /// comes later. Running a second time does nothing.
+  /// Closes all connections; what runs and what waits is answered `unavailable` (what runs and may
+  /// write: `lost`), and so is whatever comes later. Running a second time does nothing.
   void stop();
 
   SqlPoolStatus status() const;

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
 #include <utility>
 
 #include "proxy/config_parts.hpp"
 #include "proxy/log.hpp"
+#include "proxy/sql_parameters.hpp"
 
 namespace pannier::proxy {
 
 namespace {
 
-/// Fewer than may wait for a connection, so that these do it here.
-constexpr std::size_t most_at_once = 32;
 constexpr policies::milliseconds margin{500};
 
 }  // namespace
@@ -22,55 +22,76 @@ TableWriter::TableWriter(Server& server, SqlJobs& jobs) : server_(server), jobs_
 }
 
 bool TableWriter::take(policies::TableCall call) {
-  waiting_.push_back({std::move(call), server_.turn().now});
+  const auto until = server_.turn().now + call.timeout;
+  const auto database = call.database;
+  queues_[database].waiting.push_back({std::move(call), until});
   // The pipeline is at work; it is answered in a turn of its own in any case.
-  asio::post(server_.loop(), [this] {
+  asio::post(server_.loop(), [this, name = database] {
     server_.begin_turn();
-    start_next();
+    start_next(name);
   });
   return true;
 }
 
-void TableWriter::start_next() {
-  while (running_ < most_at_once && !waiting_.empty()) {
-    auto [call, since] = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (server_.turn().now - since >= call.timeout) {
-      told(call, {call.name + ": no turn within its timeout; see pool_size", true});
+std::size_t TableWriter::most_of(const std::string& database) const {
+  const auto& origins = server_.settings().origins;
+  const auto* found = origins ? find_database(*origins, database) : nullptr;
+  return found == nullptr ? 1 : found->pool_size.value + found->pool_overflow.value;
+}
+
+void TableWriter::start_next(const std::string& database) {
+  auto& queue = queues_[database];
+  const auto most = most_of(database);
+  while (queue.running < most && !queue.waiting.empty()) {
+    auto [call, until] = std::move(queue.waiting.front());
+    queue.waiting.pop_front();
+    if (server_.turn().now >= until) {
+      told(call.id, {call.name + ": no turn within its timeout; see pool_size", true});
       continue;
     }
-    ++running_;
-    run(std::move(call));
+    ++queue.running;
+    run(std::move(call), until);
   }
 }
 
-void TableWriter::run(policies::TableCall call) {
+void TableWriter::run(policies::TableCall call, policies::TimePoint until) {
   SqlQuery query;
-  query.sql = call.sql;
   call.params.resize(std::min(call.params.size(), parameters_in(call.sql)));
-  query.params.assign(call.params.begin(), call.params.end());
-  // PostgreSQL ends it by itself before that: then it is known that nothing was done.
-  query.timeout = call.timeout + margin;
-  jobs_.run(call.database, {call.timeout, false}, std::move(query),
-            [this, call](const SqlAnswer& answer) {
-              using Kind = SqlAnswer::Kind;
-              policies::TableOutcome outcome;
-              if (answer.kind != Kind::value && answer.kind != Kind::nothing) {
-                outcome.error = call.name + ": " + answer.error;
-                if (!answer.sqlstate.empty()) {
-                  outcome.error += " (SQLSTATE " + answer.sqlstate + ")";
-                }
-                outcome.is_known = answer.kind != Kind::timeout && answer.kind != Kind::lost;
-                log::warning("second_tier_failed", {{"error", outcome.error}});
-              }
-              --running_;
-              told(call, outcome);
-              start_next();
-            });
+  query.params.assign(std::make_move_iterator(call.params.begin()),
+                      std::make_move_iterator(call.params.end()));
+  query.sql = std::move(call.sql);
+  // PostgreSQL ends it by itself before that, mostly: then it is known that nothing was done.
+  query.timeout =
+      margin + std::chrono::duration_cast<policies::milliseconds>(until - server_.turn().now);
+  jobs_.run(
+      call.database, {call.timeout, false}, std::move(query),
+      [this, id = call.id, name = call.name, database = call.database](const SqlAnswer& answer) {
+        using Kind = SqlAnswer::Kind;
+        policies::TableOutcome outcome;
+        if (answer.kind != Kind::value && answer.kind != Kind::nothing) {
+          outcome.error = name + ": " + answer.error;
+          if (!answer.sqlstate.empty()) {
+            outcome.error += " (SQLSTATE " + answer.sqlstate + ")";
+          }
+          outcome.is_known = answer.kind != Kind::timeout && answer.kind != Kind::lost;
+          failed(outcome.error);
+        }
+        --queues_[database].running;
+        told(id, outcome);
+        start_next(database);
+      });
 }
 
-void TableWriter::told(const policies::TableCall& call, const policies::TableOutcome& outcome) {
-  server_.pipeline().table_answered(call.id, outcome, server_.turn().now);
+void TableWriter::failed(const std::string& error) {
+  ++server_.pipeline().counters().second_tier_failures;
+  const auto now = server_.turn().now;
+  if (now - logged_ < policies::seconds(1)) return;
+  logged_ = now;
+  log::warning("second_tier_failed", {{"error", error}});
+}
+
+void TableWriter::told(std::uint64_t call, const policies::TableOutcome& outcome) {
+  server_.pipeline().table_answered(call, outcome, server_.turn().now);
 }
 
 }  // namespace pannier::proxy

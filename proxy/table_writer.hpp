@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "proxy/sql_jobs.hpp"
@@ -16,15 +19,23 @@ class TableWriter {
   TableWriter& operator=(const TableWriter&) = delete;
 
  private:
+  /// Those of one database; as many run as it has connections.
+  struct Queue {
+    std::deque<std::pair<policies::TableCall, policies::TimePoint>> waiting;  ///< Until then.
+    std::size_t running = 0;
+  };
+
   bool take(policies::TableCall call);
-  void start_next();
-  void run(policies::TableCall call);
-  void told(const policies::TableCall& call, const policies::TableOutcome& outcome);
+  std::size_t most_of(const std::string& database) const;
+  void start_next(const std::string& database);
+  void run(policies::TableCall call, policies::TimePoint until);
+  void failed(const std::string& error);
+  void told(std::uint64_t call, const policies::TableOutcome& outcome);
 
   Server& server_;
   SqlJobs& jobs_;
-  std::deque<std::pair<policies::TableCall, policies::TimePoint>> waiting_;  ///< And since when.
-  std::size_t running_ = 0;
+  std::map<std::string, Queue> queues_;
+  policies::TimePoint logged_{};
 };
 
 }  // namespace pannier::proxy

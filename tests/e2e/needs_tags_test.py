@@ -44,6 +44,36 @@ class Needs(unittest.TestCase):
         self.pannier = self.enterContext(Pannier(rules, self.redis.port))
         return self.enterContext(self.pannier.wire())
 
+    def test_002_22_what_is_not_complete_yet_lives_less_long(self):
+        wire = self.start("""
+            tiers: {usage: {ttl: 30d, local: 10s}}
+            rules:
+              - match: "usage:{day}"
+                tier: usage
+                tags: ["day:{day}"]
+                incomplete: {json: "$.isComplete", ttl: 1500ms}
+        """)
+        half, whole = '{"n": 1, "isComplete": false}', '{"n": 2, "isComplete": true}'
+        for value, longest in ((half, 1_500), (whole, 30 * 86_400_000), ("no JSON", 30 * 86_400_000)):
+            with self.subTest(value):
+                wire.call("PANNIER", "INVALIDATE", "TAG", "day:1")
+                self.assertEqual(wire.call("GET", "usage:1"), NIL)
+                self.assertEqual(wire.call("SET", "usage:1", value), OK)
+                left = int(wire.call("PTTL", "usage:1")[1:])
+                self.assertTrue(longest - 1_000 < left <= longest, left)
+                for words in (("GET", "usage:1"), ("GET", "usage:1"), ("MGET", "usage:1")):
+                    self.assertIn(value.encode(), wire.call(*words))
+        wire.call("SET", "usage:2", half)
+        self.assertIn(half.encode(), wire.call("GET", "usage:2"))
+        # What makes it invalid is told from its real age, not from how soon it ends.
+        self.assertEqual(wire.call("PANNIER", "INVALIDATE", "PATTERN", "usage:3*"), b":0\r\n")
+        wire.call("SET", "usage:31", half)
+        self.assertIn(half.encode(), wire.call("GET", "usage:31"))
+        self.assertEqual(wire.call("PANNIER", "INVALIDATE", "TAG", "day:2"), b":1\r\n")
+        self.assertEqual(wire.call("GET", "usage:2"), NIL)
+        time.sleep(1.6)
+        self.assertEqual(wire.call("GET", "usage:31"), NIL)
+
     def test_000_21_an_entry_has_the_tags_that_its_key_implies(self):
         wire = self.start("""
             tiers: {kpi: {ttl: 5m}}

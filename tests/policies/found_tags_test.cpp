@@ -28,7 +28,9 @@ struct Cart {
     made->tags = {"carts"};
     subject = made;
   }
-  std::vector<std::string> tags(std::string_view value) { return tags_of_value(*subject, value); }
+  std::vector<std::string> tags(std::string_view value) {
+    return facts_of_value(*subject, value).tags;
+  }
 };
 
 using Texts = std::vector<std::string>;

@@ -91,3 +91,47 @@ TEST_CASE("Commands that upstream refuses, or that only read, leave the row") {
   shop.send(shop.b, {"GETEX", "day:1", "PXAT", "1"});
   shop.carry_out(shop.here, "delete");
 }
+
+TEST_CASE("An answer to an earlier removal says nothing about a later one") {
+  Shop shop;
+  const auto refuse = [&] {
+    shop.send(shop.a, {"SET", "day:1", "x"});
+    shop.here.answer_table(shop.take_call(shop.here, "put"), {"no answer", false});
+    shop.settle();
+    return shop.take_call(shop.here, "delete");
+  };
+  const auto first = refuse();
+  const auto second = refuse();
+  shop.here.answer_table(first, {});
+  shop.pass(milliseconds(1500));
+  CHECK(shop.here.table_calls.empty());  // The second one is under way still.
+  shop.here.answer_table(second, {"no answer", false});
+  shop.pass(milliseconds(1100));
+  CHECK(shop.here.table_calls.size() == 1);
+}
+
+TEST_CASE("A row whose client goes before it can be told is taken back") {
+  Shop shop;
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  const auto put = shop.take_call(shop.here, "put");
+  shop.here.close(shop.a);
+  shop.settle();
+  shop.here.answer_table(put, {});
+  shop.settle();
+  shop.carry_out(shop.here, "delete");
+  CHECK(!shop.redis.value(0, "day:1"));
+}
+
+TEST_CASE("Who waits for another client's load writes on, as soon as that is what it waits for") {
+  Shop shop;
+  shop.send(shop.b, {"GET", "day:1"});
+  shop.here.send(shop.a, wire_of({"GET", "day:1"}));
+  shop.here.send(shop.a, wire_of({"SET", "day:2", "x"}));
+  shop.settle();
+  CHECK(shop.here.table_calls.empty());  // Its read may yet be of a row.
+  shop.here.load_failed(shop.take_load(shop.here), {});
+  shop.settle();
+  CHECK(shop.told(shop.b) == nil);
+  shop.carry_out(shop.here, "put");
+  CHECK(shop.redis.value(0, "day:2") == "x");
+}

@@ -38,7 +38,7 @@ struct Shop {
     auto origins = std::make_shared<Origins>();
     origins->databases.emplace_back();
     auto& read = origins->all.emplace_back();
-    read.name = "second tier of days";
+    read.name = "second tier of 'days'";
     read.is_second_tier = true;
     Settings settings;
     settings.origins = std::move(origins);

@@ -53,7 +53,7 @@ TEST_CASE("An unknown key is refused with the nearest known one") {
        "3:23: unknown key 'tag' in rule 'a' (did you mean 'tags'?)"},
       {rule("name: r, pattern: a, tier: t"),
        "3:13: unknown key 'pattern' in rule 'r' (known: match, tier, origin, prefetch, name, tags, "
-       "dates, tags_from, runtime_tags, index, version)"},
+       "dates, tags_from, incomplete, runtime_tags, index, version)"},
       {rule("match: a, tier: t, version: {curent: 1}"),
        "3:33: unknown key 'curent' in version (did you mean 'current'?)"},
   });

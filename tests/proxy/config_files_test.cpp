@@ -145,7 +145,7 @@ TEST_CASE("The examples in the reference file work, and their tier has the defau
   settings.automation = nullptr;
   REQUIRE(settings.origins);
   REQUIRE(settings.origins->all.size() == 2);
-  CHECK(settings.origins->all[1].name == "second tier of behind");
+  CHECK(settings.origins->all[1].name == "second tier of 'behind'");
   settings.origins = nullptr;
   settings.rules.clear();
   settings.tiers.resize(1);

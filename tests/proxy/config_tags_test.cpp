@@ -35,8 +35,10 @@ TEST_CASE("Tags from a value need a path and a place for what it finds") {
        "3:34: tags_from: tier 'n' is cache: never, so there is nothing to invalidate"},
       {rule("match: a, tier: t, runtime_tags: true, "
             "version: {mode: transparent, fallback: stale}"),
-       "3:52: version: fallback: stale does not go with tags_from or runtime_tags, because the "
-       "tags of values of the version before are not known"},
+       "3:52: version: fallback: stale does not go with tags_from, runtime_tags or incomplete, "
+       "because the tags and lives of values of the version before are not known"},
+      {rule("match: a, tier: t, incomplete: {ttl: 5m}"),
+       "3:35: incomplete: json and ttl are needed; write {json: \"$.isComplete\", ttl: 5m}"},
       {rule("match: a, tier: n, runtime_tags: true"),
        "3:37: runtime_tags: tier 'n' is cache: never, so there is nothing to invalidate"},
   });
