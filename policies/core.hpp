@@ -171,8 +171,9 @@ class Core {
   OriginMemory origin_memory;  ///< By table key.
   Gatherings gatherings;
   TableCalls tables;
+  const OriginLoad* storing = nullptr;  ///< The load whose result is being stored.
   RowRemovals row_removals;
-  Throttle tables_rest;    ///< Tiers whose second tier failed a moment ago.
+  Throttle tables_rest;    ///< Tiers, and keys, whose second tier failed a moment ago.
   HotKeys hot;             ///< Only while `wants_hot`.
   bool wants_hot = false;  ///< Whether any warm set does.
   Throttle prefetched;     ///< Keys that have started others a moment ago.

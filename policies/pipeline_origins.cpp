@@ -23,7 +23,6 @@ bool Pipeline::store_loaded(Client& loader, const OriginLoad& load, std::string_
   const bool has_lease = core_.leases.held(table) && core_.leases.holder(table) == loader.id;
   if (!has_lease && load.is_row) {
     // It was written since: this is the row of before.
-    core_.misses.take(table, now);
     ++loader.next;
     core_.effects.deliver({loader.id, loader.next - 1}, "+OK\r\n");
     return true;
@@ -31,7 +30,9 @@ bool Pipeline::store_loaded(Client& loader, const OriginLoad& load, std::string_
   std::string wire;
   protocol::append_command(wire, {"SET", load.key, value});
   const std::vector<std::string_view> words{"SET", load.key, value};
+  core_.storing = &load;
   const auto verdict = decide(loader, {words, wire}, now);
+  core_.storing = nullptr;
   if (std::holds_alternative<Hold>(verdict)) return false;
   ++loader.next;
   if (std::holds_alternative<Wait>(verdict)) return true;

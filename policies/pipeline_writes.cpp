@@ -84,8 +84,11 @@ Verdict Pipeline::store(Request& request, Link link) {
   auto write = core_.begin_write(*subject);
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
+  const auto* row = core_.storing != nullptr && core_.storing->is_row ? core_.storing : nullptr;
   const auto miss =
-      asked->only_absent ? std::nullopt : core_.misses.take(subject->table_key, core_.now);
+      row ? std::optional(OpenMisses::Miss{row->begins, core_.now, false, row->generation})
+      : asked->only_absent ? std::nullopt
+                           : core_.misses.take(subject->table_key, core_.now);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   // Its age must stay visible where an invalidation may still have to be held against it.
   const auto newest = core_.newest(*subject).at;
@@ -117,10 +120,9 @@ Verdict Pipeline::store(Request& request, Link link) {
   exchange->answered_at(before);
   if (expected) exchange->guarded(core_.next_exchange);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
-  const bool is_row = request.client.internal && subject->rule->table != nullptr;
   const bool has_row = core_.has_table(*subject->rule, subject->db);
-  if (has_row) exchange->row(is_row ? Store::Row::source : Store::Row::written);
-  if (miss && !is_row) exchange->ends_load(miss->told);
+  if (has_row) exchange->row(row ? Store::Row::source : Store::Row::written);
+  if (miss && row == nullptr) exchange->ends_load(miss->told);
   if (!core_.leases.empty() && core_.leases.held(subject->table_key)) exchange->keep(asked->value);
   auto behind = lock ? 0 : append_index(wire, *subject, expiry);
   if (!core_.leases.empty() && !asked->only_absent) {

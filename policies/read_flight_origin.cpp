@@ -1,5 +1,6 @@
 // A read of a key that the sidecar loads itself.
 
+#include <algorithm>
 #include <utility>
 
 #include "policies/fleet_lease.hpp"
@@ -46,7 +47,13 @@ bool ReadFlight::begin_load(OriginLoad load, bool over_value, Core& core) {
     return false;
   }
   // The load begins with this look: what is invalidated from now on, its result is not.
-  core.count_miss(subject, check_.load_begins(), core.now, look());
+  if (load.is_row) {
+    // Nobody is told of a miss; the load knows for itself what it has seen.
+    core.latest_begin = std::max(core.latest_begin, load.begins);
+    load.generation = look().generation;
+  } else {
+    core.count_miss(subject, check_.load_begins(), core.now, look());
+  }
   load.loader = loader;
   core.effects.load(std::move(load));
   return true;
@@ -57,6 +64,7 @@ bool ReadFlight::asks_table(const Core& core) const {
   if (!core.has_table(*subject.rule, subject.db)) return false;
   return !core.leases.held(subject.table_key) &&
          !core.tables_rest.holds(subject.rule->tier->name, core.now) &&
+         !core.tables_rest.holds(subject.table_key, core.now) &&
          !core.row_removals.holds(subject.table_key);
 }
 

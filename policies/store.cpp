@@ -13,6 +13,12 @@
 
 namespace pannier::policies {
 
+namespace {
+
+constexpr milliseconds row_rest{100};
+
+}  // namespace
+
 using protocol::equals_nocase;
 
 namespace {
@@ -208,6 +214,9 @@ void Store::refused(protocol::ReplyReader& reader, Core& core) {
   // Whoever loads it now may have begun behind the removal, and is judged by its own miss.
   const auto& key = subject_->table_key;
   if (row_ == Row::written) core.row_removals.add(core, subject_, {true, false});
+  // Those who wait are not to look for the row again and again.
+  if (row_ == Row::source)
+    core.tables_rest.hold(subject_->table_key, core.now, core.now + row_rest);
   const bool is_anothers = core.leases.held(key) && core.leases.holder(key) != ticket_.client;
   if (is_anothers) {
     core.close_flight(key);
@@ -256,44 +265,6 @@ void Store::stored(Core& core) {
     counters.hit_seconds.add(core.now - waiter.since);
     core.deliver(waiter.ticket, *kept_);
   }
-}
-
-void Write::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part >= fills_from_ && part - fills_from_ < fills_.size()) {
-    const auto& [subject, expected] = fills_[part - fills_from_];
-    // It was left out, or has been removed since.
-    if (guard::answer_of(reply) != expected) core.row_removals.add(core, subject, {true, false});
-    return;
-  }
-  if (part != at_) return;
-  answered_ = true;
-  writes_.clear();
-  if (reply.starts_with('-')) take_back_rows(core);
-  for (const auto& subject : subjects_) {
-    core.removed(*subject, link_, true);
-    core.touched(subject->table_key);
-  }
-  core.reply_from(link_, ticket_, reply);
-}
-
-void Write::take_back_rows(Core& core) {
-  for (const auto& subject : std::exchange(rows_, {})) core.row_removals.add(core, subject, {});
-}
-
-void Write::fail(std::string_view error, Core& core) {
-  if (answered_) return;
-  if (has(Bug::retry_incr) && !wire_.empty()) {
-    core.send(link_, wire_, 1,
-              std::make_unique<Write>(link_, ticket_, subjects_, std::exchange(writes_, {})));
-    return;
-  }
-  for (const auto& subject : subjects_) core.close_flight(subject->table_key);
-  writes_.clear();
-  for (const auto& subject : rows_) {
-    journal_invalidation(core, {Journal::Kind::key, subject->db, subject->key});
-  }
-  take_back_rows(core);
-  core.reply(ticket_, error);
 }
 
 }  // namespace pannier::policies

@@ -7,6 +7,7 @@
 #include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/store.hpp"
+#include "policies/validity.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies {
@@ -132,6 +133,12 @@ TableStep::Statement statement_for(const Request& request, const KeyUse& use, Co
   if (!effect.stores) return removal;
   const auto subject = request.subject(use, core);
   const auto miss = core.misses.look(subject->table_key, core.now);
+  for (const auto& tag : subject->tags) {
+    if (core.generations.find(subject->db, tag) != nullptr) continue;
+    // It is older than the row then, unless upstream knows better.
+    const auto lane = core.lane(subject->db, subject->rule.get());
+    create_generation(core, lane, tag, core.server_floor() - milliseconds(1));
+  }
   const auto newest = core.newest(*subject).at;
   // What came too late is not stored, here or upstream, or is invalid there.
   const bool is_late = guard::expected(*subject, miss, core) == guard::never ||
@@ -237,9 +244,8 @@ void row_missing(const OriginLoad& load, Core& core) {
   const auto token = core.leases.token(table);
   if (load.is_away) core.tables_rest.hold(rule.tier->name, core.now, core.now + table_rest);
   // Those who are told now have missed what the load missed.
-  const auto miss = core.misses.take(table, core.now);
   OpenMisses::Look look;
-  if (miss) look.generation = miss->outdated ? std::string(guard::never) : miss->generation;
+  look.generation = load.generation;
   bool is_held = false;
   for (const auto& waiter : core.leases.close(table)) {
     auto* client = core.find(waiter.ticket.client);

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -113,7 +114,9 @@ struct OriginLoad {
   std::vector<std::string> params;
   std::int64_t expiretime = -2;  ///< Of the value that was there, as PEXPIRETIME says it.
   bool is_row = false;           ///< Of a second tier: what is not written since is not the truth.
-  bool is_away = false;          ///< It failed because its database could not be asked.
+  /// What the record of removals said (see guard.hpp), if it was asked for.
+  std::optional<std::string> generation = std::nullopt;
+  bool is_away = false;  ///< It failed because its database could not be asked.
 };
 
 /// A key that the sidecar reads itself, as a client would, so that its origin is asked.

@@ -134,7 +134,12 @@ Response response_of(std::string_view reply) {
 
 Response response_of_value(std::string_view reply) {
   const auto value = ReplyReader(reply).next();
-  if (value.error()) return response_of(reply);
+  if (value.error()) {
+    // What the database says is nothing that who asked could mend.
+    const bool is_ours = value.text.starts_with("ERR pannier: origin ") &&
+                         value.text.find(": parameter $") == value.text.npos;
+    return is_ours ? error_response({502, std::string(value.text)}) : response_of(reply);
+  }
   if (value.null) return error_response({404, "no value"});
   Response response;
   response.body = value.text;

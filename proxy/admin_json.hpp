@@ -15,7 +15,8 @@ namespace pannier::proxy {
 Response response_of(std::string_view reply);
 
 /// For the RESP3 reply of a GET: 200 and its bytes as they are, as JSON where they are that, else
-/// as application/octet-stream; 404 where there is no value; errors as above.
+/// as application/octet-stream; 404 where there is no value; 502 where
+/// its origin failed; else errors as above.
 Response response_of_value(std::string_view reply);
 
 /// {"error": "..."} with that status.

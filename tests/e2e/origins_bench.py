@@ -107,8 +107,11 @@ class OriginCase(unittest.TestCase):
             wire.call("FLUSHALL")
 
     def start(self, origins, *, url=None, **more):
-        return self.enterContext(Pannier(config(url or self.postgres.url(), origins, **more),
-                                         self.redis.port))
+        pannier = self.enterContext(Pannier(config(url or self.postgres.url(), origins, **more),
+                                            self.redis.port))
+        with pannier.wire() as wire:
+            wait_until(lambda: b"pannier_upstream:up" in wire.call("INFO", "pannier"), "it is up")
+        return pannier
 
     def stored(self, key):
         """What Redis itself has."""

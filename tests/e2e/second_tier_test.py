@@ -119,6 +119,23 @@ class Reads(TableCase):
                 self.assertEqual(one.reply, bulk("five"))
         self.assertEqual(self.postgres.queries("SELECT value FROM daily") - before, 1)
 
+    def test_a_key_that_was_missed_twice_is_found_all_the_same(self):
+        pannier, wire = self.start()
+        self.assertEqual(wire.call("GET", "a:1"), NIL)
+        with pannier.wire() as other:
+            other.call("GET", "a:1")
+        self.assertEqual(wire.call("SET", "a:1", "one"), OK)
+        self.direct("DEL", "a:1")
+        before = self.postgres.queries("SELECT value FROM daily")
+        self.assertEqual(wire.call("GET", "a:1"), bulk("one"))
+        self.assertEqual(self.postgres.queries("SELECT value FROM daily") - before, 1)
+
+    def test_the_first_row_under_a_tag_counts(self):
+        _, wire = self.start()
+        self.assertEqual(wire.call("SET", "t:new", "one"), OK)
+        self.direct("DEL", "t:new")
+        self.assertEqual(wire.call("GET", "t:new"), bulk("one"))
+
     def test_mget_finds_rows(self):
         _, wire = self.start()
         self.put("a:6", "six")

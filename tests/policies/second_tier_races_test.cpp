@@ -5,6 +5,7 @@
 #include "table_shop.hpp"
 
 using namespace pannier::policies;
+using pannier::tests::FakeRedis;
 using pannier::tests::Shop;
 using pannier::tests::wire_of;
 
@@ -182,4 +183,43 @@ TEST_CASE("Rows of before an invalidation of a tag do not count") {
   const auto load = shop.take_load(shop.here);
   CHECK(load.params[0] == "day:1");
   CHECK(load.params[1] > put.params[2]);
+}
+
+TEST_CASE("What clients have missed before does not keep a row from Redis") {
+  Shop shop(Guard::fleet);
+  for (int i = 0; i < 2; ++i) {
+    const auto client = i == 0 ? shop.a : shop.b;
+    shop.send(client, {"GET", "day:1"});
+    if (!shop.here.loads.empty()) shop.here.load_failed(shop.take_load(shop.here), {});
+    shop.settle();
+    shop.pass(milliseconds(3500));  // Nobody loads it.
+  }
+  shop.told(shop.a);
+  shop.told(shop.b);
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  shop.carry_out(shop.here, "put");
+  CHECK(shop.told(shop.a) == ok);
+  FakeRedis::Connection direct;
+  shop.redis.execute(direct, wire_of({"DEL", "day:1"}));
+  shop.pass(milliseconds(20));
+  shop.send(shop.b, {"GET", "day:1"});
+  shop.here.store_loaded(shop.take_load(shop.here), "x");
+  shop.settle();
+  CHECK(shop.told(shop.b) == "$1\r\nx\r\n");
+  CHECK(shop.here.loads.empty());
+  CHECK(shop.redis.value(0, "day:1") == "x");
+}
+
+TEST_CASE("The first row under a tag counts") {
+  Shop shop;
+  shop.send(shop.a, {"SET", "day:1", "x"});
+  const auto put = shop.take_call(shop.here, "put");
+  shop.here.answer_table(put, {});
+  shop.settle();
+  shop.pass(milliseconds(50));
+  FakeRedis::Connection direct;
+  shop.redis.execute(direct, wire_of({"DEL", "day:1"}));
+  shop.pass(milliseconds(20));
+  shop.send(shop.b, {"GET", "day:1"});
+  CHECK(shop.take_load(shop.here).params[1] < put.params[2]);
 }
