@@ -251,6 +251,11 @@ class MixedPipelineTest(Connections):
             return [(words, wire.reply()) for words in commands]
 
     def test_random_pipelines_give_what_redis_gives(self):
+        # The sidecar has heard of the FLUSHALL before this, which took the times of all tags with it:
+        # what is written behind one and before it was heard of is invalid.
+        for number in (1, 0):
+            self.assertEqual(self.wire.call("SELECT", number), b"+OK\r\n")
+            self.assertEqual(self.wire.call("GET", "page:1"), b"$-1\r\n")
         seed = random.SystemRandom().randrange(1 << 32)
         dice = random.Random(seed)
         with Redis() as reference:
