@@ -16,14 +16,18 @@ constexpr milliseconds follow_without_pushes{50};
 /// Between an origin's giving up and the end of the lease it loads under.
 constexpr milliseconds origin_margin{1'000};
 
+/// That time, or as long as the row of such a key may take.
+microseconds with_time_for_row(const Rule& rule, microseconds time) {
+  if (rule.table == nullptr) return time;
+  return std::max<microseconds>(time, rule.table->timeout + origin_margin);
+}
+
 }  // namespace
 
 microseconds Core::lease_time(const Rule& rule) const {
   // An origin says itself when it gives up; then nobody needs to be waited for any more.
   if (rule.origin != nullptr) return rule.origin->timeout + origin_margin;
-  const auto learned = learning.lease_time(rule.settings->name);
-  if (rule.table == nullptr) return learned;
-  return std::max<microseconds>(learned, rule.table->timeout + origin_margin);
+  return with_time_for_row(rule, learning.lease_time(rule.settings->name));
 }
 
 bool Core::fall_back(const Subject& subject, const LeaseTable::Waiter& waiter) {
@@ -36,9 +40,7 @@ bool Core::fall_back(const Subject& subject, const LeaseTable::Waiter& waiter) {
 
 microseconds Core::wait_for(const Rule& rule) const {
   if (rule.origin != nullptr) return lease_time(rule);
-  const microseconds wait = rule.tier->coalesce.wait;
-  return rule.table == nullptr ? wait
-                               : std::max<microseconds>(wait, rule.table->timeout + origin_margin);
+  return with_time_for_row(rule, rule.tier->coalesce.wait);
 }
 
 bool Core::may_tell_waiters(const Subject& subject, ServerTime begins, Link link) const {
@@ -107,8 +109,8 @@ void Core::removed(const Subject& subject, Link link, bool by_now) {
   misses.removed(subject.table_key, next_exchange);
 }
 
-void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since,
-                      OpenMisses::Look look) {
+void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since, OpenMisses::Look look,
+                      ClientId load) {
   auto& counters = subject.counters();
   ++counters.misses;
   ++counters.loads;

@@ -120,7 +120,9 @@ class ReadFlight final : public Exchange {
   const std::string* remembered(const Core& core) const;
   /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
   bool load_by_origin(bool over_value, Core& core);
-  bool begin_load(OriginLoad load, bool over_value, Core& core);
+  /// Has an origin, or the table (`is_row`), asked. \returns false where it cannot be.
+  bool begin_load(std::size_t origin, std::vector<std::string> params, bool is_row, bool over_value,
+                  Core& core);
   /// Whether its row in the second tier is to be read now.
   bool asks_table(const Core& core) const;
   /// Has that done; the reader waits for it.

@@ -31,12 +31,11 @@ bool ReadFlight::load_by_origin(bool over_value, Core& core) {
     core.hot.forget(subject.client_key);
     return true;
   }
-  return begin_load({0, subject.db, subject.client_key, subject.table_key, check_.load_begins(),
-                     *match.rule->settings->origin, std::move(call.params), check_.expiretime()},
-                    over_value, core);
+  return begin_load(*match.rule->settings->origin, std::move(call.params), false, over_value, core);
 }
 
-bool ReadFlight::begin_load(OriginLoad load, bool over_value, Core& core) {
+bool ReadFlight::begin_load(std::size_t origin, std::vector<std::string> params, bool is_row,
+                            bool over_value, Core& core) {
   const auto& subject = check_.subject();
   const auto loader = core.effects.open_loader(subject.db);
   if (loader == 0) return false;
@@ -47,14 +46,22 @@ bool ReadFlight::begin_load(OriginLoad load, bool over_value, Core& core) {
     return false;
   }
   // The load begins with this look: what is invalidated from now on, its result is not.
-  if (load.is_row) {
+  OriginLoad load{loader,
+                  subject.db,
+                  subject.client_key,
+                  subject.table_key,
+                  check_.load_begins(),
+                  origin,
+                  std::move(params),
+                  check_.expiretime(),
+                  is_row};
+  if (is_row) {
     // Nobody is told of a miss; the load knows for itself what it has seen.
     core.latest_begin = std::max(core.latest_begin, load.begins);
     load.generation = look().generation;
   } else {
-    core.count_miss(subject, check_.load_begins(), core.now, look());
+    core.count_miss(subject, load.begins, core.now, look());
   }
-  load.loader = loader;
   core.effects.load(std::move(load));
   return true;
 }
@@ -78,17 +85,10 @@ void ReadFlight::await_row(const Reader& reader, Core& core) {
   if (now == nullptr || now->sql_get != was.sql_get || now->database != was.database) {
     return tell_missing(reader, core);
   }
-  OriginLoad load{0,
-                  subject.db,
-                  subject.client_key,
-                  subject.table_key,
-                  check_.load_begins(),
-                  now->read,
-                  {subject.client_key, timestamp_text(rows_count_after(subject, core))},
-                  check_.expiretime(),
-                  true};
+  std::vector<std::string> params{subject.client_key,
+                                  timestamp_text(rows_count_after(subject, core))};
   const auto until = reader.since + core.wait_for(*subject.rule);
-  if (!begin_load(std::move(load), false, core) || !wait(reader, until, core)) {
+  if (!begin_load(now->read, std::move(params), true, false, core) || !wait(reader, until, core)) {
     tell_missing(reader, core);
   }
 }

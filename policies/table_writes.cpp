@@ -80,11 +80,15 @@ bool has_row(const KeyUse& use, std::uint32_t db, const Core& core) {
   return use.match && core.has_table(*use.match.rule, db);
 }
 
-/// Whether the command does anything to the row of this key.
-bool touches(const Request& request, const KeyUse& use, std::uint32_t db, const Core& core) {
-  if (!has_row(use, db, core)) return false;
-  const auto effect = effect_on(request, use, core.server_floor());
-  return effect.removes || effect.stores;
+/// What the command does to rows, of those keys where it does anything.
+std::vector<std::pair<const KeyUse*, Effect>> effects_of(const Request& request, const Core& core) {
+  std::vector<std::pair<const KeyUse*, Effect>> effects;
+  for (const auto& use : request.keys) {
+    if (!has_row(use, request.client.db, core)) continue;
+    const auto effect = effect_on(request, use, core.server_floor());
+    if (effect.removes || effect.stores) effects.emplace_back(&use, effect);
+  }
+  return effects;
 }
 
 bool may_touch(const Request& request, const Core& core) {
@@ -124,10 +128,10 @@ void run_next(ClientId id, const std::shared_ptr<TableStep>& step, Core& core) {
       });
 }
 
-TableStep::Statement statement_for(const Request& request, const KeyUse& use, Core& core) {
+TableStep::Statement statement_for(const Request& request, const KeyUse& use, const Effect& effect,
+                                   Core& core) {
   const auto& tier = *use.match.rule->tier;
   const auto& table = *tier.second_tier;
-  const auto effect = effect_on(request, use, core.server_floor());
   std::string key(request.client_key(use));
   const TableStep::Statement removal{&table.sql_delete, &tier, {key}, nullptr};
   if (!effect.stores) return removal;
@@ -170,22 +174,20 @@ bool reads_yet(const Client& client, const Core& core) {
 std::optional<std::string> write_tables(const Request& request, Core& core) {
   auto& client = request.client;
   if (!may_touch(request, core)) return "";
-  const auto is_touched = [&](const KeyUse& use) { return touches(request, use, client.db, core); };
   auto& step = client.table_step;
   if (!step || step->number != request.ticket.number) {
-    if (std::ranges::none_of(request.keys, is_touched)) return "";
+    const auto effects = effects_of(request, core);
+    if (effects.empty()) return "";
     client.awaits_reads = client.open == 0 && reads_yet(client, core);
     if (client.open > 0 || client.awaits_reads) return std::nullopt;
     forget_step(client, core);
     step = std::make_shared<TableStep>();
     step->rules = core.rules;
     step->number = request.ticket.number;
-    for (const auto& use : request.keys) {
-      if (!is_touched(use)) continue;
-      step->left.push_back(statement_for(request, use, core));
-      const auto& tier = *use.match.rule->tier;
-      const auto value = effect_on(request, use, core.server_floor()).stores;
-      if (value && value->size() > tier.second_tier->max_bytes.value) {
+    for (const auto& [use, effect] : effects) {
+      step->left.push_back(statement_for(request, *use, effect, core));
+      const auto& tier = *use->match.rule->tier;
+      if (effect.stores && effect.stores->size() > tier.second_tier->max_bytes.value) {
         step->error = second_tier_name(tier.name) + ": the value is longer than its max_bytes";
       }
     }
@@ -200,16 +202,18 @@ std::optional<std::string> write_tables(const Request& request, Core& core) {
 
 std::string objection_to_tables(const Request& request, const Core& core) {
   if (!may_touch(request, core)) return {};
+  // Of a conditional one only upstream's answer tells.
+  const bool is_conditional = request.spec.verb == Verb::set || request.spec.verb == Verb::setnx;
+  const auto effects = effects_of(request, core);
+  const KeyUse* touched = effects.empty() ? nullptr : effects.front().first;
   for (const auto& use : request.keys) {
-    const bool is_conditional = request.spec.verb == Verb::set || request.spec.verb == Verb::setnx;
-    const bool is_touched = touches(request, use, request.client.db, core) ||
-                            (is_conditional && has_row(use, request.client.db, core));
-    if (!is_touched) continue;
-    return "tier '" + use.match.rule->tier->name +
-           "' has a second tier: its keys cannot be written in MULTI, nor on a connection of the "
-           "client's own";
+    const bool is_first = touched == nullptr && is_conditional;
+    if (is_first && has_row(use, request.client.db, core)) touched = &use;
   }
-  return {};
+  if (touched == nullptr) return {};
+  return "tier '" + touched->match.rule->tier->name +
+         "' has a second tier: its keys cannot be written in MULTI, nor on a connection of the "
+         "client's own";
 }
 
 void forget_step(Client& client, Core& core) {

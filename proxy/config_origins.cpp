@@ -16,8 +16,6 @@ using policies::OriginSettings;
 using policies::PostgresSettings;
 using policies::quoted;
 
-constexpr policies::seconds longest_timeout{9};
-
 /// An origin with the texts that need the databases to be understood.
 struct Draft {
   OriginSettings origin;
@@ -113,8 +111,7 @@ void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
     findings.error(mark_of(node, "soft_timeout"),
                    "soft_timeout: below the timeout, or nobody gets the stale value before it");
   }
-  // What it began with is remembered for 10 s, and by that its result is judged.
-  if (origin.timeout > longest_timeout) {
+  if (origin.timeout > longest_load) {
     findings.error(mark_of(node, "timeout"),
                    "timeout: at most 9s; what takes longer is better "
                    "computed before, by a materialised view");

@@ -7,6 +7,12 @@
 
 namespace pannier::proxy {
 
+/// The longest life of anything that is kept.
+inline constexpr policies::milliseconds longest_life = std::chrono::hours(24) * 3650;
+/// The longest time a load may take: what it began with is remembered for 10 s, and by that its
+/// result is judged.
+inline constexpr policies::seconds longest_load{9};
+
 /// The parts of a configuration, each read and checked by itself; what one part must know of
 /// another is checked where it is said.
 

@@ -13,9 +13,6 @@ using policies::quoted;
 using policies::SecondTierSettings;
 using policies::TierSettings;
 
-constexpr policies::milliseconds longest_life = std::chrono::hours(24) * 3650;
-constexpr policies::milliseconds longest_timeout = std::chrono::seconds(9);
-
 constexpr Field<SecondTierSettings> second_tier_fields[] = {
 #define PANNIER_SECOND_TIER PANNIER_FIELD
 #include "policies/settings.def"
@@ -67,7 +64,7 @@ void check_table(const ConfigNode& node, const TierSettings& tier, Findings& fin
                    "ttl: that of the tier depends on a day, and its rows count as long; leave it "
                    "out");
   }
-  if (table.timeout > longest_timeout || table.timeout.count() == 0) {
+  if (table.timeout > longest_load || table.timeout.count() == 0) {
     findings.error(mark_of(node, "timeout"), "timeout: from 1ms to 9s");
   }
   if (table.sql_delete_like.empty()) {

@@ -7,7 +7,6 @@ namespace {
 using policies::quoted;
 using policies::TierSettings;
 
-constexpr policies::milliseconds longest_life = std::chrono::hours(24) * 3650;
 constexpr policies::milliseconds usual_stale_if_error = std::chrono::minutes(1);
 constexpr double most_jitter = 0.9;  // With 100% keys would live no time at all.
 

@@ -35,12 +35,6 @@ bool is_away(SqlAnswer::Kind kind) {
          kind == Kind::lost;
 }
 
-std::string error_text(const policies::OriginSettings& origin, const SqlAnswer& answer) {
-  std::string why = answer.error;
-  if (!answer.sqlstate.empty()) why += " (SQLSTATE " + answer.sqlstate + ")";
-  return "origin '" + origin.name + "': " + why;
-}
-
 }  // namespace
 
 OriginRunner::OriginRunner(Server& server) : server_(server), clock_(server.loop()) {
@@ -170,7 +164,7 @@ void OriginRunner::answered(policies::ClientId id, const SqlAnswer& answer) {
     default:
       load.order.is_away = is_away(answer.kind);
       ++counters.errors;
-      counters.last_error = error_text(origin, answer);
+      counters.last_error = "origin '" + origin.name + "': " + error_text(answer);
       if (server_.turn().now - counters.logged >= policies::seconds(1)) {
         counters.logged = server_.turn().now;
         log::warning("origin_failed", {{"origin", origin.name}, {"error", answer.error}});

@@ -60,6 +60,12 @@ struct SqlAnswer {
   std::size_t rows = 0;       ///< How many came.
 };
 
+/// What went wrong, for people: the error and PostgreSQL's code, if it gave one.
+inline std::string error_text(const SqlAnswer& answer) {
+  if (answer.sqlstate.empty()) return answer.error;
+  return answer.error + " (SQLSTATE " + answer.sqlstate + ")";
+}
+
 /// The name as above, for counters and logs.
 constexpr const char* name_of(SqlAnswer::Kind kind) {
   switch (kind) {

@@ -69,10 +69,7 @@ void TableWriter::run(policies::TableCall call, policies::TimePoint until) {
         using Kind = SqlAnswer::Kind;
         policies::TableOutcome outcome;
         if (answer.kind != Kind::value && answer.kind != Kind::nothing) {
-          outcome.error = name + ": " + answer.error;
-          if (!answer.sqlstate.empty()) {
-            outcome.error += " (SQLSTATE " + answer.sqlstate + ")";
-          }
+          outcome.error = name + ": " + error_text(answer);
           outcome.is_known = answer.kind != Kind::timeout && answer.kind != Kind::lost;
           failed(outcome.error);
         }
