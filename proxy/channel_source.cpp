@@ -154,9 +154,7 @@ void ChannelSource::tick(policies::TimePoint now) {
       told_error_ = status.last_error;
       log::warning("channel_unavailable", {{"channel", channel()}, {"error", told_error_}});
     }
-    if (missed_ && is_subscribed_ && calls_.size() < most_running / 10) {
-      fill_gap("missed");
-    }
+    if (missed_ && is_subscribed_ && calls_.size() < most_running / 10) fill_gap();
     return;
   }
   if (client_ == nullptr) {
@@ -164,7 +162,7 @@ void ChannelSource::tick(policies::TimePoint now) {
     return;
   }
   if (losing_) return;
-  if (missed_ && is_subscribed_ && calls_.size() < most_running / 10) fill_gap("missed");
+  if (missed_ && is_subscribed_ && calls_.size() < most_running / 10) fill_gap();
   if (now - heard_ > between_questions + server_.settings().upstream.op_timeout) return lose();
   if (!is_subscribed_ || now - asked_ < between_questions) return;
   asked_ = now;
@@ -173,19 +171,20 @@ void ChannelSource::tick(policies::TimePoint now) {
   server_.tunnel_on_for(*client_, wire);
 }
 
-void ChannelSource::fill_gap(std::string_view why) {
+void ChannelSource::fill_gap() {
   missed_ = false;
   ++server_.pipeline().counters().event_gaps;
-  auto all = intake_.gap_of(settings_);
+  for (auto& gap : intake_.gap_of(settings_)) fill(std::move(gap));
+}
+
+void ChannelSource::fill(policies::Invalidation gap) {
   log::warning("event_gap", {{"channel", channel()},
-                             {"why", std::string(why)},
-                             {"patterns", std::to_string(all.patterns.size())},
-                             {"tags", std::to_string(all.tags.size())},
-                             {"rules", std::to_string(all.rules.size())},
-                             {"keys", std::to_string(all.keys.size())}});
-  if (all.size() == 0) return;
-  const auto weak = weak_from_this();
-  calls_.invalidate(std::move(all), [weak](std::string_view reply) {
+                             {"soft", gap.soft ? "yes" : "no"},
+                             {"patterns", std::to_string(gap.patterns.size())},
+                             {"tags", std::to_string(gap.tags.size())},
+                             {"rules", std::to_string(gap.rules.size())},
+                             {"keys", std::to_string(gap.keys.size())}});
+  calls_.invalidate(std::move(gap), [weak = weak_from_this()](std::string_view reply) {
     const auto view = protocol::ReplyReader(reply).next();
     if (!view.error()) return;
     log::warning("event_gap_failed", {{"error", std::string(view.text)}});

@@ -16,7 +16,8 @@ namespace pannier::proxy {
 /// Events from a channel of upstream's pub/sub, or of PostgreSQL, over a connection of its own.
 ///
 /// Both forget who is away. So whenever it has subscribed anew, and whenever more came than
-/// could be carried out, everything is invalidated that the channel's events could have (a gap).
+/// could be carried out, everything is invalidated that the channel's events could have (a gap);
+/// softly where they would have done it softly.
 /// The connection is asked once a second whether it is alive: silence is not the same as no news.
 class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
  public:
@@ -41,7 +42,8 @@ class ChannelSource : public std::enable_shared_from_this<ChannelSource> {
   void take(std::string_view message);
   void lose();
   void lost();
-  void fill_gap(std::string_view why);
+  void fill_gap();
+  void fill(policies::Invalidation gap);
 
   Server& server_;
   OwnCalls& calls_;

@@ -212,10 +212,13 @@ void EventIntake::answer(Done done, Answer answer) {
              [done = std::move(done), answer = std::move(answer)] { done(answer); });
 }
 
-policies::Invalidation EventIntake::gap_of(const policies::SourceSettings& source) const {
-  policies::Invalidation all;
-  all.by =
+std::vector<policies::Invalidation> EventIntake::gap_of(
+    const policies::SourceSettings& source) const {
+  policies::Invalidation hard;
+  hard.by =
       "gap of " + (source.redis_channel.empty() ? source.postgres_channel : source.redis_channel);
+  auto soft = hard;
+  soft.soft = true;
   const auto append = [](std::vector<std::string>& to, const std::vector<std::string>& from) {
     for (const auto& text : from) {
       if (std::ranges::find(to, text) == to.end()) to.push_back(text);
@@ -228,12 +231,17 @@ policies::Invalidation EventIntake::gap_of(const policies::SourceSettings& sourc
     const auto& only = source.events;
     if (!only.empty() && std::ranges::find(only, name) == only.end()) continue;
     const auto part = known.event.targets().widest(server_.settings().rules);
+    auto& all = part.soft ? soft : hard;
     append(all.keys, part.keys);
     append(all.tags, part.tags);
     append(all.patterns, part.patterns);
     append(all.rules, part.rules);
   }
-  return all;
+  std::vector<policies::Invalidation> gaps;
+  for (auto* one : {&hard, &soft}) {
+    if (one->size() > 0) gaps.push_back(std::move(*one));
+  }
+  return gaps;
 }
 
 }  // namespace pannier::proxy

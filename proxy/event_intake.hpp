@@ -49,7 +49,8 @@ class EventIntake {
   void take(std::string_view event, std::string_view payload, std::string_view key, Done done);
 
   /// Everything that events from `source` could make invalid: some of them may have been missed.
-  policies::Invalidation gap_of(const policies::SourceSettings& source) const;
+  /// What soft events would only make stale is one by itself; none is empty.
+  std::vector<policies::Invalidation> gap_of(const policies::SourceSettings& source) const;
 
  private:
   struct Known {

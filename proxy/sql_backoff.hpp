@@ -8,10 +8,11 @@
 namespace pannier::proxy {
 
 /// Pauses between attempts: each up to twice the one before, with full jitter, so that a fleet that
-/// lost PostgreSQL at once does not come back at once.
+/// lost PostgreSQL at once does not come back at once. Never long: until a session listens again,
+/// nobody hears of the changes.
 class SqlBackoff {
  public:
-  /// After one more failure. From 10 ms to 5 s.
+  /// After one more failure. From 10 ms to 1 s.
   policies::milliseconds next() {
     const auto most = std::min(longest, first * (1 << std::min(failures_++, 10u)));
     std::uniform_int_distribution<policies::milliseconds::rep> any(shortest.count(), most.count());
@@ -21,7 +22,7 @@ class SqlBackoff {
   bool failing() const { return failures_ > 0; }
 
  private:
-  static constexpr policies::milliseconds shortest{10}, first{100}, longest{5000};
+  static constexpr policies::milliseconds shortest{10}, first{100}, longest{1000};
   unsigned failures_ = 0;
   std::minstd_rand random_{std::random_device{}()};
 };

@@ -391,6 +391,23 @@ class Changes(OriginCase):
             after, _ = orders.insert(self.postgres)
             self.assert_answers(pannier, f"revenue:{DAY}", bulk(after), 8)
 
+    def test_002_38_then_too_nobody_waits_where_a_change_makes_stale(self):
+        slow = REVENUE.replace("WHERE", f"CROSS JOIN (SELECT pg_sleep({SLOW})) s WHERE")
+        for soft in (True, False):
+            with self.subTest(soft=soft):
+                channel = NOTIFY if not soft else NOTIFY.replace('"]}}', '"], soft: true}}')
+                pannier = self.start({"revenue": slow}, tier="{ttl: 60s, stale: 60s}", more=channel)
+                before, _ = ask(pannier, "GET", f"revenue:{DAY}")
+                self.assertGreater(self.postgres.terminate(), 0)
+                after, _ = orders.insert(self.postgres)
+                wait_until(lambda: any(
+                    one["by"].startswith("gap of") for one in
+                    get(pannier.admin_port, "/stats").json["audit"]), "the gap", 8)
+                first, _ = ask(pannier, "GET", f"revenue:{DAY}")
+                self.assertEqual(first, before if soft else bulk(after))
+                self.assert_answers(pannier, f"revenue:{DAY}", bulk(after), 8)
+                pannier.stop()
+
     def test_002_38_once_all_is_quiet_nothing_old_is_served(self):
         rules = config(self.postgres.url(), {"revenue": REVENUE}, "{ttl: 60s, local: 30s}", NOTIFY)
         sidecars = [self.enterContext(Pannier(rules, self.redis.port)) for _ in range(2)]
