@@ -142,9 +142,10 @@ class Core {
   void look_again(const std::string& table_key, bool only_lease);
   /// A name that no other lease has.
   std::string new_token() { return name + ":" + std::to_string(next_token++); }
-  /// A client is told that the key is missing, as it was at server time `at`.
+  /// A client is told that the key is missing, as it was at server time `at`; or this load of the
+  /// sidecar's own begins (0: none).
   void count_miss(const Subject& subject, ServerTime at, TimePoint since,
-                  OpenMisses::Look look = {});
+                  OpenMisses::Look look = {}, ClientId load = 0);
   /// A command that removes the key, or makes something else of it, goes over `link` next, or has
   /// been answered (`by_now`).
   void removed(const Subject& subject, Link link, bool by_now);

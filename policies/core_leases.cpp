@@ -117,7 +117,7 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since, Op
   ++subject.rule->loads->loads;
   counters.miss_seconds.add(now - since);
   latest_begin = std::max(latest_begin, at);
-  misses.add(subject.table_key, at, now, std::move(look));
+  misses.add(subject.table_key, at, now, std::move(look), load);
 }
 
 void Core::touched(const std::string& key) {

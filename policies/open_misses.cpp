@@ -19,13 +19,14 @@ void OpenMisses::all_removed(std::uint64_t exchange) {
   }
 }
 
-void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look look) {
+void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look look,
+                     std::uint64_t load) {
   forget_old(now);
   if (const auto found = index_.find(key); found != index_.end()) {
     entries_.splice(entries_.end(), entries_, found->second);
   } else {
     if (entries_.size() == capacity) {
-      drop_front();
+      drop(entries_.begin());
       ++dropped_;
     }
     entries_.push_back({std::string(key), {}, 0});
@@ -33,30 +34,40 @@ void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look lo
   }
   auto& entry = entries_.back();
   forget_slots(entry, now);
-  ++entry.open;
   const bool outdated = std::max(last_removal(key), all_removed_) > look.exchange;
-  const auto* last = entry.slots.empty() ? nullptr : &entry.slots.back();
-  if (last != nullptr && !look.generation) look.generation = last->oldest.generation;
-  if (last == nullptr || last->oldest.told + width <= now || last->oldest.outdated != outdated) {
-    entry.slots.push_back({{at, now, outdated, std::move(look.generation)}, now, 1});
-    return;
+  if (!entry.slots.empty() && !look.generation) {
+    look.generation = entry.slots.back().oldest.generation;
   }
-  auto& slot = entry.slots.back();
-  slot.oldest.at = std::min(slot.oldest.at, at);
-  slot.last_told = now;
-  ++slot.misses;
+  const Slot slot{{at, now, outdated, std::move(look.generation)}, now, 1, load};
+  if (load != 0) return entry.slots.push_back(slot);
+  ++entry.open;
+  const auto last = std::ranges::find(entry.slots.rbegin(), entry.slots.rend(), 0u, &Slot::load);
+  if (last == entry.slots.rend() || last->oldest.told + width <= now ||
+      last->oldest.outdated != outdated) {
+    return entry.slots.push_back(slot);
+  }
+  last->oldest.at = std::min(last->oldest.at, at);
+  last->last_told = now;
+  ++last->misses;
+}
+
+OpenMisses::Entry* OpenMisses::find(std::string_view key, TimePoint now) {
+  forget_old(now);
+  const auto found = index_.find(key);
+  if (found == index_.end()) return nullptr;
+  forget_slots(*found->second, now);
+  return &*found->second;
 }
 
 std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint now) {
-  forget_old(now);
-  const auto found = index_.find(key);
-  if (found == index_.end()) return std::nullopt;
-  auto& entry = *found->second;
-  forget_slots(entry, now);
-  auto miss = entry.slots.front().oldest;
-  for (const auto& slot : entry.slots) {
-    miss.at = std::min(miss.at, slot.oldest.at);
-    miss.outdated = miss.outdated || slot.oldest.outdated;
+  const auto* entry = find(key, now);
+  if (entry == nullptr || entry->open == 0) return std::nullopt;
+  std::optional<Miss> miss;
+  for (const auto& slot : entry->slots) {
+    if (slot.load != 0) continue;
+    if (!miss) miss = slot.oldest;
+    miss->at = std::min(miss->at, slot.oldest.at);
+    miss->outdated = miss->outdated || slot.oldest.outdated;
   }
   return miss;
 }
@@ -64,30 +75,50 @@ std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint
 std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now) {
   const auto miss = look(key, now);
   if (!miss) return std::nullopt;
-  const auto found = index_.find(key);
-  const auto entry = found->second;
-  if (--entry->open == 0) {
-    index_.erase(found);
-    entries_.erase(entry);
-  }
+  const auto entry = index_.find(key)->second;
+  if (--entry->open > 0) return miss;
+  std::erase_if(entry->slots, [](const Slot& slot) { return slot.load == 0; });
+  if (entry->slots.empty()) drop(entry);
   return miss;
+}
+
+std::optional<OpenMisses::Miss> OpenMisses::take_load(std::string_view key, std::uint64_t load) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return std::nullopt;
+  auto& slots = found->second->slots;
+  const auto slot = std::ranges::find(slots, load, &Slot::load);
+  if (slot == slots.end()) return std::nullopt;
+  const auto miss = slot->oldest;
+  slots.erase(slot);
+  if (slots.empty()) drop(found->second);
+  return miss;
+}
+
+std::optional<ServerTime> OpenMisses::oldest(std::string_view key, TimePoint now) {
+  const auto* entry = find(key, now);
+  if (entry == nullptr) return std::nullopt;
+  return std::ranges::min(entry->slots, {}, [](const Slot& slot) { return slot.oldest.at; })
+      .oldest.at;
 }
 
 void OpenMisses::forget_slots(Entry& entry, TimePoint now) {
   std::size_t misses = 0;
   std::erase_if(entry.slots, [&](const Slot& slot) { return slot.last_told + hold < now; });
-  for (const auto& slot : entry.slots) misses += slot.misses;
+  for (const auto& slot : entry.slots) misses += slot.load == 0 ? slot.misses : 0;
   // It is not known which were answered: of those that are left, as many as there can be.
   entry.open = std::min(entry.open, misses);
 }
 
 void OpenMisses::forget_old(TimePoint now) {
-  while (!entries_.empty() && entries_.front().slots.back().last_told + hold < now) drop_front();
+  const auto is_old = [now](const Slot& slot) { return slot.last_told + hold < now; };
+  while (!entries_.empty() && std::ranges::all_of(entries_.front().slots, is_old)) {
+    drop(entries_.begin());
+  }
 }
 
-void OpenMisses::drop_front() {
-  index_.erase(entries_.front().key);
-  entries_.pop_front();
+void OpenMisses::drop(Entries::iterator entry) {
+  index_.erase(entry->key);
+  entries_.erase(entry);
 }
 
 }  // namespace pannier::policies

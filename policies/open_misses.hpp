@@ -19,7 +19,8 @@ namespace pannier::policies {
 /// A value is as old as the moment its load began, not the moment it arrives: the SET that fills a
 /// miss gets an expiry counted from the miss, so that an invalidation in between makes it invalid.
 /// Where several clients missed the same key it is not known whose SET arrives, so the oldest miss
-/// counts for all of them ("oldest miss rule"). Bounded by entries and by time.
+/// counts for all of them ("oldest miss rule"). Of what the sidecar loads itself it is known, so a
+/// load has a miss of its own. Bounded by entries and by time.
 class OpenMisses {
  public:
   static constexpr seconds hold{10};
@@ -37,8 +38,9 @@ class OpenMisses {
     std::optional<std::string> generation;       ///< As in Miss; not given: that of an older miss.
   };
 
-  /// A client is told now that `key` is missing, which was so at server time `at`.
-  void add(std::string_view key, ServerTime at, TimePoint now, Look look);
+  /// A client is told now that `key` is missing, which was so at server time `at`; or nobody is,
+  /// and this load has begun (0: none).
+  void add(std::string_view key, ServerTime at, TimePoint now, Look look, std::uint64_t load = 0);
   void add(std::string_view key, ServerTime at, TimePoint now) { add(key, at, now, {}); }
 
   /// The key is removed, or becomes something else than what it was: whatever was asked by an
@@ -52,6 +54,10 @@ class OpenMisses {
   std::optional<Miss> take(std::string_view key, TimePoint now);
   /// The same for a SET that may still be taken back (in a transaction): nothing is answered by it.
   std::optional<Miss> look(std::string_view key, TimePoint now);
+  /// The miss of a load, which has ended with or without a value; nothing if it is forgotten.
+  std::optional<Miss> take_load(std::string_view key, std::uint64_t load);
+  /// When the oldest value began to be loaded that may still come, by a client or a load.
+  std::optional<ServerTime> oldest(std::string_view key, TimePoint now);
 
   void forget_old(TimePoint now);
   std::size_t size() const { return entries_.size(); }
@@ -64,13 +70,14 @@ class OpenMisses {
     Miss oldest;
     TimePoint last_told;
     std::size_t misses;
+    std::uint64_t load = 0;  ///< Whose it is; 0: of clients.
   };
   struct Entry {
     std::string key;
     std::vector<Slot> slots;  ///< Oldest first; never empty.
-    std::size_t open = 0;     ///< Misses that no SET has answered.
+    std::size_t open = 0;     ///< Misses of clients that no SET has answered.
   };
-  std::list<Entry> entries_;  ///< By when their last miss was told.
+  std::list<Entry> entries_;  ///< By when their last miss was added.
   std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
   std::size_t dropped_ = 0;
   /// By a key's hash, the exchange of its last removal. Of keys that share a place a SET may be
@@ -81,8 +88,11 @@ class OpenMisses {
   std::uint64_t& last_removal(std::string_view key) {
     return removed_[std::hash<std::string_view>{}(key) % removals];
   }
+  using Entries = std::list<Entry>;
+  /// Null if it has none, once those are forgotten that are too old.
+  Entry* find(std::string_view key, TimePoint now);
   static void forget_slots(Entry& entry, TimePoint now);
-  void drop_front();
+  void drop(Entries::iterator entry);
 };
 
 }  // namespace pannier::policies

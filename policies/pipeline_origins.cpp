@@ -48,6 +48,7 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   const Call call(*this, now);
   const auto& table = load.table_key;
   core_.hot.forget(load.key);
+  core_.misses.take_load(table, loader.id);
   if (!core_.leases.held(table) || core_.leases.holder(table) != loader.id) return;
   const auto subject = core_.leases.subject(table);
   // Nobody is told a value, and what is loaded then is judged by when this load began.

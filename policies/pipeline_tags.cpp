@@ -86,8 +86,7 @@ class TagChange final : public Exchange {
     if (expiretime_ >= 0) {
       at = std::min(at, ServerTime(milliseconds(expiretime_)) - subject_->life.total);
     }
-    const auto miss = core.misses.look(subject_->table_key, core.now);
-    return miss ? std::min(at, miss->at) : at;
+    return std::min(at, core.misses.oldest(subject_->table_key, core.now).value_or(at));
   }
 
   void tell(Core& core) {

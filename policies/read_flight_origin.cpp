@@ -60,7 +60,7 @@ bool ReadFlight::begin_load(std::size_t origin, std::vector<std::string> params,
     core.latest_begin = std::max(core.latest_begin, load.begins);
     load.generation = look().generation;
   } else {
-    core.count_miss(subject, load.begins, core.now, look());
+    core.count_miss(subject, load.begins, core.now, look(), loader);
   }
   core.effects.load(std::move(load));
   return true;

@@ -80,6 +80,37 @@ TEST_CASE("A miss that nobody filled within ten seconds is not waited for any mo
   CHECK_FALSE(misses.take("l", start + OpenMisses::hold + instant));
 }
 
+TEST_CASE("A load's miss is its own, and no client's") {
+  OpenMisses misses;
+  misses.add("k", server(5), start, {}, 7);
+  misses.add("k", server(50), start);
+  misses.add("k", server(90), start, {}, 8);
+  CHECK(misses.oldest("k", start) == server(5));
+  CHECK(misses.take_load("k", 8)->at == server(90));
+  CHECK_FALSE(misses.take_load("k", 8));
+  CHECK(misses.take("k", start)->at == server(50));
+  CHECK_FALSE(misses.take("k", start));
+  CHECK(misses.take_load("k", 7)->at == server(5));
+  CHECK(misses.size() == 0);
+}
+
+TEST_CASE("A load that a removal overtook is outdated, another is not") {
+  OpenMisses misses;
+  misses.add("k", server(5), start, {1, std::nullopt}, 7);
+  misses.removed("k", 3);
+  misses.add("k", server(50), start, {4, std::nullopt}, 8);
+  CHECK(misses.take_load("k", 7)->outdated);
+  CHECK_FALSE(misses.take_load("k", 8)->outdated);
+}
+
+TEST_CASE("A load that never ends is forgotten, with its key") {
+  OpenMisses misses;
+  misses.add("k", server(5), start, {}, 7);
+  misses.forget_old(start + OpenMisses::hold + instant);
+  CHECK(misses.size() == 0);
+  CHECK_FALSE(misses.take_load("k", 7));
+}
+
 TEST_CASE("A young miss counts although an older one of the same key is past its time") {
   OpenMisses misses;
   misses.add("k", server(0), start);

@@ -67,6 +67,21 @@ struct Fleet {
     sidecar.send(client, wire_of({"GET", "sum:2026-11-21:7"}));
     settle();
   }
+  /// The other sidecar invalidates the day. \returns its reply.
+  std::string invalidate(bool soft) {
+    there.act = [this, soft](
+                    Client& asker,
+                    const pannier::protocol::Command&) -> std::optional<pannier::protocol::Value> {
+      Invalidation what;
+      what.tags = {"day:2026-11-21"};
+      what.soft = soft;
+      there.pipeline().invalidate(asker, std::move(what), there.now);
+      return std::nullopt;
+    };
+    there.send(other, wire_of({"PANNIER", "INVALIDATE"}));
+    settle();
+    return there.take(other);
+  }
   std::string told(Sidecar::ClientId client) { return here.take(client); }
   OriginLoad take_load(Sidecar& sidecar) {
     REQUIRE(sidecar.loads.size() == 1);
@@ -147,17 +162,7 @@ TEST_CASE("A result that was invalidated while it was computed is nobody's answe
   fleet.get(fleet.here, fleet.a);
   const auto load = fleet.take_load(fleet.here);
   fleet.pass(milliseconds(20));
-  fleet.there.act =
-      [&fleet](Client& asker,
-               const pannier::protocol::Command&) -> std::optional<pannier::protocol::Value> {
-    Invalidation what;
-    what.tags = {"day:2026-11-21"};
-    fleet.there.pipeline().invalidate(asker, std::move(what), fleet.there.now);
-    return std::nullopt;
-  };
-  fleet.there.send(fleet.other, wire_of({"PANNIER", "INVALIDATE"}));
-  fleet.settle();
-  CHECK(fleet.there.take(fleet.other) == ":0\r\n");
+  CHECK(fleet.invalidate(false) == ":0\r\n");
   fleet.get(fleet.here, fleet.b);
   CHECK(fleet.told(fleet.b).empty());
   fleet.here.store_loaded(load, "old");
@@ -190,6 +195,48 @@ TEST_CASE("A stale value is everybody's at once, while one query replaces it") {
     CHECK(fleet.told(fleet.a) == "$1\r\n1\r\n");
     CHECK(fleet.here.loads.empty());
   }
+}
+
+TEST_CASE("Loads that failed make no later value older than it is") {
+  Fleet fleet(OnError::error, seconds(600));
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "1");
+  fleet.invalidate(true);
+  for (int i = 0; i < 3; ++i) {
+    fleet.get(fleet.here, fleet.a);
+    fleet.here.load_failed(fleet.take_load(fleet.here), failure);
+    fleet.pass(milliseconds(1'100));
+  }
+  fleet.invalidate(true);
+  fleet.pass(milliseconds(20));
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "2");
+  fleet.told(fleet.a);
+  fleet.get(fleet.here, fleet.a);
+  CHECK(fleet.told(fleet.a) == "$1\r\n2\r\n");
+  CHECK(fleet.here.loads.empty());
+}
+
+TEST_CASE("What a client was told was missing makes no load older than it is") {
+  Fleet fleet(OnError::nil);
+  fleet.get(fleet.here, fleet.a);
+  fleet.here.load_failed(fleet.take_load(fleet.here), failure);
+  CHECK(fleet.told(fleet.a) == nil);
+  fleet.pass(milliseconds(1'100));
+  fleet.invalidate(false);
+  fleet.pass(milliseconds(20));
+  fleet.get(fleet.here, fleet.b);
+  fleet.here.store_loaded(fleet.take_load(fleet.here), "1");
+  fleet.told(fleet.b);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.told(fleet.b) == "$1\r\n1\r\n");
+  CHECK(fleet.here.loads.empty());
+  // Its own SET, which may come yet, is of before that.
+  fleet.here.send(fleet.a, wire_of({"SET", "sum:2026-11-21:7", "0"}));
+  fleet.settle();
+  fleet.told(fleet.a);
+  fleet.get(fleet.here, fleet.b);
+  CHECK(fleet.here.loads.size() == 1);
 }
 
 TEST_CASE("Who stores the value meanwhile ends the waiting") {
