@@ -41,7 +41,7 @@ const begun = performance.now();
 const elapsed = () => (performance.now() - begun) / 1000;
 const views = [];  // [second it began, ms]
 const errors = {};
-let failed = 0;
+const failures = [];  // Second it was seen.
 
 const user = async (number) => {
   await sleep((plan.pauseMs * number) / plan.users);
@@ -52,7 +52,7 @@ const user = async (number) => {
     views.push([at, (elapsed() - at) * 1000]);
     for (const {reason} of drawn.filter((one) => one.status === "rejected")) {
       errors[reason.message] = (errors[reason.message] ?? 0) + 1;
-      failed++;
+      failures.push(elapsed());
     }
     await sleep(plan.pauseMs);
   }
@@ -65,7 +65,11 @@ const percentiles = (list) => {
   return {views: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), longest: at(1)};
 };
 const warm = views.filter(([at]) => at >= plan.warmSeconds);
-console.log(JSON.stringify({all: percentiles(views), warm: percentiles(warm),
-                            seconds: elapsed(), errors, failed}));
+const within = (second) => (at) => Math.floor(at) === second;
+const timeline = Array.from({length: Math.ceil(plan.seconds)}, (_, second) => ({
+  second, ...percentiles(views.filter(([at]) => within(second)(at))),
+  failed: failures.filter(within(second)).length}));
+console.log(JSON.stringify({all: percentiles(views), warm: percentiles(warm), seconds: elapsed(),
+                            errors, failed: failures.length, timeline}));
 await pool?.end();
 redis?.disconnect();
