@@ -25,6 +25,7 @@
 #include "policies/origin.hpp"
 #include "policies/reply_names.hpp"
 #include "policies/retry_budget.hpp"
+#include "policies/role_watch.hpp"
 #include "policies/row_removals.hpp"
 #include "policies/rule_set.hpp"
 #include "policies/second_tier.hpp"
@@ -183,6 +184,7 @@ class Core {
   std::uint64_t next_token = 1;
   std::uint32_t claims = 0;  ///< Reads under way that ask for the fleet's lease.
   RetryBudget retries;
+  RoleWatch role_watch;
   LeaseLearning learning;
   OpenMisses misses;
   TagGenerations generations;

@@ -281,7 +281,6 @@ class Pipeline {
   void tick_invalidations();
   /// Upstream pushed a key, or the fleet's lease of one: was it removed, and has a load ended?
   void heard_of(std::string_view key);
-  void check_role();
   void sweep_old_versions();
   void change_version(Client& client, std::string_view name, VersionChange change, TimePoint now);
 
@@ -293,7 +292,7 @@ class Pipeline {
   std::vector<std::uint32_t> positions_;
   std::vector<KeyUse> spare_keys_;
   std::vector<std::string_view> captures_;  ///< Spare, too.
-  TimePoint last_heartbeat_{}, last_distrust_{}, last_role_check_{};
+  TimePoint last_heartbeat_{}, last_distrust_{};
   std::unordered_map<ClientId, Transaction> transactions_;  ///< That are open.
 };
 

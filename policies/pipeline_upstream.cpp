@@ -34,22 +34,6 @@ class RemovalLook final : public Exchange {
   ExchangeId id_;
 };
 
-/// Asks whether the server at the other end is still what it was when it was connected to. A
-/// promotion or a demotion is pushed to nobody, and the connections stay.
-class RoleCheck final : public Exchange {
- public:
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    protocol::ReplyReader reader(reply);
-    if (reader.next().kind != '*') return;  // It may not be asked.
-    const bool is_replica = reader.next().text != "master";
-    if (is_replica == core.is_replica) return;
-    core.copies.lose_all();
-    core.generations.outdate_all();
-    core.effects.connect_anew();
-  }
-  void fail(std::string_view, Core&) override {}
-};
-
 }  // namespace
 
 /// An EVAL of a script that Redis has compiled before takes a fifth of the time.
@@ -77,15 +61,6 @@ void Pipeline::heartbeat() {
   }
 }
 
-void Pipeline::check_role() {
-  if (core_.upstream != Core::UpstreamState::up || core_.now - last_role_check_ < seconds(1))
-    return;
-  last_role_check_ = core_.now;
-  std::string wire;
-  protocol::append_command(wire, {"ROLE"});
-  core_.send({Link::Kind::lane, 0, 0}, wire, 1, std::make_unique<RoleCheck>());
-}
-
 void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   const Call call(*this, now);
   // What was settled without it was a guess.
@@ -108,7 +83,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.watch.outdate_all();
   core_.misses.all_removed(core_.next_exchange);
   last_heartbeat_ = {};
-  last_role_check_ = core_.now;
+  core_.role_watch.restart(core_.now);
   ++core_.replay.connection;
   core_.replay.running = false;
   core_.replay.refusal.clear();
@@ -203,11 +178,13 @@ void Pipeline::lose_own(Client& client, std::string_view error) {
 void Pipeline::heard_of(std::string_view key) {
   const bool guards = core_.rules->guards() && core_.misses.size() > 0;
   const bool waits = !core_.leases.empty() || core_.claims > 0;
-  if (!guards && !waits) return;
   const bool is_lease = key.starts_with(fleet_lease::key_prefix);
+  const bool knows = is_lease && !core_.origin_memory.empty();
+  if (!guards && !waits && !knows) return;
   const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;
   for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
     const auto table = table_key(db, of);
+    if (knows) core_.origin_memory.pushed(table);
     if (guards && !is_lease && core_.misses.any(table)) {
       std::string wire;
       protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
@@ -278,7 +255,7 @@ void Pipeline::tick(TimePoint now) {
   core_.memory.sweep(core_.server_floor(), 20);
   core_.copies.sweep(now);
   heartbeat();
-  check_role();
+  core_.role_watch.tick(core_);
   core_.self_check.tick(core_);
   if (!core_.journal.empty() && now >= core_.replay.retry_at) replay_journal(core_);
   // Without pushes what is known grows old by itself.

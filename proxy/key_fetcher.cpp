@@ -3,8 +3,17 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
+#include <vector>
+
+#include "proxy/log.hpp"
 
 namespace pannier::proxy {
+
+namespace {
+
+constexpr policies::seconds between_logs{10};
+
+}  // namespace
 
 bool KeyFetcher::take(policies::KeyFetch fetch) {
   const auto waiting = fresh_.size() + urgent_.size();
@@ -61,6 +70,7 @@ void KeyFetcher::start_next(const std::string& origin) {
     const auto* settings = origin_of(fetch.key);  // It may be under another rule by now.
     const auto most = settings ? settings->concurrency.value : most_at_once;
     if (queue.running >= std::min<std::size_t>(most, most_at_once)) return;
+    if (!may_start()) return look_later();
     queue.waiting.pop_front();
     ++queue.running;
     start(fetch, [this, origin] {
@@ -68,6 +78,34 @@ void KeyFetcher::start_next(const std::string& origin) {
       start_next(origin);
     });
   }
+}
+
+bool KeyFetcher::may_start() {
+  const auto now = server_.turn().now;
+  if (server_.is_loaded() && now - started_ < least_pace) {
+    if (now - told_ > between_logs) {
+      told_ = now;
+      log::info("warming_waits", {{"because", "the loop or upstream is loaded"}});
+    }
+    return false;
+  }
+  started_ = now;
+  return true;
+}
+
+void KeyFetcher::look_later() {
+  if (std::exchange(looks_later_, true)) return;
+  timer_.expires_after(between_looks);
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    looks_later_ = false;
+    server_.begin_turn();
+    std::vector<std::string> origins;
+    for (const auto& [origin, queue] : queues_) {
+      if (!queue.waiting.empty()) origins.push_back(origin);
+    }
+    for (const auto& origin : origins) start_next(origin);
+  });
 }
 
 void KeyFetcher::start(const policies::KeyFetch& fetch, std::function<void()> then) {

@@ -68,6 +68,7 @@ void Server::start() {
 
 void Server::tick() {
   begin_turn();
+  load_.tick(turn_.now, processor_time(), policies::Pipeline::tick_interval);
   pipeline_.tick(turn_.now);
   std::vector<std::shared_ptr<Upstream>> links;
   for (const auto& [name, upstream] : links_) links.push_back(upstream);

@@ -14,6 +14,7 @@
 #include "policies/settings.hpp"
 #include "protocol/command_parser.hpp"
 #include "proxy/address.hpp"
+#include "proxy/load_gauge.hpp"
 #include "proxy/loop.hpp"
 #include "proxy/session.hpp"
 #include "proxy/state_log.hpp"
@@ -67,6 +68,8 @@ class Server final : public policies::Effects {
   void closed(Session& session, std::string_view why);
   /// Logs where somebody spoke another protocol from; seldom.
   void warn_of_attack(policies::ClientId client);
+  /// Whether the loop or upstream has so much to do that what has time should wait.
+  bool is_loaded() const { return load_.busy() || pipeline_.core().role_watch.is_slow(turn_.now); }
   /// flush() at the end of this turn; `dirty` is the caller's own mark that it is on the list.
   void write_later(Session& session, bool& dirty);
   void write_later(Upstream& upstream, bool& dirty);
@@ -238,6 +241,7 @@ class Server final : public policies::Effects {
   AdminActions* actions_ = nullptr;
   std::function<void(const policies::AuditRecord& record)> told_;
   StateLog state_log_;
+  LoadGauge load_;
   Listening listening_;
   Loading loading_;
   Fetch fetch_;
