@@ -5,6 +5,7 @@
 #include "policies/ban_record.hpp"
 #include "policies/ban_sweep.hpp"
 #include "policies/core.hpp"
+#include "policies/fleet_lease.hpp"
 #include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/other_versions.hpp"
@@ -168,6 +169,7 @@ void InvalidationRun::send_key(const std::string& key, const Match& match, Core&
   } else {
     protocol::append_command(wire, {"UNLINK", upstream});
   }
+  if (match && !soft) fleet_lease::forget(core, *match.rule, db_, upstream);
   const auto table = table_key(db_, upstream);
   if (guarded && !soft) core.misses.removed(table, core.next_exchange);
   const Journal::Entry entry{Journal::Kind::key, db_, upstream};

@@ -1,5 +1,6 @@
 // What origins say of the keys they were asked for.
 
+#include "policies/fleet_lease.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
@@ -66,6 +67,9 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
   }
   const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
   core_.origin_memory.keep(table, std::string(error), now, now + life);
+  if (error.empty()) {
+    fleet_lease::note_absent(core_, *subject, core_.leases.drop_token(table), load.begins, life);
+  }
   const bool tells = !error.empty() && origin.on_error == OnError::error;
   for (const auto& waiter : core_.end_lease(table)) {
     if (!error.empty() && core_.fall_back(*subject, waiter)) continue;

@@ -118,6 +118,9 @@ class ReadFlight final : public Exchange {
   void follow(bool over_value, Core& core);
   /// What its origin said a moment ago, or null.
   const std::string* remembered(const Core& core) const;
+  /// Whether the lease was lost because another sidecar's origin had no row: then that is
+  /// remembered here, too. Where it was too long ago the lease is free again.
+  bool learn_absence(Core& core);
   /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
   bool load_by_origin(bool over_value, Core& core);
   /// Has an origin, or the table (`is_row`), asked. \returns false where it cannot be.

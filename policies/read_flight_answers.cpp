@@ -148,7 +148,7 @@ void ReadFlight::missing(Core& core) {
     // Nor here: nobody is asked again so soon.
   } else if (claim(readers_, core)) {
     return;
-  } else if (asking_ && asking_->lost()) {
+  } else if (asking_ && asking_->lost() && !learn_absence(core)) {
     if (lease_moved_) {
       start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
       core.flights[check_.subject().table_key]->before_ = std::move(before_);

@@ -16,6 +16,21 @@ const std::string* ReadFlight::remembered(const Core& core) const {
   return core.origin_memory.find(subject.table_key, core.now);
 }
 
+bool ReadFlight::learn_absence(Core& core) {
+  const auto& subject = check_.subject();
+  const auto& claim = *asking_->claim;
+  const auto began = claim.absent_since();
+  if (subject.rule->origin == nullptr || !began) return false;
+  const auto newest = core.newest(subject);
+  if (newest.complete && newest.after(*began) == *began) {
+    core.origin_memory.keep(subject.table_key, {}, core.now, core.now + claim.taken_for());
+    return true;
+  }
+  fleet_lease::release(core, subject, claim.record());
+  lease_moved_ = true;
+  return false;
+}
+
 bool ReadFlight::load_by_origin(bool over_value, Core& core) {
   const auto& subject = check_.subject();
   if (core.leases.held(subject.table_key)) return true;

@@ -309,6 +309,27 @@ class Answers(FaultCase):
         self.addCleanup(self.postgres.psql, "DELETE FROM customers WHERE id = 900001")
         self.assert_answers(pannier, "name:nobody", bulk("900001"), 3)
 
+    def test_g6_no_row_costs_the_fleet_one_query(self):
+        rules = config(self.postgres.url(), {"name": NAME.replace("ttl: 1s", "ttl: 60s", 1)})
+        fleet = [self.enterContext(Pannier(rules, self.redis.port)) for _ in range(3)]
+        for one in fleet:
+            wait_until(lambda: b"pannier_upstream:up" in ask(one, "INFO", "pannier")[0], "it is up")  # noqa: B023
+        everywhere = lambda: {ask(one, "GET", "name:nobody")[0] for one in fleet}  # noqa: E731
+        self.assertEqual(self.queries_of("FROM customers", lambda: (everywhere(), everywhere())), 1)
+        self.postgres.psql("INSERT INTO customers VALUES (900003, 'nobody', 'north')")
+        self.addCleanup(self.postgres.psql, "DELETE FROM customers WHERE id = 900003")
+        self.assertEqual(everywhere(), {NIL})
+        for how in (("PANNIER", "INVALIDATE", "TAG", "name"), ("DEL", "name:nobody"),
+                    ("PANNIER", "INVALIDATE", "KEY", "name:nobody")):
+            with self.subTest(how=how):
+                ask(fleet[2], *how)
+                self.assert_answers(fleet[0], "name:nobody", bulk("900003"), 2)
+                self.postgres.psql("UPDATE customers SET name = 'no' WHERE id = 900003")
+                ask(fleet[1], "PANNIER", "INVALIDATE", "TAG", "name")
+                wait_until(lambda: everywhere() == {NIL}, "it is gone again")
+                self.postgres.psql("UPDATE customers SET name = 'nobody' WHERE id = 900003")
+                self.assertEqual(everywhere(), {NIL})
+
     def test_g6_an_error_is_not_a_value_and_not_tried_at_once_again(self):
         pannier = self.start({"ratio": """
             sql: "SELECT 1 / count(*) FROM customers WHERE name = $1"

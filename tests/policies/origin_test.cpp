@@ -2,94 +2,16 @@
 
 #include <doctest/doctest.h>
 
-#include "protocol/reply.hpp"
-#include "subjects.hpp"
-#include "tests/support/sidecar.hpp"
+#include "origin_fleet.hpp"
 
 using namespace pannier::policies;
-using pannier::tests::FakeRedis;
-using pannier::tests::Sidecar;
+using pannier::tests::Fleet;
+using pannier::tests::nil;
 using pannier::tests::wire_of;
 
 namespace {
 
-const std::string nil = "$-1\r\n", failure = "-ERR pannier: origin 'days': it is away\r\n";
-
-/// Two sidecars before one Redis, of which each asks an origin whose answers the test gives.
-struct Fleet {
-  FakeRedis redis;
-  TimePoint start{seconds(100)};
-  Sidecar here, there;
-  Sidecar::ClientId a, b, other;
-
-  explicit Fleet(OnError on_error = OnError::error, milliseconds stale = milliseconds(0))
-      : here(redis, settings(on_error, stale), start, true),
-        there(redis, settings(on_error, stale), start, true) {
-    here.pipeline().set_name("here");
-    there.pipeline().set_name("there");
-    here.has_origins = there.has_origins = true;
-    a = here.connect();
-    b = here.connect();
-    other = there.connect();
-    pass(milliseconds(10));
-  }
-  static Settings settings(OnError on_error, milliseconds stale) {
-    auto origins = std::make_shared<Origins>();
-    origins->databases.emplace_back();
-    auto& origin = origins->all.emplace_back();
-    origin.name = "days";
-    origin.params = {{"{day}", ParameterType::date}, {"x-{id}", ParameterType::text}};
-    origin.on_error = on_error;
-    Settings settings;
-    settings.origins = std::move(origins);
-    settings.tiers.push_back(tier_of(seconds(60), stale));
-    settings.rules.push_back(rule_of({"sum:{day}:{id}"}, {"day:{day}"}));
-    settings.rules[0].origin = 0;
-    return settings;
-  }
-  void pass(milliseconds time) {
-    for (; time.count() > 0; time -= milliseconds(10)) {
-      redis.now += milliseconds(10);
-      for (auto* sidecar : {&here, &there}) {
-        sidecar->now += milliseconds(10);
-        sidecar->tick();
-      }
-      settle();
-    }
-  }
-  void settle() {
-    for (int i = 0; i < 3; ++i) {
-      here.settle();
-      there.settle();
-    }
-  }
-  void get(Sidecar& sidecar, Sidecar::ClientId client) {
-    sidecar.send(client, wire_of({"GET", "sum:2026-11-21:7"}));
-    settle();
-  }
-  /// The other sidecar invalidates the day. \returns its reply.
-  std::string invalidate(bool soft) {
-    there.act = [this, soft](
-                    Client& asker,
-                    const pannier::protocol::Command&) -> std::optional<pannier::protocol::Value> {
-      Invalidation what;
-      what.tags = {"day:2026-11-21"};
-      what.soft = soft;
-      there.pipeline().invalidate(asker, std::move(what), there.now);
-      return std::nullopt;
-    };
-    there.send(other, wire_of({"PANNIER", "INVALIDATE"}));
-    settle();
-    return there.take(other);
-  }
-  std::string told(Sidecar::ClientId client) { return here.take(client); }
-  OriginLoad take_load(Sidecar& sidecar) {
-    REQUIRE(sidecar.loads.size() == 1);
-    auto load = std::move(sidecar.loads.front());
-    sidecar.loads.clear();
-    return load;
-  }
-};
+const std::string failure = "-ERR pannier: origin 'days': it is away\r\n";
 
 }  // namespace
 
@@ -119,19 +41,6 @@ TEST_CASE("Two sidecars ask once") {
   fleet.here.store_loaded(fleet.take_load(fleet.here), "x");
   fleet.settle();
   CHECK(fleet.there.take(fleet.other) == "$1\r\nx\r\n");
-}
-
-TEST_CASE("That there is no row is remembered for a while") {
-  Fleet fleet;
-  fleet.get(fleet.here, fleet.a);
-  fleet.here.load_failed(fleet.take_load(fleet.here), {});
-  CHECK(fleet.told(fleet.a) == nil);
-  fleet.get(fleet.here, fleet.b);
-  CHECK(fleet.told(fleet.b) == nil);
-  CHECK(fleet.here.loads.empty());
-  fleet.pass(milliseconds(5'010));
-  fleet.get(fleet.here, fleet.b);
-  CHECK(fleet.here.loads.size() == 1);
 }
 
 TEST_CASE("An error goes to those who wait, is no value, and is not repeated at once") {

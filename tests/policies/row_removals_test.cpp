@@ -5,14 +5,10 @@
 #include "table_shop.hpp"
 
 using namespace pannier::policies;
+using pannier::tests::nil;
+using pannier::tests::ok;
 using pannier::tests::Shop;
 using pannier::tests::wire_of;
-
-namespace {
-
-const std::string nil = "$-1\r\n", ok = "+OK\r\n";
-
-}  // namespace
 
 TEST_CASE("One row that cannot be read leaves the others alone") {
   Shop shop;

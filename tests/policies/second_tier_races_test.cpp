@@ -6,14 +6,10 @@
 
 using namespace pannier::policies;
 using pannier::tests::FakeRedis;
+using pannier::tests::nil;
+using pannier::tests::ok;
 using pannier::tests::Shop;
 using pannier::tests::wire_of;
-
-namespace {
-
-const std::string nil = "$-1\r\n", ok = "+OK\r\n";
-
-}  // namespace
 
 TEST_CASE("The row is written first, and its error leaves Redis alone") {
   Shop shop;

@@ -1,39 +1,13 @@
 #pragma once
 
-#include <doctest/doctest.h>
-
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#include "policies/origin.hpp"
-#include "protocol/reply.hpp"
-#include "subjects.hpp"
-#include "tests/support/sidecar.hpp"
+#include "two_sidecars.hpp"
 
 namespace pannier::tests {
 
-using namespace policies;
-
-/// Two sidecars before one Redis; what they ask of the table, the test answers.
-struct Shop {
-  FakeRedis redis;
-  TimePoint start{seconds(100)};
-  Sidecar here, there;
-  Sidecar::ClientId a, b, other;
-
+/// Two sidecars with a second tier.
+struct Shop : TwoSidecars {
   explicit Shop(Guard guard = Guard::off, CoalesceScope scope = CoalesceScope::sidecar)
-      : here(redis, settings(guard, scope), start, true),
-        there(redis, settings(guard, scope), start, true) {
-    here.pipeline().set_name("here");
-    there.pipeline().set_name("there");
-    here.has_origins = there.has_origins = true;
-    a = here.connect();
-    b = here.connect();
-    other = there.connect();
-    pass(milliseconds(10));
-  }
+      : TwoSidecars(settings(guard, scope)) {}
   static Settings settings(Guard guard, CoalesceScope scope) {
     auto origins = std::make_shared<Origins>();
     origins->databases.emplace_back();
@@ -51,33 +25,6 @@ struct Shop {
     table.sql_delete = "delete";
     settings.rules.push_back(rule_of({"day:{id}"}, {"day:{id}"}));
     return settings;
-  }
-  void pass(milliseconds time) {
-    for (; time.count() > 0; time -= milliseconds(10)) {
-      redis.now += milliseconds(10);
-      for (auto* sidecar : {&here, &there}) {
-        sidecar->now += milliseconds(10);
-        sidecar->tick();
-      }
-      settle();
-    }
-  }
-  void settle() {
-    for (int i = 0; i < 3; ++i) {
-      here.settle();
-      there.settle();
-    }
-  }
-  void send(Sidecar::ClientId client, std::vector<std::string_view> words) {
-    here.send(client, wire_of(words));
-    settle();
-  }
-  std::string told(Sidecar::ClientId client) { return here.take(client); }
-  static OriginLoad take_load(Sidecar& sidecar) {
-    REQUIRE(sidecar.loads.size() == 1);
-    auto load = std::move(sidecar.loads.front());
-    sidecar.loads.clear();
-    return load;
   }
   static TableCall take_call(Sidecar& sidecar, std::string_view sql) {
     REQUIRE(sidecar.table_calls.size() == 1);
