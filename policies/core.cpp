@@ -25,6 +25,14 @@ std::string table_key(std::uint32_t db, std::string_view key) {
   return name;
 }
 
+std::uint32_t db_of(std::string_view table_key) {
+  std::uint32_t db = 0;
+  for (std::size_t i = 0; i < table_key_prefix; ++i) {
+    db |= static_cast<std::uint32_t>(static_cast<unsigned char>(table_key[i])) << (8 * i);
+  }
+  return db;
+}
+
 Client* Core::find(ClientId id) const {
   const auto at = clients.find(id);
   return at == clients.end() ? nullptr : at->second;

@@ -160,6 +160,8 @@ class Core {
   /// The key was changed or removed by a command seen here: reads under way are not shared any
   /// more, and who waits for a load looks again.
   void touched(const std::string& table_key);
+  /// The same of one that was named: its origin may find something now, if it did not before.
+  void written(const std::string& table_key);
   /// Before it: a write is being sent. It is under way for as long as the result lives.
   [[nodiscard]] WriteUnderWay begin_write(const Subject& subject);
   /// Nobody joins the read of the key that is under way.
@@ -288,5 +290,6 @@ std::string_view state_name(Core::UpstreamState state);
 /// and upstream key.
 inline constexpr std::size_t table_key_prefix = 4;
 std::string table_key(std::uint32_t db, std::string_view key);
+std::uint32_t db_of(std::string_view table_key);
 
 }  // namespace pannier::policies

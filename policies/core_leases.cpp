@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/absence.hpp"
 #include "policies/core.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/journal_replay.hpp"
@@ -118,6 +119,11 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since, Op
   counters.miss_seconds.add(now - since);
   latest_begin = std::max(latest_begin, at);
   misses.add(subject.table_key, at, now, std::move(look), load);
+}
+
+void Core::written(const std::string& key) {
+  absence::forget(*this, key);
+  touched(key);
 }
 
 void Core::touched(const std::string& key) {

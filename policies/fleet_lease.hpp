@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,18 +12,14 @@ namespace pannier::policies {
 /// names who has it and dies by itself. Whoever has it may tell one of its clients that the key is
 /// missing; the others wait until the key or the record changes, of which upstream tells them.
 ///
-/// Where an origin loads, the record may also say that there is nothing to load; it is then
-/// nobody's.
-///
 /// The idea is Redis's own lock with a token (SET NX PX), taken here on behalf of clients that know
 /// nothing about it. It spares loads and protects nothing: one that is lost costs a load more.
 namespace fleet_lease {
 
 inline constexpr std::string_view key_prefix = "pn:l:";
 
-/// Appends the attempt to get it for `time`, and the questions how long it is taken otherwise, and
-/// what it says; a change of it is pushed from then on, if upstream pushes. \returns the number of
-/// replies.
+/// Appends the attempt to get it for `time`, and the question how long it is taken otherwise; a
+/// change of it is pushed from then on, if upstream pushes. \returns the number of replies.
 std::uint32_t append_claim(std::string& wire, std::string_view key, std::string_view token,
                            microseconds time, bool tracks);
 
@@ -43,13 +38,9 @@ class Claim {
   const std::string& token() const { return token_; }
   /// How long the other one may have it.
   microseconds taken_for() const { return taken_for_; }
-  /// What the record says that is in the way.
-  const std::string& record() const { return record_; }
-  /// When the load began that has found nothing, if that is what it says.
-  std::optional<ServerTime> absent_since() const;
 
  private:
-  std::string token_, record_;
+  std::string token_;
   bool tracks_, won_ = false;
   microseconds taken_for_{0};
 };
@@ -57,13 +48,6 @@ class Claim {
 /// If it is still ours: keep it for another `time`; 0 gives it back.
 void hold(Core& core, const Subject& subject, std::string_view token, microseconds time);
 void release(Core& core, const Subject& subject, std::string_view token);
-
-/// If it is still ours: says for so long that a load which began then has found nothing.
-void note_absent(Core& core, const Subject& subject, std::string_view token, ServerTime began,
-                 milliseconds time);
-/// A key under this rule is written or removed: what an origin has not found may be there now,
-/// and whoever loads it from one began too early. Without an origin nothing happens.
-void forget(Core& core, const Rule& rule, std::uint32_t db, std::string_view key);
 
 /// Tries to get it for a lease that this sidecar has granted already, without waiting.
 void claim_behind(Core& core, const SubjectRef& subject);

@@ -5,7 +5,6 @@
 #include "policies/ban_record.hpp"
 #include "policies/ban_sweep.hpp"
 #include "policies/core.hpp"
-#include "policies/fleet_lease.hpp"
 #include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/other_versions.hpp"
@@ -27,7 +26,7 @@ class KeyInvalidation final : public Exchange {
     if (part < counted_) return;
     write_.end();
     ++core.book.invalidations_key;
-    core.touched(table_key(key_.db, key_.name));
+    core.written(table_key(key_.db, key_.name));
     protocol::ReplyReader reader(reply);
     const auto answer = reader.next();
     if (answer.error()) return run_->part_failed(reply, core);
@@ -169,7 +168,6 @@ void InvalidationRun::send_key(const std::string& key, const Match& match, Core&
   } else {
     protocol::append_command(wire, {"UNLINK", upstream});
   }
-  if (match && !soft) fleet_lease::forget(core, *match.rule, db_, upstream);
   const auto table = table_key(db_, upstream);
   if (guarded && !soft) core.misses.removed(table, core.next_exchange);
   const Journal::Entry entry{Journal::Kind::key, db_, upstream};

@@ -34,7 +34,7 @@ void take_effect(Core& core, const Journal::Entry& entry) {
       protocol::append_command(wire, {"UNLINK", entry.name});
       core.send({Link::Kind::memory, entry.db, 0}, wire, 1, std::make_unique<Unheeded>());
       core.misses.removed(table_key(entry.db, entry.name), core.next_exchange);
-      return core.touched(table_key(entry.db, entry.name));
+      return core.written(table_key(entry.db, entry.name));
     }
     case Journal::Kind::tag: {
       const auto* known = core.generations.find(entry.db, entry.name);
@@ -142,7 +142,7 @@ void Batch::carried_out(const Journal::Entry& entry, std::string_view reply, Cor
   protocol::ReplyReader reader(reply);
   switch (entry.kind) {
     case Journal::Kind::key:
-      return core.touched(table_key(entry.db, entry.name));
+      return core.written(table_key(entry.db, entry.name));
     case Journal::Kind::tag:
       return carry_out_tag(core, lane_, entry, reader.next().text);
     case Journal::Kind::ban: {

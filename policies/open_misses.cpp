@@ -56,7 +56,9 @@ OpenMisses::Entry* OpenMisses::find(std::string_view key, TimePoint now) {
   const auto found = index_.find(key);
   if (found == index_.end()) return nullptr;
   forget_slots(*found->second, now);
-  return &*found->second;
+  if (!found->second->slots.empty()) return &*found->second;
+  drop(found->second);
+  return nullptr;
 }
 
 std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint now) {

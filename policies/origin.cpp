@@ -99,17 +99,6 @@ void OriginMemory::keep(const std::string& table_key, std::string error, TimePoi
   kept_[table_key] = {std::move(error), until};
 }
 
-void OriginMemory::pushed(const std::string& table_key) {
-  const auto at = kept_.find(table_key);
-  if (at == kept_.end() || !at->second.error.empty()) return;
-  if (!std::exchange(at->second.expects_push, false)) kept_.erase(at);
-}
-
-void OriginMemory::expect_push(const std::string& table_key) {
-  const auto at = kept_.find(table_key);
-  if (at != kept_.end()) at->second.expects_push = true;
-}
-
 const std::string* OriginMemory::find(const std::string& table_key, TimePoint now) const {
   if (kept_.empty()) return nullptr;
   const auto at = kept_.find(table_key);

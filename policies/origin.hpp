@@ -70,18 +70,12 @@ class OriginMemory {
   void forget(const std::string& table_key) {
     if (!kept_.empty()) kept_.erase(table_key);
   }
-  /// Upstream's record of it, which the others read, has changed: there may be such a row now.
-  void pushed(const std::string& table_key);
-  /// The next such push tells of this sidecar's own record.
-  void expect_push(const std::string& table_key);
   void clear() { kept_.clear(); }
-  bool empty() const { return kept_.empty(); }
 
  private:
   struct Kept {
     std::string error;
     TimePoint until;
-    bool expects_push = false;
   };
   std::unordered_map<std::string, Kept> kept_;
 };

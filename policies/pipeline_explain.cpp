@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/absence.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/refresh.hpp"
 #include "policies/served_versions.hpp"
@@ -35,9 +36,19 @@ class Explanation final : public Exchange {
   Explanation(Ticket ticket, const SubjectRef& subject, Link link)
       : ticket_(ticket), link_(link), tagged_(subject, link) {}
   Explanation(Explanation&&) = default;
-  std::uint32_t ask(std::string& wire, Core& core) { return tagged_.ask(wire, core); }
+  std::uint32_t ask(std::string& wire, Core& core) {
+    const auto& subject = check().subject();
+    ahead_ = subject.rule->origin != nullptr ? 1 : 0;
+    if (ahead_ > 0) absence::append_question(wire, subject.key);
+    return ahead_ + tagged_.ask(wire, core);
+  }
 
   void settle(std::size_t part, std::string_view reply, Core& core) override {
+    if (part < ahead_) {
+      absent_since_ = absence::began_of(reply, *check().subject().rule->origin);
+      return;
+    }
+    part -= ahead_;
     tagged_.settle(part, reply, core);
     if (part + 1 < tagged_.parts()) return;
     if (!judges_ && !tagged_.complete(core)) return ask_generations(core);
@@ -54,6 +65,7 @@ class Explanation final : public Exchange {
   void ask_generations(Core& core) {
     auto exchange = std::make_unique<Explanation>(std::move(*this));
     exchange->judges_ = true;
+    exchange->ahead_ = 0;
     std::string wire;
     const auto replies = exchange->tagged_.ask_generations(wire);
     const auto link = exchange->link_;
@@ -74,6 +86,8 @@ class Explanation final : public Exchange {
   Link link_;
   TaggedCheck tagged_;
   bool judges_ = false;
+  std::uint32_t ahead_ = 0;                 ///< Replies before those of the check.
+  std::optional<ServerTime> absent_since_;  ///< As the fleet knows it of its origin.
 };
 
 void Explanation::describe_value(Value::Map& fields, const Standing& standing) {
@@ -182,7 +196,9 @@ Value::Map Explanation::describe(const Core& core) {
     next = refresh_of(standing, core);
   }
   if (rule.origin != nullptr) {
+    static const std::string none;
     const auto* said = core.origin_memory.find(subject.table_key, core.now);
+    if (absent_since_ && absence::counts(*absent_since_, subject, core)) said = &none;
     const bool is_nil = said && (said->empty() || rule.origin->on_error == OnError::nil);
     const auto query = "the query of origin '" + rule.origin->name + "'";
     fields.push_back({"origin", {rule.origin->name}});

@@ -1,6 +1,8 @@
 // What origins say of the keys they were asked for.
 
-#include "policies/fleet_lease.hpp"
+#include <algorithm>
+
+#include "policies/absence.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/pipeline.hpp"
 #include "policies/scripts.hpp"
@@ -65,11 +67,11 @@ void Pipeline::load_failed(Client& loader, const OriginLoad& load, std::string_v
     core_.close_flight(table);
     core_.copies.pushed(subject->key);
   }
-  const auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
-  core_.origin_memory.keep(table, std::string(error), now, now + life);
-  if (error.empty()) {
-    fleet_lease::note_absent(core_, *subject, core_.leases.drop_token(table), load.begins, life);
+  auto life = error.empty() ? origin.negative_ttl : origin.error_ttl;
+  if (error.empty() && absence::note(core_, *subject, load.begins, life)) {
+    life = std::min(life, absence::believed);
   }
+  core_.origin_memory.keep(table, std::string(error), now, now + life);
   const bool tells = !error.empty() && origin.on_error == OnError::error;
   for (const auto& waiter : core_.end_lease(table)) {
     if (!error.empty() && core_.fall_back(*subject, waiter)) continue;

@@ -178,13 +178,11 @@ void Pipeline::lose_own(Client& client, std::string_view error) {
 void Pipeline::heard_of(std::string_view key) {
   const bool guards = core_.rules->guards() && core_.misses.size() > 0;
   const bool waits = !core_.leases.empty() || core_.claims > 0;
+  if (!guards && !waits) return;
   const bool is_lease = key.starts_with(fleet_lease::key_prefix);
-  const bool knows = is_lease && !core_.origin_memory.empty();
-  if (!guards && !waits && !knows) return;
   const auto of = is_lease ? key.substr(fleet_lease::key_prefix.size()) : key;
   for (std::uint32_t db = 0; db < core_.copies.lanes(); ++db) {
     const auto table = table_key(db, of);
-    if (knows) core_.origin_memory.pushed(table);
     if (guards && !is_lease && core_.misses.any(table)) {
       std::string wire;
       protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});

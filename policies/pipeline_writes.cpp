@@ -93,9 +93,6 @@ Verdict Pipeline::store(Request& request, Link link) {
   if (!asked) return write(request, link);
   const auto subject = with_tags_of(request.subject(request.ruled_key(), core_), asked->value);
   auto write = core_.begin_write(*subject);
-  if (core_.storing == nullptr) {
-    fleet_lease::forget(core_, *subject->rule, subject->db, subject->key);
-  }
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
   const auto* row = core_.storing != nullptr && core_.storing->is_row ? core_.storing : nullptr;
@@ -128,6 +125,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   }
   auto exchange = std::make_unique<Store>(subject, std::move(write), link, request.ticket, *asked);
   exchange->born(born);
+  if (core_.storing != nullptr) exchange->of_load();
   exchange->answered_at(before);
   if (expected) exchange->guarded(core_.next_exchange);
   if (request.spec.verb == Verb::setnx) exchange->answer_as_setnx();
@@ -165,7 +163,6 @@ Verdict Pipeline::write(Request& request, Link link) {
     if (has_value) subject = with_tags_of(subject, request.args()[use.position + 1]);
     writes.push_back(core_.begin_write(*subject));
     if (removal) ++subject->counters().deletes;
-    fleet_lease::forget(core_, *subject->rule, subject->db, subject->key);
     if (guard::in_fleet(*subject, core_)) guarded.push_back(subject);
     const auto miss = request.spec.verb == Verb::mset
                           ? core_.misses.take(subject->table_key, core_.now)

@@ -76,7 +76,8 @@ class ReadFlight final : public Exchange {
     std::optional<fleet_lease::Claim> claim;
     std::string removals;                   ///< What we would write into the record of removals.
     std::optional<std::string> generation;  ///< What it says.
-    std::uint32_t claim_parts = 0, parts = 0;
+    std::string absence;                    ///< The reply about that, where there is an origin.
+    std::uint32_t claim_parts = 0, absence_parts = 0, parts = 0;
   };
   /// The key in the version before it, which may be served where this one is missing. It is asked
   /// for only then, and the key itself is not asked again: it may have been written since by those
@@ -118,8 +119,7 @@ class ReadFlight final : public Exchange {
   void follow(bool over_value, Core& core);
   /// What its origin said a moment ago, or null.
   const std::string* remembered(const Core& core) const;
-  /// Whether the lease was lost because another sidecar's origin had no row: then that is
-  /// remembered here, too. Where it was too long ago the lease is free again.
+  /// Whether the fleet knows that its origin has no row; then that is remembered here, too.
   bool learn_absence(Core& core);
   /// Its origin is asked for it, unless that goes on. \returns false where it cannot be.
   bool load_by_origin(bool over_value, Core& core);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/absence.hpp"
 #include "policies/guard.hpp"
 #include "policies/read_flight.hpp"
 #include "policies/refresh.hpp"
@@ -60,6 +61,11 @@ std::uint32_t ReadFlight::Asking::ask(std::string& wire, const Subject& subject,
     claim_parts = fleet_lease::append_claim(wire, subject.key, claim->token(), time, core.tracks);
   }
   parts = claim_parts;
+  if (for_lease && subject.rule->origin != nullptr) {
+    absence::append_question(wire, subject.key);
+    absence_parts = 1;
+    ++parts;
+  }
   if (guard::in_fleet(subject, core)) {
     removals = core.new_token();
     guard::append_creation(wire, subject.key, removals);
@@ -70,6 +76,10 @@ std::uint32_t ReadFlight::Asking::ask(std::string& wire, const Subject& subject,
 
 void ReadFlight::Asking::settle(std::size_t part, std::string_view reply) {
   if (part < claim_parts) return claim->settle(part, reply);
+  if (part < claim_parts + absence_parts) {
+    absence = reply;
+    return;
+  }
   generation = guard::answer_of(reply);
   if (generation->empty()) generation = removals;
 }
@@ -138,7 +148,8 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
 void ReadFlight::missing(Core& core) {
   if (readers_.empty()) {
     // Who warms, or refreshes what has just ended.
-    if (check_.subject().rule->origin != nullptr) refresh_by_origin(false, core);
+    const bool loads = check_.subject().rule->origin != nullptr && !learn_absence(core);
+    if (loads) refresh_by_origin(false, core);
     return give_back(core);
   }
   if (look_before(core)) return;
@@ -148,7 +159,9 @@ void ReadFlight::missing(Core& core) {
     // Nor here: nobody is asked again so soon.
   } else if (claim(readers_, core)) {
     return;
-  } else if (asking_ && asking_->lost() && !learn_absence(core)) {
+  } else if (learn_absence(core)) {
+    // Nor here.
+  } else if (asking_ && asking_->lost()) {
     if (lease_moved_) {
       start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
       core.flights[check_.subject().table_key]->before_ = std::move(before_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/absence.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/origin.hpp"
 #include "policies/read_flight.hpp"
@@ -18,17 +19,11 @@ const std::string* ReadFlight::remembered(const Core& core) const {
 
 bool ReadFlight::learn_absence(Core& core) {
   const auto& subject = check_.subject();
-  const auto& claim = *asking_->claim;
-  const auto began = claim.absent_since();
-  if (subject.rule->origin == nullptr || !began) return false;
-  const auto newest = core.newest(subject);
-  if (newest.complete && newest.after(*began) == *began) {
-    core.origin_memory.keep(subject.table_key, {}, core.now, core.now + claim.taken_for());
-    return true;
-  }
-  fleet_lease::release(core, subject, claim.record());
-  lease_moved_ = true;
-  return false;
+  if (!asking_ || subject.rule->origin == nullptr) return false;
+  const auto began = absence::began_of(asking_->absence, *subject.rule->origin);
+  if (!began || !absence::counts(*began, subject, core)) return false;
+  core.origin_memory.keep(subject.table_key, {}, core.now, core.now + absence::believed);
+  return true;
 }
 
 bool ReadFlight::load_by_origin(bool over_value, Core& core) {

@@ -25,7 +25,7 @@ void Removal::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > 0) return;
   answered_ = true;
   writes_.clear();
-  for (const auto& subject : subjects_) core.touched(subject->table_key);
+  for (const auto& subject : subjects_) core.written(subject->table_key);
   core.reply_from(link_, ticket_, reply);
 }
 

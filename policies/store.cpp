@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "policies/absence.hpp"
 #include "policies/beginning.hpp"
 #include "policies/guard.hpp"
 #include "policies/journal_replay.hpp"
@@ -242,7 +243,7 @@ void Store::stored(Core& core) {
   const auto& key = subject_->table_key;
   auto& counters = subject_->counters();
   ++counters.stores;
-  core.origin_memory.forget(key);
+  is_load_ ? core.origin_memory.forget(key) : absence::forget(core, key);
   if (core.watch.on()) tell_stored(core, *subject_);
   core.close_flight(key);
   const bool leased = !core.leases.empty() && core.leases.held(key);

@@ -83,6 +83,8 @@ class Store final : public Exchange {
   /// The key has a row in a second tier: its client has written it, or it is what is stored.
   enum class Row : std::uint8_t { none, written, source };
   void row(Row row) { row_ = row; }
+  /// It is the sidecar's own, of what it has loaded.
+  void of_load() { is_load_ = true; }
   /// SETNX answers 1 and 0 where SET NX answers OK and nil.
   void answer_as_setnx() { as_setnx_ = true; }
 
@@ -102,7 +104,7 @@ class Store final : public Exchange {
   Link link_;
   Ticket ticket_;
   bool only_absent_, only_present_, get_;
-  bool as_setnx_ = false, answered_ = false;
+  bool as_setnx_ = false, answered_ = false, is_load_ = false;
   Row row_ = Row::none;
   std::optional<ExchangeId> guarded_;
   std::size_t at_ = 0;

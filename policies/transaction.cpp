@@ -57,7 +57,7 @@ class Execution final : public Exchange {
       ++replies;
     }
     if (replies > 0) core.send(lane, wire, replies, std::make_unique<Unheeded>());
-    core.touched(subject.table_key);
+    core.written(subject.table_key);
   }
 
   void moved(bool ran, Core& core) {

@@ -22,7 +22,7 @@ void Write::settle(std::size_t part, std::string_view reply, Core& core) {
   if (reply.starts_with('-')) take_back_rows(core);
   for (const auto& subject : subjects_) {
     core.removed(*subject, link_, true);
-    core.touched(subject->table_key);
+    core.written(subject->table_key);
   }
   core.reply_from(link_, ticket_, reply);
 }

@@ -55,16 +55,6 @@ constexpr Field<Settings> top_fields[] = {
 };
 #undef PANNIER_SECTION
 
-void warn_of_unused_tiers(const ConfigNode& root, const Settings& settings, Findings& findings) {
-  for (std::size_t i = 0; i < settings.tiers.size(); ++i) {
-    bool is_used = false;
-    for (const auto& rule : settings.rules) is_used |= rule.tier == i;
-    if (is_used) continue;
-    findings.warning(root.find("tiers")->entries[i].mark,
-                     "no rule uses tier " + quoted(settings.tiers[i].name));
-  }
-}
-
 }  // namespace
 
 boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
@@ -83,7 +73,7 @@ boost::system::result<Loaded, std::string> parse_config(std::string_view yaml,
   }
   if (!findings.failed()) read_automation(*root, settings, findings);
   if (findings.failed()) return findings.first();
-  warn_of_unused_tiers(*root, settings, findings);
+  warn_of_unused(*root, settings, findings);
   loaded.warnings = findings.take_warnings();
   return loaded;
 }

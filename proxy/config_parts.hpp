@@ -106,5 +106,7 @@ struct PlacedPattern {
 
 /// Reports patterns that no key reaches, because an earlier one takes all of theirs.
 void check_reachable(const std::vector<PlacedPattern>& patterns, Findings& findings);
+/// Warns of what nothing will ever use; last, when there are no errors.
+void warn_of_unused(const ConfigNode& root, const policies::Settings& settings, Findings& findings);
 
 }  // namespace pannier::proxy

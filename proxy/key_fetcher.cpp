@@ -70,7 +70,7 @@ void KeyFetcher::start_next(const std::string& origin) {
     const auto* settings = origin_of(fetch.key);  // It may be under another rule by now.
     const auto most = settings ? settings->concurrency.value : most_at_once;
     if (queue.running >= std::min<std::size_t>(most, most_at_once)) return;
-    if (!may_start()) return look_later();
+    if (!may_start(queue)) return look_later();
     queue.waiting.pop_front();
     ++queue.running;
     start(fetch, [this, origin] {
@@ -80,16 +80,16 @@ void KeyFetcher::start_next(const std::string& origin) {
   }
 }
 
-bool KeyFetcher::may_start() {
+bool KeyFetcher::may_start(Queue& queue) {
   const auto now = server_.turn().now;
-  if (server_.is_loaded() && now - started_ < least_pace) {
+  if (server_.is_loaded() && now - queue.started < least_pace) {
     if (now - told_ > between_logs) {
       told_ = now;
       log::info("warming_waits", {{"because", "the loop or upstream is loaded"}});
     }
     return false;
   }
-  started_ = now;
+  queue.started = now;
   return true;
 }
 

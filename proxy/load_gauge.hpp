@@ -17,7 +17,10 @@ class LoadGauge {
   /// To be called every `interval`. \param used the processor's time of the loop's thread so far.
   void tick(policies::TimePoint now, std::chrono::nanoseconds used,
             policies::milliseconds interval) {
-    if (last_ == policies::TimePoint{}) began_ = last_ = now;
+    if (last_ == policies::TimePoint{}) {
+      began_ = last_ = now;
+      used_before_ = used;
+    }
     latest_ = std::max<policies::microseconds>(latest_, now - last_ - interval);
     last_ = now;
     if (now - began_ < window) return;

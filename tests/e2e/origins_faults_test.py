@@ -319,10 +319,16 @@ class Answers(FaultCase):
         self.postgres.psql("INSERT INTO customers VALUES (900003, 'nobody', 'north')")
         self.addCleanup(self.postgres.psql, "DELETE FROM customers WHERE id = 900003")
         self.assertEqual(everywhere(), {NIL})
-        for how in (("PANNIER", "INVALIDATE", "TAG", "name"), ("DEL", "name:nobody"),
-                    ("PANNIER", "INVALIDATE", "KEY", "name:nobody")):
+        key = "name:nobody"
+        for how in ([("PANNIER", "INVALIDATE", "TAG", "name")], [("DEL", key)],
+                    [("PANNIER", "INVALIDATE", "KEY", key)],
+                    [("PANNIER", "INVALIDATE", "KEY", key, "SOFT")],
+                    [("MULTI",), ("DEL", key), ("EXEC",)], [("SET", key, "x"), ("UNLINK", key)],
+                    [("CLIENT", "TRACKING", "ON"), ("DEL", key)]):
             with self.subTest(how=how):
-                ask(fleet[2], *how)
+                with fleet[2].wire() as wire:
+                    for words in how:
+                        wire.call(*words)
                 self.assert_answers(fleet[0], "name:nobody", bulk("900003"), 2)
                 self.postgres.psql("UPDATE customers SET name = 'no' WHERE id = 900003")
                 ask(fleet[1], "PANNIER", "INVALIDATE", "TAG", "name")

@@ -103,6 +103,17 @@ TEST_CASE("A load that a removal overtook is outdated, another is not") {
   CHECK_FALSE(misses.take_load("k", 8)->outdated);
 }
 
+TEST_CASE("What is left of a key when a load has ended may be too old") {
+  OpenMisses misses;
+  misses.add("k", server(0), start);
+  misses.add("l", server(5'000), start + seconds(5));
+  misses.add("k", server(9'000), start + seconds(9), {}, 7);
+  misses.take_load("k", 7);
+  SUBCASE("to be the oldest") { CHECK_FALSE(misses.oldest("k", start + seconds(11))); }
+  SUBCASE("to be taken") { CHECK_FALSE(misses.take("k", start + seconds(11))); }
+  CHECK(misses.size() == 1);
+}
+
 TEST_CASE("A load that never ends is forgotten, with its key") {
   OpenMisses misses;
   misses.add("k", server(5), start, {}, 7);

@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "origin_fleet.hpp"
+#include "policies/absence.hpp"
 
 using namespace pannier::policies;
-using pannier::tests::FakeRedis;
 using pannier::tests::Fleet;
 using pannier::tests::nil;
 using pannier::tests::wire_of;
@@ -47,8 +47,13 @@ TEST_CASE("That there is no row the other sidecar hears of, and asks no more") {
     CHECK(fleet.there.loads.size() == 1);
   }
   SUBCASE("until the key is removed") {
-    fleet.here.send(fleet.b, wire_of({"DEL", "sum:2026-11-21:7"}));
-    fleet.settle();
+    SUBCASE("") { fleet.send(fleet.b, {"DEL", "sum:2026-11-21:7"}); }
+    SUBCASE("in a transaction") {
+      fleet.send(fleet.b, {"MULTI"});
+      fleet.send(fleet.b, {"UNLINK", "sum:2026-11-21:7"});
+      fleet.send(fleet.b, {"EXEC"});
+    }
+    fleet.pass(milliseconds(60));
     fleet.get(fleet.there, fleet.other);
     CHECK(fleet.there.loads.size() == 1);
     fleet.get(fleet.here, fleet.a);
@@ -56,17 +61,32 @@ TEST_CASE("That there is no row the other sidecar hears of, and asks no more") {
   }
 }
 
-TEST_CASE("That there was no row before an invalidation keeps nobody from asking") {
+TEST_CASE("What another query has not found says nothing") {
+  OriginSettings origin;
+  origin.sql = "SELECT 1";
   Fleet fleet;
   fleet.get(fleet.here, fleet.a);
   const auto load = fleet.take_load(fleet.here);
-  fleet.pass(milliseconds(20));
-  // It ends before it has heard of what the other one knows already.
-  FakeRedis::Connection direct;
-  const auto began = std::to_string(load.begins.time_since_epoch().count());
-  fleet.redis.execute(direct, wire_of({"SET", "pn:l:sum:2026-11-21:7", "none " + began}));
-  fleet.invalidate(false);
-  fleet.pass(milliseconds(20));
+  fleet.here.load_failed(load, {});
+  fleet.settle();
+  const auto record = fleet.redis.value(0, "pn:n:sum:2026-11-21:7");
+  REQUIRE(record);
+  std::string reply;
+  pannier::protocol::append_bulk(reply, *record);
+  const auto& known = fleet.here.pipeline().core().rules->settings().origins->all[0];
+  CHECK(absence::began_of(reply, known) == load.begins);
+  CHECK_FALSE(absence::began_of(reply, origin));
+  CHECK_FALSE(absence::began_of("$-1\r\n", known));
+  CHECK_FALSE(absence::began_of("$3\r\nx y\r\n", known));
+  CHECK_FALSE(absence::began_of("-NOPERM no\r\n", known));
+}
+
+TEST_CASE("Without a negative_ttl nothing is remembered, and the other sidecar asks") {
+  Fleet fleet(OnError::error, milliseconds(0), milliseconds(0));
+  fleet.get(fleet.here, fleet.a);
   fleet.get(fleet.there, fleet.other);
+  fleet.here.load_failed(fleet.take_load(fleet.here), {});
+  fleet.settle();
+  CHECK(fleet.told(fleet.a) == nil);
   CHECK(fleet.there.loads.size() == 1);
 }

@@ -11,15 +11,17 @@ namespace pannier::tests {
 
 /// Two sidecars whose keys `sum:{day}:{id}` come from an origin.
 struct Fleet : TwoSidecars {
-  explicit Fleet(OnError on_error = OnError::error, milliseconds stale = milliseconds(0))
-      : TwoSidecars(settings(on_error, stale)) {}
-  static Settings settings(OnError on_error, milliseconds stale) {
+  explicit Fleet(OnError on_error = OnError::error, milliseconds stale = milliseconds(0),
+                 milliseconds negative_ttl = seconds(5))
+      : TwoSidecars(settings(on_error, stale, negative_ttl)) {}
+  static Settings settings(OnError on_error, milliseconds stale, milliseconds negative_ttl) {
     auto origins = std::make_shared<Origins>();
     origins->databases.emplace_back();
     auto& origin = origins->all.emplace_back();
     origin.name = "days";
     origin.params = {{"{day}", ParameterType::date}, {"x-{id}", ParameterType::text}};
     origin.on_error = on_error;
+    origin.negative_ttl = negative_ttl;
     Settings settings;
     settings.origins = std::move(origins);
     settings.tiers.push_back(tier_of(seconds(60), stale));

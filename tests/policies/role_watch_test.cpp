@@ -50,3 +50,15 @@ TEST_CASE("Upstream that is far away is not slow") {
   one.pass(milliseconds(5'500), milliseconds(80));
   CHECK_FALSE(one.is_slow());
 }
+
+TEST_CASE("A connection that is lost takes its question with it") {
+  Watched one;
+  one.pass(milliseconds(3'500), milliseconds(1));
+  one.pass(milliseconds(700), milliseconds(900));
+  CHECK(one.is_slow());
+  one.sidecar.break_link({Link::Kind::lane, 0, 0});
+  CHECK_FALSE(one.is_slow());  // Who knows?
+  one.sidecar.connected();
+  one.pass(milliseconds(1'500), milliseconds(501));
+  CHECK_FALSE(one.is_slow());
+}

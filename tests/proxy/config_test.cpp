@@ -214,6 +214,12 @@ TEST_CASE("What is no error but probably a mistake is a warning") {
   };
   CHECK(warning_of(std::string(everything)) == "0 warnings");
   CHECK(warning_of("tiers:\n  a: {ttl: 1s}\n") == "c:2:3: no rule uses tier 'a'");
+  CHECK(warning_of("postgres:\n  p: {url: \"postgresql://h/d\"}\norigins:\n"
+                   "  o: {sql: \"SELECT 1\", result: scalar}\n") ==
+        "c:4:3: no rule uses origin 'o'");
+  CHECK(warning_of("tiers:\n  t: {ttl: 1s}\nrules:\n  - {match: \"a:{id}\", tier: t}\n"
+                   "warm:\n  w: {keys: [\"a:{today}\", \"b:{today}\"]}\n") ==
+        "c:6:27: keys: no rule has 'b:{today}', so it is never warmed");
   const std::string tagged = "rules: [{match: a, tier: t, tags: [x]}]\ntiers: {t: {ttl_mode: ";
   const std::string looks_older =
       ": a client TTL shorter than the tier's makes a value look older than it is, so after an "

@@ -37,6 +37,13 @@ TEST_CASE("A loop that mostly waits is not loaded, one that mostly works is") {
   CHECK_FALSE(loop.gauge.busy());
 }
 
+TEST_CASE("What a process has done before its loop turns does not count") {
+  Looped loop;
+  loop.used = std::chrono::seconds(2);
+  loop.run(LoadGauge::window, 0.1);
+  CHECK_FALSE(loop.gauge.busy());
+}
+
 TEST_CASE("A loop that comes late is loaded, until it has been in time for a while") {
   Looped loop;
   loop.run(milliseconds(500), 0.1);
