@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -93,6 +94,8 @@ class Core {
     std::optional<ServerTime> soft;  ///< What is older than this is stale at best.
     bool complete = true;
 
+    /// What is as old is invalid, or stale.
+    std::optional<ServerTime> either() const { return soft ? std::max(at, soft) : at; }
     /// When something written or loaded now begins: after all of that.
     ServerTime after(ServerTime now) const;
   };

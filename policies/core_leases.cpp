@@ -118,6 +118,7 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since, Op
   ++subject.rule->loads->loads;
   counters.miss_seconds.add(now - since);
   latest_begin = std::max(latest_begin, at);
+  look.newest = newest(subject).either();
   misses.add(subject.table_key, at, now, std::move(look), load);
 }
 

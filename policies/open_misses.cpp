@@ -38,12 +38,14 @@ void OpenMisses::add(std::string_view key, ServerTime at, TimePoint now, Look lo
   if (!entry.slots.empty() && !look.generation) {
     look.generation = entry.slots.back().oldest.generation;
   }
-  const Slot slot{{at, now, outdated, std::move(look.generation)}, now, 1, load};
+  const Slot slot{{at, now, outdated, std::move(look.generation)}, now, 1, load, entry.open};
   if (load != 0) return entry.slots.push_back(slot);
   ++entry.open;
   const auto last = std::ranges::find(entry.slots.rbegin(), entry.slots.rend(), 0u, &Slot::load);
-  if (last == entry.slots.rend() || last->oldest.told + width <= now ||
-      last->oldest.outdated != outdated) {
+  const bool is_first = last == entry.slots.rend() || last->oldest.outdated != outdated;
+  const bool is_behind =
+      !is_first && look.newest && last->oldest.at <= *look.newest && at > *look.newest;
+  if (is_first || last->oldest.told + (is_behind ? least_width : width) <= now) {
     return entry.slots.push_back(slot);
   }
   last->oldest.at = std::min(last->oldest.at, at);
@@ -74,10 +76,36 @@ std::optional<OpenMisses::Miss> OpenMisses::look(std::string_view key, TimePoint
   return miss;
 }
 
-std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now) {
-  const auto miss = look(key, now);
+std::optional<OpenMisses::Miss> OpenMisses::confirmed(Entry& entry, const Arrival& arrival) {
+  // The oldest of those behind which no miss is too old for the value.
+  const Slot* first = nullptr;
+  ServerTime at = ServerTime::max();
+  for (auto slot = entry.slots.rbegin(); slot != entry.slots.rend(); ++slot) {
+    if (slot->load != 0) continue;
+    const auto& oldest = slot->oldest;
+    if (oldest.outdated || (arrival.newest && oldest.at <= *arrival.newest)) break;
+    first = &*slot;
+    at = std::min(at, oldest.at);
+  }
+  if (first == nullptr) return std::nullopt;
+  auto& equals = entry.equals;
+  const auto since = first->oldest.told;
+  const bool goes_on = equals && equals->since == since && equals->digest == arrival.digest;
+  if (!goes_on) equals = Equals{since, arrival.digest, 0};
+  if (++equals->count <= first->open_before) return std::nullopt;
+  auto miss = first->oldest;
+  miss.at = at;
+  return miss;
+}
+
+std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint now,
+                                                 const std::optional<Arrival>& arrival) {
+  auto miss = look(key, now);
   if (!miss) return std::nullopt;
   const auto entry = index_.find(key)->second;
+  const bool is_useless =
+      arrival && (miss->outdated || (arrival->newest && miss->at <= *arrival->newest));
+  if (is_useless) miss = confirmed(*entry, *arrival).value_or(*miss);
   if (--entry->open > 0) return miss;
   std::erase_if(entry->slots, [](const Slot& slot) { return slot.load == 0; });
   if (entry->slots.empty()) drop(entry);

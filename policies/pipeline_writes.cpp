@@ -75,10 +75,14 @@ std::vector<guard::Pair> pairs_of(const Request& request,
 }
 
 /// What this SET fills, if anything.
-std::optional<OpenMisses::Miss> taken_miss(const Subject& subject, bool only_absent, Core& core) {
+std::optional<OpenMisses::Miss> taken_miss(const Subject& subject, const StoreRequest& request,
+                                           Core& core) {
   const auto* load = core.storing;
   if (load == nullptr) {
-    return only_absent ? std::nullopt : core.misses.take(subject.table_key, core.now);
+    if (request.only_absent) return std::nullopt;
+    const OpenMisses::Arrival arrival{core.newest(subject).either(),
+                                      std::hash<std::string_view>{}(request.value)};
+    return core.misses.take(subject.table_key, core.now, arrival);
   }
   const OpenMisses::Miss began{load->begins, core.now, !load->is_row, load->generation};
   return load->is_row ? began
@@ -96,7 +100,7 @@ Verdict Pipeline::store(Request& request, Link link) {
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
   const auto* row = core_.storing != nullptr && core_.storing->is_row ? core_.storing : nullptr;
-  const auto miss = taken_miss(*subject, asked->only_absent, core_);
+  const auto miss = taken_miss(*subject, *asked, core_);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   // Its age must stay visible where an invalidation may still have to be held against it.
   const auto newest = core_.newest(*subject).at;

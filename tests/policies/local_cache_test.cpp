@@ -168,6 +168,26 @@ TEST_CASE("The bound is kept, and less used copies go first") {
   CHECK(nothing.size() == 0);
 }
 
+TEST_CASE("What is stored and not read, as by a warm run, pushes out little of what is") {
+  LocalCache cache(plenty);
+  const std::string value(100, 'x');
+  constexpr int hot = 500, warmed = 50'000;
+  const auto name = [](int i) { return "hot:" + std::to_string(i); };
+  for (int i = 0; i < hot; ++i) keep(cache, name(i), value);
+  const auto read_all = [&] {
+    int found = 0;
+    for (int i = 0; i < hot; ++i) found += at(cache, name(i)) != "none";
+    return found;
+  };
+  for (int round = 0; round < 3; ++round) CHECK(read_all() == hot);
+  for (int i = 0; i < warmed; ++i) {
+    keep(cache, "warm:" + std::to_string(i), value);
+    at(cache, name(i % hot));
+  }
+  CHECK(cache.size() < warmed);
+  CHECK(read_all() > hot * 4 / 5);
+}
+
 TEST_CASE("Outdated copies make room before valid ones") {
   LocalCache cache(64 * 1024);
   for (int i = 0; i < 100; ++i) REQUIRE(keep(cache, "new" + std::to_string(i), "v", 2));

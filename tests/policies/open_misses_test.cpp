@@ -210,3 +210,76 @@ TEST_CASE("While loads take ten seconds at most, no SET is told a later miss tha
     }
   }
 }
+
+TEST_CASE("Equal values of more SETs than misses were open before are of a later miss") {
+  OpenMisses misses;
+  const OpenMisses::Arrival same{server(4'000), 1}, other{server(4'000), 2};
+  const auto later = [](int ms) { return start + milliseconds(ms); };
+  misses.add("k", server(0), start);  // Nobody answers this one.
+  misses.add("k", server(5'000), later(5'000));
+  CHECK(misses.take("k", later(5'100), same)->at == server(0));
+  misses.add("k", server(5'200), later(5'200));
+  SUBCASE("when the same comes once more") {
+    CHECK(misses.take("k", later(5'300), same)->at == server(5'000));
+    misses.add("k", server(5'400), later(5'400));
+    CHECK(misses.take("k", later(5'500), same)->at == server(5'000));
+  }
+  SUBCASE("but not when another one comes between") {
+    CHECK(misses.take("k", later(5'300), other)->at == server(0));
+    misses.add("k", server(5'400), later(5'400));
+    CHECK(misses.take("k", later(5'500), same)->at == server(0));
+    misses.add("k", server(5'600), later(5'600));
+    CHECK(misses.take("k", later(5'700), same)->at == server(5'000));
+  }
+  SUBCASE("nor behind a later invalidation") {
+    CHECK(misses.take("k", later(5'300), OpenMisses::Arrival{server(5'250), 1})->at == server(0));
+  }
+  SUBCASE("nor behind a removal") {
+    misses.removed("k", 1);
+    CHECK(misses.take("k", later(5'300), same)->outdated);
+  }
+}
+
+TEST_CASE("No SET is told a later miss than its value was current at") {
+  std::size_t told_later = 0;
+  for (unsigned seed = 1; seed <= 400; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto up_to = [&](std::int64_t most) {
+      return static_cast<std::int64_t>(random() % most);
+    };
+    struct Load {
+      std::int64_t missed;
+      std::uint64_t value;
+    };
+    OpenMisses misses;
+    std::vector<Load> loading;
+    std::vector<std::int64_t> changed_at{0};  // When each value took the place of the one before.
+    std::int64_t ms = 0;
+    for (int step = 0; step < 400; ++step) {
+      ms += 1 + up_to(500);
+      const auto now = start + milliseconds(ms);
+      if (up_to(8) == 0) changed_at.push_back(ms);
+      if (up_to(2) == 0) {
+        const auto changed = server(changed_at.back());
+        misses.add("k", server(ms), now, {~0u, std::nullopt, changed});
+        if (up_to(5) > 0) loading.push_back({ms, changed_at.size()});
+        continue;
+      }
+      std::erase_if(loading, [&](const Load& one) { return ms - one.missed > 10'000; });
+      if (loading.empty()) continue;
+      const auto at =
+          up_to(4) > 0 ? std::int64_t(loading.size()) - 1 : up_to(std::int64_t(loading.size()));
+      const auto load = loading[static_cast<std::size_t>(at)];
+      loading.erase(loading.begin() + at);
+      const auto miss =
+          misses.take("k", now, OpenMisses::Arrival{server(changed_at.back()), load.value});
+      REQUIRE(miss);
+      const bool is_last = load.value == changed_at.size();
+      const auto current_until = is_last ? ms : changed_at[static_cast<std::size_t>(load.value)];
+      REQUIRE(miss->at <= server(current_until));
+      told_later += miss->at > server(load.missed);
+    }
+  }
+  CHECK(told_later > 0);
+}
