@@ -2,6 +2,8 @@
 
 #include <functional>
 
+#include "policies/fleet_lease.hpp"
+#include "policies/scripts.hpp"
 #include "protocol/reply.hpp"
 
 namespace pannier::policies::absence {
@@ -9,6 +11,8 @@ namespace pannier::policies::absence {
 namespace {
 
 std::string record(std::string_view key) { return std::string(key_prefix).append(key); }
+
+std::string lease(std::string_view key) { return std::string(fleet_lease::key_prefix).append(key); }
 
 /// Another query, as after a reload, may find something.
 std::string name_of(const OriginSettings& origin) {
@@ -23,11 +27,13 @@ std::string name_of(const OriginSettings& origin) {
 
 bool note(Core& core, const Subject& subject, ServerTime began, milliseconds time) {
   if (!core.needs_fleet(subject) || time.count() <= 0) return false;
+  const auto token = core.leases.drop_token(subject.table_key);
+  if (token.empty()) return false;
   const auto text =
       name_of(*subject.rule->origin) + ' ' + std::to_string(began.time_since_epoch().count());
   std::string wire;
-  protocol::append_command(wire,
-                           {"SET", record(subject.key), text, "PX", std::to_string(time.count())});
+  protocol::append_command(wire, {"EVAL", scripts::note_absent, "2", lease(subject.key),
+                                  record(subject.key), token, text, std::to_string(time.count())});
   core.send({Link::Kind::lane, subject.db, 0}, wire, 1, std::make_unique<Unheeded>());
   return true;
 }
@@ -59,7 +65,7 @@ void forget(Core& core, const std::string& table_key) {
   core.rules->find_upstream(key, match);
   if (!match || match.rule->origin == nullptr || core.from_memory(match.rule)) return;
   std::string wire;
-  protocol::append_command(wire, {"UNLINK", record(key)});
+  protocol::append_command(wire, {"UNLINK", record(key), lease(key)});
   core.send({Link::Kind::lane, db_of(table_key), 0}, wire, 1, std::make_unique<Unheeded>());
 }
 

@@ -21,7 +21,9 @@ inline constexpr std::string_view key_prefix = "pn:n:";
 /// How long a sidecar believes what it has read there before it looks again.
 inline constexpr milliseconds believed{50};
 
-/// Writes the record, for so long. \returns false where there is no fleet to tell.
+/// Writes the record for so long, and ends the fleet's lease of the key with that; nothing happens
+/// if that is not ours any more, as when somebody has named the key. \returns false where there is
+/// no fleet to tell, or no lease.
 bool note(Core& core, const Subject& subject, ServerTime began, milliseconds time);
 /// Appends the question for it. One reply.
 void append_question(std::string& wire, std::string_view key);
@@ -29,7 +31,8 @@ void append_question(std::string& wire, std::string_view key);
 std::optional<ServerTime> began_of(std::string_view reply, const OriginSettings& origin);
 /// Whether that still counts, as far as the generations and bans known here tell.
 bool counts(ServerTime began, const Subject& subject, const Core& core);
-/// The key was written or removed, by name.
+/// The key was written or removed, by name: what had not been found may be there, and who is
+/// loading began too early.
 void forget(Core& core, const std::string& table_key);
 
 }  // namespace absence

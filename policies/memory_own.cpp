@@ -106,6 +106,21 @@ bool hold_lease(MemoryCall& call, const Script& script) {
   return true;
 }
 
+bool note_absent(MemoryCall& call, const Script& script) {
+  if (script.keys.size() != 2 || script.args.size() != 3) return false;
+  const auto time = protocol::to_integer(script.args[2]);
+  if (!time) return false;
+  MemoryCall::Entry* const lease = call.find(script.keys[0]);
+  const bool ours = lease && lease->value == script.args[0];
+  if (ours) {
+    call.remove(*lease);
+    call.store(call.find(script.keys[1]), script.keys[1], std::string(script.args[1]),
+               call.now + *time);
+  }
+  call.integer(ours);
+  return true;
+}
+
 bool purge_older(MemoryCall& call, const Script& script) {
   if (script.keys.empty() || script.args.size() != script.keys.size() - 1) return false;
   std::int64_t kept = 0, removed = 0;
@@ -228,6 +243,7 @@ bool eval(MemoryCall& call) {
   if (call.arg(1) == scripts::change_tags) return change_tags(call, *script);
   if (call.arg(1) == scripts::expire_now) return expire_now(call, *script);
   if (call.arg(1) == scripts::hold_lease) return hold_lease(call, *script);
+  if (call.arg(1) == scripts::note_absent) return note_absent(call, *script);
   if (call.arg(1) == scripts::announce) return announce(call, *script);
   if (call.arg(1) == scripts::raise_bans) {
     // They are remembered by whoever makes them; nobody else is here.

@@ -10,12 +10,14 @@ void OpenMisses::removed(std::string_view key, std::uint64_t exchange) {
   const auto found = index_.find(key);
   if (found == index_.end()) return;
   for (auto& slot : found->second->slots) slot.oldest.outdated = true;
+  found->second->equals.reset();
 }
 
 void OpenMisses::all_removed(std::uint64_t exchange) {
   all_removed_ = exchange;
   for (auto& entry : entries_) {
     for (auto& slot : entry.slots) slot.oldest.outdated = true;
+    entry.equals.reset();
   }
 }
 
@@ -92,7 +94,7 @@ std::optional<OpenMisses::Miss> OpenMisses::confirmed(Entry& entry, const Arriva
   const auto since = first->oldest.told;
   const bool goes_on = equals && equals->since == since && equals->digest == arrival.digest;
   if (!goes_on) equals = Equals{since, arrival.digest, 0};
-  if (++equals->count <= first->open_before) return std::nullopt;
+  if (++equals->count <= most_tries * first->open_before) return std::nullopt;
   auto miss = first->oldest;
   miss.at = at;
   return miss;
@@ -110,6 +112,12 @@ std::optional<OpenMisses::Miss> OpenMisses::take(std::string_view key, TimePoint
   std::erase_if(entry->slots, [](const Slot& slot) { return slot.load == 0; });
   if (entry->slots.empty()) drop(entry);
   return miss;
+}
+
+void OpenMisses::not_stored(std::string_view key, ServerTime at, TimePoint now) {
+  // By which exchange it was asked for is forgotten: any removal may have come since.
+  add(key, at, now, {0, std::nullopt});
+  entries_.back().equals.reset();
 }
 
 std::optional<OpenMisses::Miss> OpenMisses::take_load(std::string_view key, std::uint64_t load) {

@@ -24,8 +24,8 @@ namespace pannier::policies {
 ///
 /// A miss that no SET ever answers would so make all later values of a busy key as old as those of
 /// the last ten seconds, for ever. But of the SETs that arrive after a miss only as many can be of
-/// older ones as were open when it was told: once that many and one more have brought the same
-/// bytes, one of them is of that miss or a later one, and so are the bytes ("count of equals").
+/// older ones as were open when it was told: once more have brought the same bytes, one of them is
+/// of that miss or a later one, and so are the bytes ("count of equals").
 class OpenMisses {
  public:
   static constexpr seconds hold{10};
@@ -65,6 +65,8 @@ class OpenMisses {
   /// equal values of several SETs are of. The record goes with the last of its misses.
   std::optional<Miss> take(std::string_view key, TimePoint now,
                            const std::optional<Arrival>& arrival = {});
+  /// The SET of a miss of server time `at` was not stored: it may come again.
+  void not_stored(std::string_view key, ServerTime at, TimePoint now);
   /// The same for a SET that may still be taken back (in a transaction): nothing is answered by it.
   std::optional<Miss> look(std::string_view key, TimePoint now);
   /// The miss of a load, which has ended with or without a value; nothing if it is forgotten.
@@ -81,6 +83,8 @@ class OpenMisses {
   /// where an invalidation is between them only those within a tenth of that.
   static constexpr seconds width{1};
   static constexpr milliseconds least_width{100};
+  /// How often client libraries send one SET, where its answer is lost or an error.
+  static constexpr std::size_t most_tries = 4;
   struct Slot {
     Miss oldest;
     TimePoint last_told;

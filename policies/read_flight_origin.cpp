@@ -19,7 +19,8 @@ const std::string* ReadFlight::remembered(const Core& core) const {
 
 bool ReadFlight::learn_absence(Core& core) {
   const auto& subject = check_.subject();
-  if (!asking_ || subject.rule->origin == nullptr) return false;
+  // A write since then may have ended it.
+  if (!asking_ || closed_ || subject.rule->origin == nullptr) return false;
   const auto began = absence::began_of(asking_->absence, *subject.rule->origin);
   if (!began || !absence::counts(*began, subject, core)) return false;
   core.origin_memory.keep(subject.table_key, {}, core.now, core.now + absence::believed);

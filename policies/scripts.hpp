@@ -224,6 +224,13 @@ inline constexpr std::string_view hold_lease =
     "if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end "
     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
 
+/// Ends a lease that is still ours by saying that there is nothing to load. KEYS[1] its record,
+/// KEYS[2] that of the absence, ARGV[1] what we wrote into the one, ARGV[2] what the other shall
+/// say, ARGV[3] for how long. Returns whether the lease was ours.
+inline constexpr std::string_view note_absent =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+    "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) return redis.call('DEL', KEYS[1])";
+
 /// Takes a run of a schedule for this sidecar, once in the fleet and never back in time.
 /// KEYS[1] the record "done taken until": the last time that was run, the one that somebody is at,
 /// and when that one counts as dead. ARGV[1] the time wanted, ARGV[2] how long the record lives,

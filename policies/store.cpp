@@ -190,6 +190,9 @@ void Store::settle(std::size_t part, std::string_view reply, Core& core) {
   if (guarded_ && answer.kind == '*') return refused(reader, core);
   const bool stores = taken(answer.error(), answer.null);
   if (stores) stored(core);
+  if (!stores && load_began_ && !is_load_) {
+    core.misses.not_stored(subject_->table_key, born_, core.now);
+  }
   // A row was stored that upstream did not take; or none, and upstream did.
   const bool is_conditional = only_absent_ || only_present_;
   if (row_ == Row::written && (is_conditional ? stores : answer.error())) {
@@ -207,6 +210,7 @@ void Store::fail(std::string_view error, Core& core) {
     core.row_removals.add(core, subject_, {});
     journal_invalidation(core, {Journal::Kind::key, subject_->db, subject_->key});
   }
+  if (load_began_ && !is_load_) core.misses.not_stored(subject_->table_key, born_, core.now);
   core.reply(ticket_, error);
 }
 

@@ -61,6 +61,20 @@ TEST_CASE("That there is no row the other sidecar hears of, and asks no more") {
   }
 }
 
+TEST_CASE("What was removed by name elsewhere while the query ran is asked for again") {
+  Fleet fleet;
+  fleet.get(fleet.here, fleet.a);
+  const auto load = fleet.take_load(fleet.here);
+  fleet.there.send(fleet.other, wire_of({"DEL", "sum:2026-11-21:7"}));
+  fleet.settle();
+  fleet.there.take(fleet.other);
+  fleet.here.load_failed(load, {});
+  fleet.pass(milliseconds(60));
+  CHECK_FALSE(fleet.redis.value(0, "pn:n:sum:2026-11-21:7"));
+  fleet.get(fleet.there, fleet.other);
+  CHECK(fleet.there.loads.size() == 1);
+}
+
 TEST_CASE("What another query has not found says nothing") {
   OriginSettings origin;
   origin.sql = "SELECT 1";
