@@ -114,8 +114,11 @@ void Core::count_miss(const Subject& subject, ServerTime at, TimePoint since, Op
                       ClientId load) {
   auto& counters = subject.counters();
   ++counters.misses;
-  ++counters.loads;
-  ++subject.rule->loads->loads;
+  // Nobody loads what an origin has not found.
+  if (subject.rule->origin == nullptr || load != 0) {
+    ++counters.loads;
+    ++subject.rule->loads->loads;
+  }
   counters.miss_seconds.add(now - since);
   latest_begin = std::max(latest_begin, at);
   look.newest = newest(subject).either();
