@@ -94,15 +94,20 @@ bool create_generations(MemoryCall& call, const Script& script) {
   return true;
 }
 
+/// The lease that a script is about, if it is still whose token comes with it.
+MemoryCall::Entry* own_lease(MemoryCall& call, const Script& script) {
+  MemoryCall::Entry* const lease = call.find(script.keys[0]);
+  return lease != nullptr && lease->value == script.args[0] ? lease : nullptr;
+}
+
 bool hold_lease(MemoryCall& call, const Script& script) {
   if (script.keys.size() != 1 || script.args.size() != 2) return false;
   const auto time = protocol::to_integer(script.args[1]);
   if (!time) return false;
-  MemoryCall::Entry* const entry = call.find(script.keys[0]);
-  const bool ours = entry && entry->value == script.args[0];
-  if (ours && *time == 0) call.remove(*entry);
-  if (ours && *time > 0) entry->expires_at = call.now + *time;
-  call.integer(ours);
+  MemoryCall::Entry* const lease = own_lease(call, script);
+  call.integer(lease != nullptr);
+  if (lease && *time > 0) lease->expires_at = call.now + *time;
+  if (lease && *time == 0) call.remove(*lease);
   return true;
 }
 
@@ -110,14 +115,12 @@ bool note_absent(MemoryCall& call, const Script& script) {
   if (script.keys.size() != 2 || script.args.size() != 3) return false;
   const auto time = protocol::to_integer(script.args[2]);
   if (!time) return false;
-  MemoryCall::Entry* const lease = call.find(script.keys[0]);
-  const bool ours = lease && lease->value == script.args[0];
-  if (ours) {
-    call.remove(*lease);
-    call.store(call.find(script.keys[1]), script.keys[1], std::string(script.args[1]),
-               call.now + *time);
-  }
-  call.integer(ours);
+  MemoryCall::Entry* const lease = own_lease(call, script);
+  call.integer(lease != nullptr);
+  if (lease == nullptr) return true;
+  call.remove(*lease);
+  call.store(call.find(script.keys[1]), script.keys[1], std::string(script.args[1]),
+             call.now + *time);
   return true;
 }
 

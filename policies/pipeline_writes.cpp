@@ -76,11 +76,11 @@ std::vector<guard::Pair> pairs_of(const Request& request,
 
 /// What this SET fills, if anything.
 std::optional<OpenMisses::Miss> taken_miss(const Subject& subject, const StoreRequest& request,
-                                           Core& core) {
+                                           const Core::Newest& newest, Core& core) {
   const auto* load = core.storing;
   if (load == nullptr) {
-    if (request.only_absent) return std::nullopt;
-    const OpenMisses::Arrival arrival{core.newest(subject).either(),
+    if (request.only_absent || !core.misses.any(subject.table_key)) return std::nullopt;
+    const OpenMisses::Arrival arrival{newest.either(),
                                       std::hash<std::string_view>{}(request.value)};
     return core.misses.take(subject.table_key, core.now, arrival);
   }
@@ -100,11 +100,11 @@ Verdict Pipeline::store(Request& request, Link link) {
   // SET NX with a time of its own is a lock: its time is the client's, untouched.
   const bool lock = asked->only_absent && asked->ttl;
   const auto* row = core_.storing != nullptr && core_.storing->is_row ? core_.storing : nullptr;
-  const auto miss = taken_miss(*subject, *asked, core_);
+  const auto known = core_.newest(*subject);
+  const auto miss = taken_miss(*subject, *asked, known, core_);
   const auto born = miss ? miss->at : core_.born_now(*subject);
   // Its age must stay visible where an invalidation may still have to be held against it.
-  const auto newest = core_.newest(*subject).at;
-  const bool dated = !subject->tags.empty() || (newest && *newest >= born);
+  const bool dated = !subject->tags.empty() || (known.at && *known.at >= born);
   auto expiry = expiry_for(*subject->rule->tier, subject->life, born, asked->ttl, dated);
   if (lock) expiry = now + *asked->ttl;
   // Nobody tells of other sidecars' writes then, but the row does.

@@ -14,16 +14,11 @@
 
 namespace pannier::policies {
 
-namespace {
-
-constexpr milliseconds row_rest{100};
-
-}  // namespace
-
 using protocol::equals_nocase;
 
 namespace {
 
+constexpr milliseconds row_rest{100};
 constexpr std::int64_t longest_ttl_ms = std::numeric_limits<std::int64_t>::max() / 4;
 
 /// A relative or absolute time in the unit of its option, as a TTL from `now`.
