@@ -12,8 +12,6 @@ namespace {
 
 std::string record(std::string_view key) { return std::string(key_prefix).append(key); }
 
-std::string lease(std::string_view key) { return std::string(fleet_lease::key_prefix).append(key); }
-
 /// Another query, as after a reload, may find something.
 std::string name_of(const OriginSettings& origin) {
   std::string all = origin.sql + '\0' + std::to_string(static_cast<int>(origin.result));
@@ -32,8 +30,9 @@ bool note(Core& core, const Subject& subject, ServerTime began, milliseconds tim
   const auto text =
       name_of(*subject.rule->origin) + ' ' + std::to_string(began.time_since_epoch().count());
   std::string wire;
-  protocol::append_command(wire, {"EVAL", scripts::note_absent, "2", lease(subject.key),
-                                  record(subject.key), token, text, std::to_string(time.count())});
+  protocol::append_command(wire,
+                           {"EVAL", scripts::note_absent, "2", fleet_lease::record(subject.key),
+                            record(subject.key), token, text, std::to_string(time.count())});
   core.send({Link::Kind::lane, subject.db, 0}, wire, 1, std::make_unique<Unheeded>());
   return true;
 }
@@ -65,7 +64,7 @@ void forget(Core& core, const std::string& table_key) {
   core.rules->find_upstream(key, match);
   if (!match || match.rule->origin == nullptr || core.from_memory(match.rule)) return;
   std::string wire;
-  protocol::append_command(wire, {"UNLINK", record(key), lease(key)});
+  protocol::append_command(wire, {"UNLINK", record(key), fleet_lease::record(key)});
   core.send({Link::Kind::lane, db_of(table_key), 0}, wire, 1, std::make_unique<Unheeded>());
 }
 

@@ -7,9 +7,9 @@
 
 namespace pannier::policies::fleet_lease {
 
-namespace {
-
 std::string record(std::string_view key) { return std::string(key_prefix).append(key); }
+
+namespace {
 
 std::string in_ms(microseconds time) {
   const auto ms = std::chrono::duration_cast<milliseconds>(time).count();

@@ -17,6 +17,8 @@ namespace pannier::policies {
 namespace fleet_lease {
 
 inline constexpr std::string_view key_prefix = "pn:l:";
+/// What upstream calls that of this key.
+std::string record(std::string_view key);
 
 /// Appends the attempt to get it for `time`, and the question how long it is taken otherwise; a
 /// change of it is pushed from then on, if upstream pushes. \returns the number of replies.
