@@ -63,6 +63,7 @@ Bans::Known Bans::known(std::uint32_t db) const {
 void Bans::set_known(std::uint32_t db, Known known) { databases_[db].known = known; }
 
 void Bans::outdate_all() {
+  ++outdated_;
   for (auto& [db, database] : databases_) database.known = Known::no;
 }
 

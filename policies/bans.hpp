@@ -46,6 +46,8 @@ class Bans {
   void set_known(std::uint32_t db, Known known);
   /// The record changed, or may have unheard; pushes do not say in which database.
   void outdate_all();
+  /// How often that was.
+  std::uint64_t outdated() const { return outdated_; }
   std::vector<std::uint32_t> databases() const;
   /// Oldest first.
   std::vector<Placed> all(std::uint32_t db) const;
@@ -60,6 +62,7 @@ class Bans {
   };
   const Database* find(std::uint32_t db) const;
   std::map<std::uint32_t, Database> databases_;
+  std::uint64_t outdated_ = 0;
 };
 
 }  // namespace pannier::policies

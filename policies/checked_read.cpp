@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/copy_deadline.hpp"
 #include "policies/outdated_copies.hpp"
 #include "protocol/reply.hpp"
 
@@ -48,7 +49,6 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > total_) return;
   if (part == total_) {
-    asked_.write.reset();
     if (!find_tags(reply, core)) conclude(reply, core);
     return;
   }
@@ -67,7 +67,7 @@ bool CheckedRead::find_tags(std::string_view reply, Core& core) {
   std::size_t total = 0;
   for (auto& part : exchange->parts_) {  // Of all: so each has replies of its own.
     part.begins = total;
-    total += part.check.ask_generations(wire);
+    total += part.check.ask_generations(wire, core);
   }
   exchange->reply_ = reply;
   exchange->judges_ = true;
@@ -80,6 +80,7 @@ bool CheckedRead::find_tags(std::string_view reply, Core& core) {
 
 void CheckedRead::conclude(std::string_view reply, Core& core) {
   concluded_ = true;
+  asked_.write.reset();
   std::vector<std::string_view> invalid;
   for (auto& part : parts_) {
     auto& check = part.check.check();
@@ -133,7 +134,7 @@ void ExpiryRead::settle(std::size_t part, std::string_view reply, Core& core) {
     auto exchange = std::make_unique<ExpiryRead>(std::move(*this));
     exchange->judges_ = true;
     std::string wire;
-    const auto replies = exchange->check_.ask_generations(wire);
+    const auto replies = exchange->check_.ask_generations(wire, core);
     const auto link = exchange->link_;
     core.send(link, wire, replies, std::move(exchange));
     return;
@@ -153,7 +154,7 @@ std::int64_t ExpiryRead::shown(Core& core) {
   auto remaining = standing.remaining;
   if (standing.state != Standing::State::foreign) remaining -= life.total - life.fresh;
   remaining = std::max(remaining, milliseconds(0));
-  const auto at = (check.asked_at() + remaining).time_since_epoch();
+  const auto at = (check.read_at() + remaining).time_since_epoch();
   switch (unit_) {
     case Unit::ttl:
       return (remaining.count() + 500) / 1000;

@@ -119,17 +119,11 @@ bool Core::server_at_least(int major, int minor) const {
   return has[0] > major || (has[0] == major && has[1] >= minor);
 }
 
-std::optional<ServerTime> Core::learn_time(std::string_view reply) {
-  protocol::ReplyReader reader(reply);
-  const auto head = reader.next();
-  if (head.kind != '*' || head.number != 2) return std::nullopt;
-  const auto whole = protocol::to_integer(reader.next().text);
-  const auto micro = protocol::to_integer(reader.next().text);
-  if (!whole || !micro) return std::nullopt;
-  const ServerTime time{milliseconds(*whole * 1000 + *micro / 1000)};
-  server_seen = time;
-  server_seen_at = now;
-  return time;
+ServerTime Core::learn_time(std::string_view reply, ServerTime asked) {
+  const auto time = ClockFloor::parse(reply);
+  if (!time) return server_floor();
+  clock.learn(*time, asked, now);
+  return *time;
 }
 
 bool Core::from_memory(const Rule* rule) const {

@@ -12,6 +12,7 @@
 #include "policies/audit.hpp"
 #include "policies/bans.hpp"
 #include "policies/client.hpp"
+#include "policies/clock_floor.hpp"
 #include "policies/counters.hpp"
 #include "policies/exchange.hpp"
 #include "policies/gatherings.hpp"
@@ -73,11 +74,12 @@ class Core {
 
   // Time and upstream.
   /// Not later than the server's clock is now, and seldom much earlier.
-  ServerTime server_floor() const { return server_seen + floor_since(); }
+  ServerTime server_floor() const { return clock.at(now); }
   /// That, or the latest moment at which something was said to begin, which may be still to come.
   ServerTime latest_beginning() const { return std::max(server_floor(), latest_begin); }
-  /// A TIME reply: sets the server's clock. \returns it, or nothing if the reply is not one.
-  std::optional<ServerTime> learn_time(std::string_view reply);
+  /// A TIME reply, to a question of when the floor was `asked`. \returns it, or the floor if the
+  /// reply is not one.
+  ServerTime learn_time(std::string_view reply, ServerTime asked);
   /// Where commands under a rule go: the lane, or the memory store while it stands in.
   Link lane(std::uint32_t db, const Rule* rule) const;
   bool from_memory(const Rule* rule) const;
@@ -221,9 +223,8 @@ class Core {
     TimePoint at{};
     std::uint32_t db = 0;  ///< Whose keys.
   } facts;
-  ServerTime server_seen{};
+  ClockFloor clock;
   ServerTime latest_begin{};  ///< Of all that was said to begin, see beginning.hpp.
-  TimePoint server_seen_at{};
 
   LocalCopies copies;
   SelfCheck self_check;
@@ -272,11 +273,6 @@ class Core {
     std::string wire;
   };
   std::vector<ForMemory> for_memory;  ///< Commands the memory store has yet to answer.
-
- private:
-  milliseconds floor_since() const {
-    return std::chrono::duration_cast<milliseconds>(now - server_seen_at);
-  }
 };
 
 /// The reply to HELLO.

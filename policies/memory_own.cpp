@@ -86,11 +86,11 @@ bool create_generations(MemoryCall& call, const Script& script) {
   MemoryCall::Entry* const any = call.find(script.keys[0]);
   const auto last = any ? protocol::to_integer(any->value).value_or(call.now) : call.now - 1;
   call.store(any, script.keys[0], std::to_string(last), call.now + *life);
-  const auto at = std::to_string(last < *began ? *began - 1 : std::max(call.now, last));
+  const auto at = std::to_string(last < *began ? *began - 1 : std::max(call.now - 1, last));
   for (const auto key : script.keys.subspan(1)) {
     if (call.find(key) == nullptr) call.store(nullptr, key, at, call.now + *life);
   }
-  call.integer(1);
+  call.integer(call.now);
   return true;
 }
 

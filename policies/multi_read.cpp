@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "policies/copy_deadline.hpp"
 #include "policies/fleet_lease.hpp"
 #include "policies/outdated_copies.hpp"
 #include "policies/served_versions.hpp"
@@ -47,11 +48,11 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (!befores_.empty()) return settle_before(part, reply, core);
-  if (!finds_tags_ && part == total_) return conclude(reply, core);
+  if (part == total_ && !finds_tags_ && all_complete(core)) return conclude(reply, core);
   if (part >= total_) {
     part == total_ ? void(values_ = reply) : settle_record(part - total_ - 1, reply);
     if (part < total_ + behind_) return;
-    if (!find_tags(core)) conclude(std::exchange(values_, {}), core);
+    if (!ask_generations(core)) conclude(std::exchange(values_, {}), core);
     return;
   }
   // Of those that are asked for generations alone some have no replies.
@@ -72,7 +73,11 @@ void MultiRead::settle_record(std::size_t part, std::string_view reply) {
   }
 }
 
-bool MultiRead::find_tags(Core& core) {
+bool MultiRead::all_complete(const Core& core) const {
+  return std::ranges::all_of(parts_, [&](const Part& one) { return one.check.complete(core); });
+}
+
+bool MultiRead::ask_generations(Core& core) {
   protocol::ReplyReader reader(values_);
   const auto head = reader.next();
   if (head.kind != '*') return false;
@@ -90,12 +95,15 @@ bool MultiRead::find_tags(Core& core) {
     if (part->place != i) continue;
     auto& one = *part++;
     one.begins = unasked;
-    if (!one.tags || value.null || one.check.absent()) continue;
     auto& check = one.check;
-    one.tags->value(check.subject(), value.text);
-    if (check.retag(one.tags->subject(check.subject_ref(), check.asked_at()), core)) continue;
+    if (!one.tags || value.null || check.absent()) {
+      if (check.complete(core)) continue;
+    } else {
+      one.tags->value(check.subject(), value.text);
+      if (check.retag(one.tags->subject(check.subject_ref(), check.asked_at()), core)) continue;
+    }
     one.begins = total;
-    total += check.ask_generations(wire);
+    total += check.ask_generations(wire, core);
   }
   if (total == 0) return false;
   auto exchange = std::make_unique<MultiRead>(std::move(*this));
@@ -186,9 +194,10 @@ bool MultiRead::ask_all(Client& client, Core& core) {
     return core.copies.unchanged(known.subject->key, known.view);
   };
   if (std::all_of(known_.begin(), known_.end(), is_as_it_was) || has(Bug::mget_torn)) return false;
-  // One before it may be open as well: it reads a second time for the fleet.
+  // One before it may be open as well: it reads a second time for the fleet. And later ones may be
+  // answered by now, where generations had to be asked for.
   const bool is_last = client.next == ticket_.number + 1;
-  if (client.open > 1 && !is_last) return false;
+  if ((client.open > 1 || judges_) && !is_last) return false;
   Asked asked{whole_, {}, {}, {}, keys_};
   for (const auto& part : parts_) asked.ruled.emplace_back(part.place, part.check.subject_ref());
   for (const auto& known : known_) asked.ruled.emplace_back(known.place, known.subject);

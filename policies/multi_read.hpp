@@ -71,8 +71,10 @@ class MultiRead final : public Exchange {
   void settle_before(std::size_t part, std::string_view reply, Core& core);
   /// What the client gets of the version before where it is not elected to load: else null.
   const Before* take_before(const Part& part, Core& core);
-  /// All replies are here. \returns whether the generations of tags must be asked for first.
-  bool find_tags(Core& core);
+  /// Whether all keys can be judged, where no value may have tags of its own.
+  bool all_complete(const Core& core) const;
+  /// All replies are here. \returns whether generations must be asked for first, and are.
+  bool ask_generations(Core& core);
   void settle_record(std::size_t part, std::string_view reply);
   void conclude(std::string_view reply, Core& core);
   void answer(std::string_view reply, Core& core);

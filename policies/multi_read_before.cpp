@@ -67,7 +67,8 @@ void MultiRead::settle_before(std::size_t part, std::string_view reply, Core& co
     if (!is_list) break;
     const auto bytes = reader.skip();
     auto& check = before.check;
-    if (protocol::ReplyReader(bytes).next().null || check.absent()) continue;
+    const bool is_null = protocol::ReplyReader(bytes).next().null;
+    if (is_null || check.absent() || !check.complete(core)) continue;
     const auto state = check.judge(core).state;
     const bool is_miss = check.subject().rule->tier->foreign == Foreign::miss;
     const bool counts = state != Standing::State::foreign || !is_miss;

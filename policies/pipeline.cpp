@@ -64,8 +64,7 @@ bool empties(Verb verb) {
 Pipeline::Pipeline(Settings settings, Effects& effects, TimePoint now, ServerTime wall)
     : core_(effects) {
   core_.now = now;
-  core_.server_seen = wall;
-  core_.server_seen_at = now;
+  core_.clock.set(wall, now);
   core_.down_error = "-ERR pannier: upstream unavailable (not connected yet); not executed\r\n";
   core_.mode = settings.mode;
   core_.mode_from = settings.mode_from;

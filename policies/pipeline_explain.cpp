@@ -67,7 +67,7 @@ class Explanation final : public Exchange {
     exchange->judges_ = true;
     exchange->ahead_ = 0;
     std::string wire;
-    const auto replies = exchange->tagged_.ask_generations(wire);
+    const auto replies = exchange->tagged_.ask_generations(wire, core);
     const auto link = exchange->link_;
     core.send(link, wire, replies, std::move(exchange));
   }

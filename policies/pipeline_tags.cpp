@@ -37,7 +37,11 @@ class TagChange final : public Exchange {
     protocol::ReplyReader reader(reply);
     const auto answer = reader.next();
     if (part == 0) {
-      if (!replaces_ && answer.kind == ':') expiretime_ = answer.number;
+      if (answer.kind != ':') return;
+      if (!replaces_) expiretime_ = answer.number;
+      // What is stored from now on begins after that.
+      else
+        core.clock.learn(ServerTime(milliseconds(answer.number)), asked_, core.now);
       return;
     }
     if (answer.error()) return core.reply_from(link_, ticket_, reply);
@@ -77,6 +81,7 @@ class TagChange final : public Exchange {
     protocol::append_bulk(wire, text);
     protocol::append_bulk(wire, std::to_string(core.generation_life().count()));
     replaces_ = true;
+    asked_ = core.server_floor();
     send(std::move(*this), wire, core);
   }
 
@@ -116,6 +121,7 @@ class TagChange final : public Exchange {
   bool replaces_ = false;
   std::int64_t expiretime_ = -2;  ///< Of the key.
   int attempts_ = 0;
+  ServerTime asked_{};  ///< When its creations were.
 };
 
 /// PANNIER TAGS of a key whose rule does not tell them all.

@@ -16,8 +16,14 @@ namespace {
 /// Asks for the server's clock: proves that the lane is alive and keeps the clock close.
 class Heartbeat final : public Exchange {
  public:
-  void settle(std::size_t, std::string_view reply, Core& core) override { core.learn_time(reply); }
+  explicit Heartbeat(ServerTime asked) : asked_(asked) {}
+  void settle(std::size_t, std::string_view reply, Core& core) override {
+    core.learn_time(reply, asked_);
+  }
   void fail(std::string_view, Core&) override {}
+
+ private:
+  ServerTime asked_;
 };
 
 /// A key with open misses changed: if it is gone, somebody removed it, perhaps past the sidecars.
@@ -57,7 +63,8 @@ void Pipeline::heartbeat() {
     const bool in_use = db == 0 || acked != TimePoint{};
     if (!in_use || core_.now - acked < pause) continue;
     last_heartbeat_ = core_.now;
-    core_.send({Link::Kind::lane, db, 0}, wire, 1, std::make_unique<Heartbeat>());
+    core_.send({Link::Kind::lane, db, 0}, wire, 1,
+               std::make_unique<Heartbeat>(core_.server_floor()));
   }
 }
 
@@ -68,6 +75,7 @@ void Pipeline::gain_upstream(const ServerInfo& server, TimePoint now) {
   core_.upstream = Core::UpstreamState::up;
   core_.probing = false;
   core_.server_version = server.version;
+  if (server.time) core_.clock.set(*server.time, core_.now);
   core_.databases = server.databases;
   // What was asked while it was away and is sent now becomes copies, unless it counted on pushes
   // that will not come. What was kept went when the last lane did.

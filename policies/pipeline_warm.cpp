@@ -35,8 +35,7 @@ class WarmEnd final : public Exchange {
     core.send(lane, wire, 1, std::make_unique<WarmEnd>(ticket, lane, std::move(set), again));
   }
 
-  void settle(std::size_t, std::string_view reply, Core& core) override {
-    core.learn_time(reply);
+  void settle(std::size_t, std::string_view, Core& core) override {
     if (again_) return send(ticket_, lane_, std::move(set_), false, core);
     std::int64_t kept = set_.loaded;
     for (const auto& subject : set_.read) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/copy_deadline.hpp"
 #include "policies/journal_replay.hpp"
 #include "policies/outdated_copies.hpp"
 #include "policies/served_versions.hpp"
@@ -90,29 +91,34 @@ void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
     return;
   }
   part -= check_.parts();
-  if (!tags_) return conclude(reply, core);
-  if (part == record_parts_ && part == 0) return find_tags(reply, core);
+  if (record_parts_ == 0) return found(reply, core);
   if (part == 0) value_ = reply;
   if (part < record_parts_) return;
   tags_->record_reply(reply);
-  find_tags(std::exchange(value_, {}), core);
+  found(std::exchange(value_, {}), core);
 }
 
-void ReadFlight::find_tags(std::string_view value, Core& core) {
+void ReadFlight::found(std::string_view value, Core& core) {
+  complete(value, core) ? conclude(value, core) : ask_generations(value, core);
+}
+
+bool ReadFlight::complete(std::string_view value, Core& core) {
   protocol::ReplyReader reader(value);
   const auto found = reader.next();
-  if (found.error() || found.null || check_.absent()) return conclude(value, core);
+  if (found.error()) return true;
+  if (!tags_ || found.null || check_.absent()) return check_.complete(core);
   tags_->value(check_.subject(), found.text);
-  if (check_.retag(tags_->subject(check_.subject_ref(), check_.asked_at()), core)) {
-    return conclude(value, core);
-  }
+  return check_.retag(tags_->subject(check_.subject_ref(), check_.asked_at()), core);
+}
+
+void ReadFlight::ask_generations(std::string_view value, Core& core) {
   leave(core);  // Of what is pushed from now on those who joined would not know.
   auto flight = std::make_unique<ReadFlight>(std::move(*this));
   flight->value_ = value;
   flight->judges_ = true;
   flight->lease_moved_ |= core.tracks;  // It may, and nobody will tell.
   std::string wire;
-  const auto replies = flight->check_.ask_generations(wire);
+  const auto replies = flight->check_.ask_generations(wire, core);
   const auto link = flight->link_;
   core.send(link, wire, replies, std::move(flight));
 }

@@ -92,7 +92,11 @@ class ReadFlight final : public Exchange {
   bool look_before(Core& core);
   void settle_before(std::size_t part, std::string_view reply, Core& core);
   /// The value is here, and so is all that says which tags it has.
-  void find_tags(std::string_view value, Core& core);
+  void found(std::string_view value, Core& core);
+  /// Whether it can be judged now.
+  bool complete(std::string_view value, Core& core);
+  /// Then it is.
+  void ask_generations(std::string_view value, Core& core);
   /// Says upstream that a load begins now, before anybody is told to load; then it goes on.
   void announce(std::string_view value, Core& core);
   /// Nobody joins any more.

@@ -58,7 +58,7 @@ void ReadFlight::settle_before(std::size_t part, std::string_view reply, Core& c
   before_->settled = true;
   protocol::ReplyReader reader(reply);
   const auto found = reader.next();
-  const bool is_there = !found.error() && !found.null && !check.absent();
+  const bool is_there = !found.error() && !found.null && !check.absent() && check.complete(core);
   const auto state = is_there ? check.judge(core).state : Standing::State::invalid;
   const bool is_foreign = state == Standing::State::foreign;
   const bool counts = !is_foreign || check.subject().rule->tier->foreign != Foreign::miss;

@@ -42,7 +42,8 @@ inline constexpr std::string_view raise_generation =
     "return record";
 
 /// Creates generations of tags that were not known when a value began: just before it, if no tag
-/// was invalidated since, for then none of these was; else, or if that is not known, as of now.
+/// was invalidated since, for then none of these was; else, or if that is not known, so that what
+/// begins now is the first that counts. Returns the time.
 /// KEYS[1] when any tag was last invalidated, KEYS[2...] the generations, ARGV[1] when the value
 /// began, ARGV[2] how long they live.
 inline constexpr std::string_view create_generations =
@@ -53,12 +54,12 @@ inline constexpr std::string_view create_generations =
     "  any = now - 1 "
     "  redis.call('SET', KEYS[1], string.format('%.0f', any), 'PX', ARGV[2]) "
     "end "
-    "local at = math.max(now, any) "
+    "local at = math.max(now - 1, any) "
     "if any < tonumber(ARGV[1]) then at = ARGV[1] - 1 end "
     "for i = 2, #KEYS do "
     "  redis.call('SET', KEYS[i], string.format('%.0f', at), 'NX', 'PX', ARGV[2]) "
     "end "
-    "return 1";
+    "return now";
 
 /// Makes bans, of this moment or of the latest one at which anything began. KEYS[1] their record,
 /// KEYS[2] that of the latest beginning, ARGV[1] how long they count at most, ARGV[2] how many

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "policies/time.hpp"
 
 namespace pannier::policies {
 
@@ -12,6 +15,7 @@ struct ServerInfo {
   bool tracks = true;  ///< CLIENT TRACKING is allowed: what is read stays current until a push.
   std::string untracked_because;  ///< Upstream's words if it is not.
   bool is_replica = false;
+  std::optional<ServerTime> time;  ///< Its clock, where it tells.
 };
 
 }  // namespace pannier::policies

@@ -24,13 +24,13 @@ void TaggedCheck::settle(std::size_t part, std::string_view reply, Core& core) {
 }
 
 bool TaggedCheck::complete(const Core& core) {
-  if (!finds_ || check_.absent()) return true;
+  if (!finds_ || check_.absent()) return check_.complete(core);
   return check_.retag(found_.subject(check_.subject_ref(), check_.asked_at()), core);
 }
 
-std::uint32_t TaggedCheck::ask_generations(std::string& wire) {
+std::uint32_t TaggedCheck::ask_generations(std::string& wire, Core& core) {
   value_parts_ = record_parts_ = 0;
-  return parts_ = check_.ask_generations(wire);
+  return parts_ = check_.ask_generations(wire, core);
 }
 
 }  // namespace pannier::policies

@@ -28,7 +28,7 @@ class TaggedCheck {
 
   /// When all replies are here. \returns whether it can be judged; else ask_generations() first.
   bool complete(const Core& core);
-  std::uint32_t ask_generations(std::string& wire);
+  std::uint32_t ask_generations(std::string& wire, Core& core);
 
   ValidityCheck& check() { return check_; }
   const ValidityCheck& check() const { return check_; }

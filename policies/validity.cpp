@@ -5,7 +5,6 @@
 #include "policies/ban_record.hpp"
 #include "policies/beginning.hpp"
 #include "policies/guard.hpp"
-#include "policies/refresh.hpp"
 #include "policies/test_bugs.hpp"
 #include "protocol/reply.hpp"
 
@@ -33,14 +32,6 @@ class GenerationCreation final : public Exchange {
   std::string tag_;
 };
 
-/// How long a copy lives of which its tier says `asked`.
-milliseconds longest_time(milliseconds asked, const LocalCopies::View& sent, const Core& core) {
-  const auto& settings = core.rules->settings();
-  const auto most = std::min(asked, settings.local.max_ttl);
-  // Without pushes a copy is as old as it may be when it was kept that long.
-  return sent.tracked ? most : std::min(most, settings.upstream.max_lag);
-}
-
 /// Prolongs the life of a generation that is in use.
 void renew_if_due(Core& core, Link link, const std::string& tag) {
   const auto* known = core.generations.find(link.db, tag);
@@ -50,20 +41,6 @@ void renew_if_due(Core& core, Link link, const std::string& tag) {
   protocol::append_command(
       wire, {"PEXPIRE", TagGenerations::key(tag), std::to_string(core.generation_life().count())});
   core.send(link, wire, 1, std::make_unique<Unheeded>());
-}
-
-/// A copy would keep readers from being told to refresh: it ends when the next one is due.
-milliseconds until_due(const Core& core, const Subject& subject, const Standing& standing) {
-  const auto& tier = *subject.rule->tier;
-  const bool loads = core.leases.held(subject.table_key);
-  if (tier.refresh.how == Refresh::How::off || loads) return milliseconds::max();
-  if (core.throttle.holds(subject.table_key, core.now)) {
-    return core.rules->settings().upstream.max_lag;
-  }
-  const auto load = core.learning.usual_load(subject.rule->settings->name);
-  const auto drawn = draw(subject.table_key, core.now, core.next_exchange);
-  return std::chrono::duration_cast<milliseconds>(
-      until_refresh(tier, subject.life, standing, load, drawn));
 }
 
 }  // namespace
@@ -84,6 +61,7 @@ void create_generation(Core& core, Link link, const std::string& tag, ServerTime
 
 std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   if (link_.kind == Link::Kind::lane) read_bans(core, link_.db);
+  bans_outdated_ = core.bans.outdated();
   tracked_ = link_.kind == Link::Kind::lane || link_.kind == Link::Kind::memory;
   asks_generations_ =
       !subject_->tags.empty() && (!tracked_ || !core.generations_current(*subject_));
@@ -93,8 +71,8 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   const bool is_lane = link_.kind == Link::Kind::lane;
   announces_ =
       newest_before_.after(core.server_floor()) > core.server_floor() && !has(Bug::no_announcement);
+  asked_at_ = core.server_floor();
   if (announces_) {
-    asked_at_ = core.server_floor();
     announce(wire);
     ++parts_;
   }
@@ -108,7 +86,7 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
     parts_ += 2;
   }
   protocol::append_command(wire, {"TIME"});
-  tracks_key_ = what.tracks;
+  tracks_key_ = what.tracks || (is_lane && core.tracks && may_be_invalid());
   if (tracks_key_) {
     protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
     ++parts_;
@@ -124,22 +102,54 @@ void ValidityCheck::append_generations(std::string& wire) const {
   for (const auto& tag : subject_->tags) protocol::append_bulk(wire, TagGenerations::key(tag));
 }
 
+bool ValidityCheck::bans_current(const Core& core) const {
+  return core.bans.outdated() == bans_outdated_ || core.bans.known(link_.db) == Bans::Known::all;
+}
+
+bool ValidityCheck::may_be_invalid() const {
+  const auto newest = newest_before_.either();
+  if (asks_generations_) return true;
+  return newest && *newest > asked_at_ - subject_->life.total;
+}
+
+bool ValidityCheck::was_written(const Core& core) const {
+  return tracks_key_ && expiretime_ != -2 && core.copies.epoch(subject_->key) != epoch_;
+}
+
+bool ValidityCheck::complete(const Core& core) const {
+  if (link_.kind != Link::Kind::lane || has(Bug::late_news)) return true;
+  return bans_current(core) && !was_written(core) &&
+         (asks_generations_ || !core.lacks_generation(*subject_));
+}
+
 bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
-  if (subject == subject_) return true;
+  if (subject == subject_) return complete(core);
   subject_ = std::move(subject);
   announced_ = {};  // Not under its other tags.
   newest_before_ = core.newest(*subject_);
   knew_generation_ = knew_generation_ || newest_before_.at.has_value();
-  return tracked_ && core.generations_current(*subject_);
+  return tracked_ && bans_current(core) && !was_written(core) &&
+         core.generations_current(*subject_);
 }
 
-std::uint32_t ValidityCheck::ask_generations(std::string& wire) {
+std::uint32_t ValidityCheck::ask_generations(std::string& wire, Core& core) {
+  if (link_.kind == Link::Kind::lane) read_bans(core, link_.db);
+  asked_at_ = core.server_floor();
   asks_generations_ = !subject_->tags.empty();
+  asks_expiry_again_ = was_written(core);
   asks_removals_ = tracks_key_ = announces_ = false;
   missing_.clear();
-  if (asks_generations_) append_generations(wire);
+  parts_ = 1;
+  if (asks_generations_) {
+    append_generations(wire);
+    parts_ += 2;
+  }
   protocol::append_command(wire, {"TIME"});
-  return parts_ = asks_generations_ ? 3 : 1;
+  if (asks_expiry_again_) {
+    protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
+    ++parts_;
+  }
+  return parts_;
 }
 
 void ValidityCheck::announce(std::string& wire) {
@@ -163,15 +173,26 @@ void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core)
   const std::size_t step = part + (asks_generations_ ? 0 : 2);
   if (step == 1) learn_generations(reply, core);
   if (step == 2) {
-    asked_at_ = core.learn_time(reply).value_or(core.server_floor());
+    asked_at_ = core.learn_time(reply, asked_at_);
     newest_before_ = core.newest(*subject_);
   }
-  if (step == (tracks_key_ ? 4u : 3u)) {
-    protocol::ReplyReader reader(reply);
-    const auto expiry = reader.next();
-    // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.
-    expiretime_ = expiry.kind == ':' ? expiry.number : -2;
+  if (step == (tracks_key_ ? 4u : 3u)) settle_expiry(reply, core);
+}
+
+void ValidityCheck::settle_expiry(std::string_view reply, const Core& core) {
+  protocol::ReplyReader reader(reply);
+  const auto answer = reader.next();
+  // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.
+  const auto expiry = answer.kind == ':' ? answer.number : -2;
+  if (asks_expiry_again_) {
+    // Whichever value was read, it does not end sooner than that, and is judged so.
+    const bool is_sooner = expiry != -1 && (expiretime_ < 0 || expiry < expiretime_);
+    if (is_sooner) expiretime_ = expiry;
+    return;
   }
+  expiretime_ = expiry;
+  read_at_ = asked_at_;
+  epoch_ = core.copies.epoch(subject_->key);
 }
 
 void ValidityCheck::learn_generations(std::string_view reply, Core& core) {
@@ -215,39 +236,11 @@ Standing ValidityCheck::look(const Core& core) const {
   return standing(core, newest);
 }
 
-TimePoint copy_deadline(const ValidityCheck& check, const LocalCopies::View& sent,
-                        const Core& core) {
-  const auto& subject = check.subject();
-  const auto& tier = *subject.rule->tier;
-  const auto standing = check.look(core);
-  const auto window = subject.life.total - subject.life.fresh;
-  const auto time = longest_time(tier.local.ttl, sent, core);
-  const auto from = has(Bug::ttl_from_reply) ? core.now : sent.sent;
-  switch (standing.state) {
-    case Standing::State::fresh:
-    case Standing::State::stale:
-      return from +
-             std::min({time, standing.remaining - window, until_due(core, subject, standing)});
-    case Standing::State::foreign:
-      // What is adopted changes at once, and one with another expiry is not to be told from that.
-      if (tier.foreign != Foreign::trust || check.expiretime() != -1) return {};
-      return from + std::min(time, subject.life.fresh);
-    case Standing::State::invalid:
-      break;
-  }
-  return {};
-}
-
-TimePoint negative_deadline(const Subject& subject, const LocalCopies::View& sent,
-                            const Core& core) {
-  return sent.sent + longest_time(subject.rule->tier->negative, sent, core);
-}
-
 Standing ValidityCheck::standing(const Core& core, const Core::Newest& known) const {
   const auto& subject = *subject_;
   const bool none_known = asks_generations_ && !had_generation_ && !knew_generation_;
   const auto newest = known.complete ? known.at : asked_at_;
-  auto standing = policies::judge(expiretime_, asked_at_, subject.life, newest, known.soft);
+  auto standing = policies::judge(expiretime_, read_at_, subject.life, newest, known.soft);
   // A value from outside that nobody ever invalidated under these tags may be adopted.
   const bool without_expiry = expiretime_ == -1 || standing.remaining > subject.life.total;
   const bool is_banned = core.bans.newest(subject.db, subject.bannable()).hard.has_value();

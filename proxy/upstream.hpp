@@ -159,7 +159,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::size_t scanned_ = 0;  ///< Bytes of rest_ the scanner has behind it.
   std::string_view run_;     ///< Whole replies for the front slot, not handed over yet.
   std::uint32_t run_count_ = 0;
-  enum class Step : std::uint8_t { hello, required, tracking, databases };
+  enum class Step : std::uint8_t { hello, required, tracking, databases, time };
   std::vector<Step> steps_;  ///< Replies of the handshake still to come.
   std::string waiting_;      ///< Commands behind the handshake.
   policies::ServerInfo server_info_;

@@ -5,6 +5,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cctype>
 
+#include "policies/clock_floor.hpp"
 #include "protocol/reply.hpp"
 #include "proxy/errors.hpp"
 #include "proxy/keep_alive.hpp"
@@ -129,8 +130,10 @@ void Upstream::shake_hands() {
   if (link_.kind == policies::Link::Kind::lane) {
     protocol::append_command(wire, {"CLIENT", "TRACKING", "ON", "OPTIN"});
     protocol::append_command(wire, {"CONFIG", "GET", "databases"});
+    protocol::append_command(wire, {"TIME"});
     steps.push_back(Step::tracking);
     steps.push_back(Step::databases);
+    steps.push_back(Step::time);
   }
   steps_ = std::move(steps);
   server_info_ = {};
@@ -150,8 +153,7 @@ void Upstream::settle_handshake(std::string_view reply) {
   const auto step = steps_.front();
   steps_.erase(steps_.begin());
   if (head.error()) {
-    const bool optional = step == Step::tracking || step == Step::databases;
-    if (!optional) {
+    if (step == Step::hello || step == Step::required) {
       // A client that named itself is told in upstream's own words.
       refusal_ = server_.has_identity(link_) ? reply : std::string_view();
       return fail(error_text(reply));
@@ -177,6 +179,7 @@ void Upstream::settle_handshake(std::string_view reply) {
     const auto count = protocol::to_integer(reader.next().text);
     if (count && *count > 0) server_info_.databases = static_cast<std::uint32_t>(*count);
   }
+  if (step == Step::time) server_info_.time = policies::ClockFloor::parse(reply);
   if (steps_.empty()) ready();
 }
 

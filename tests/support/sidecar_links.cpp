@@ -210,6 +210,7 @@ void Sidecar::connected() {
   for (auto& slot : lane.slots) slot.sent = now;
   policies::ServerInfo server;
   server.tracks = redis_.tracks;
+  server.time = redis_.now;
   pipeline_->gain_upstream(server, now);
   carry_out();
 }

@@ -45,9 +45,10 @@ class Simulation {
     Words reads;  ///< Keys whose values the reply has.
     std::vector<std::pair<std::string, std::string>> writes;
     Words removes;
-    bool queued = false;        ///< Inside MULTI.
-    bool is_anonymous = false;  ///< Before AUTH.
-    bool is_alone = false;      ///< No other read can be under way that it might share.
+    bool queued = false;         ///< Inside MULTI.
+    bool is_anonymous = false;   ///< Before AUTH.
+    bool is_alone = false;       ///< No other read can be under way that it might share.
+    bool goes_upstream = false;  ///< And Redis tells of invalidations before it answers.
     policies::TimePoint sent;
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes, written;
@@ -141,6 +142,7 @@ class Simulation {
   FakeRedis::Connection outside_;
   std::vector<std::unique_ptr<Sidecar>> sidecars_;
   std::vector<std::map<Name, int>> least_source_;  ///< By sidecar: older ones are not served.
+  std::map<Name, int> newest_source_;  ///< Older ones Redis does not give, whoever invalidated.
   std::vector<std::uint64_t> least_version_, strict_version_;
   bool falls_back_ = false;  ///< Keys with versions are served of the one before, for a while.
   std::uint64_t seen_version_ = 0;  ///< By the client, before the reply that is checked.

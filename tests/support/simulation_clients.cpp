@@ -186,7 +186,17 @@ void Simulation::describe(Person& person, Request& request) {
   // A read of somebody who has gone may still be under way, and be joined for as long.
   const bool was_left =
       left_at_ != policies::TimePoint{} && now() - left_at_ <= milliseconds(1'000);
-  request.is_alone = people_.size() == 1 && person.open.empty() && !was_left;
+  const auto neighbours = std::ranges::count(people_, person.at, &Person::at);
+  request.is_alone = neighbours == 1 && person.open.empty() && !was_left;
+  const auto& tiers = sidecars_[person.at]->core().rules->settings().tiers;
+  const bool copies = tiers.front().local.ttl.count() > 0;  // Of one as of all.
+  request.goes_upstream = request.is_alone && !copies && redis_.tracks && !may_fail_;
+  if (request.goes_upstream) {
+    for (const auto& [of, source] : newest_source_) {
+      auto& least = request.least_source[of];
+      least = std::max(least, source);
+    }
+  }
   for (const auto& key : request.removes) {
     request.sizes[{person.db, key}] = history_.changes({person.db, key});
     if (is_guarded(key)) request.invalidates[{person.db, key}] = ++source_[{person.db, key}];
