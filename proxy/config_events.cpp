@@ -15,12 +15,12 @@ using policies::EventSettings;
 using policies::quoted;
 
 /// An event with what its reading needs to know of the rest.
-struct Draft {
+struct EventDraft {
   EventSettings event;
   const policies::Settings& settings;
 };
 
-void read_schema(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_schema(const ConfigNode& node, EventDraft& draft, Findings& findings) {
   if (!expect(ConfigNode::Kind::map, node, "schema", findings)) return;
   draft.event.schema = json_of(node);
   const auto made = JsonSchema::compile(draft.event.schema);
@@ -29,7 +29,7 @@ void read_schema(const ConfigNode& node, Draft& draft, Findings& findings) {
 
 constexpr std::size_t largest_schema = 256 << 10;
 
-void read_schema_file(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_schema_file(const ConfigNode& node, EventDraft& draft, Findings& findings) {
   read_scalar(node, "schema_file", draft.event.schema_file, findings);
   std::ifstream file(draft.event.schema_file, std::ios::binary);
   std::string text(largest_schema + 1, '\0');
@@ -46,7 +46,7 @@ void read_schema_file(const ConfigNode& node, Draft& draft, Findings& findings) 
   if (!made) findings.error(node.mark, "schema_file: " + made.error());
 }
 
-void read_reply(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_reply(const ConfigNode& node, EventDraft& draft, Findings& findings) {
   if (!expect(ConfigNode::Kind::map, node, "reply", findings)) return;
   draft.event.reply = json_of(node);
   const auto wrong = objection_to_reply(draft.event.reply);
@@ -54,7 +54,7 @@ void read_reply(const ConfigNode& node, Draft& draft, Findings& findings) {
 }
 
 /// `source: final_watchdog`, or a list of values of which one must be there.
-void read_when(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_when(const ConfigNode& node, EventDraft& draft, Findings& findings) {
   if (!expect(ConfigNode::Kind::map, node, "when", findings)) return;
   for (const auto& [field, mark, value] : node.entries) {
     auto& condition = draft.event.when.emplace_back();
@@ -70,7 +70,7 @@ void read_when(const ConfigNode& node, Draft& draft, Findings& findings) {
   }
 }
 
-void read_idempotency(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_idempotency(const ConfigNode& node, EventDraft& draft, Findings& findings) {
   read_scalar(node, "idempotency", draft.event.idempotency, findings);
   const auto made = policies::FieldTemplate::compile(draft.event.idempotency);
   if (!made) {
@@ -81,12 +81,12 @@ void read_idempotency(const ConfigNode& node, Draft& draft, Findings& findings) 
   }
 }
 
-constexpr Field<Draft> event_fields[] = {
+constexpr Field<EventDraft> event_fields[] = {
     {"when", read_when},
     {"schema", read_schema},
     {"schema_file", read_schema_file},
     {"invalidate",
-     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+     [](const ConfigNode& node, EventDraft& draft, Findings& findings) {
        read_targets(node, true, draft.settings, draft.event.invalidate, findings);
      }},
     {"reply", read_reply},
@@ -109,11 +109,11 @@ void read_events(const ConfigNode& node, const policies::Settings& settings,
                  policies::Automation& automation, Findings& findings) {
   if (!expect(ConfigNode::Kind::map, node, "events", findings)) return;
   for (const auto& [name, mark, value] : node.entries) {
-    Draft draft{{}, settings};
+    EventDraft draft{{}, settings};
     draft.event.name = name;
     if (name.empty()) findings.error(mark, "an event needs a name");
-    read_map<Draft>(value, "event " + quoted(name), "in event " + quoted(name), event_fields, draft,
-                    findings);
+    read_map<EventDraft>(value, "event " + quoted(name), "in event " + quoted(name), event_fields,
+                         draft, findings);
     if (!findings.failed() && value.find("schema") && value.find("schema_file")) {
       findings.error(mark_of(value, "schema_file"), "give one of schema and schema_file");
     }

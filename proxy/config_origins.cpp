@@ -17,7 +17,7 @@ using policies::PostgresSettings;
 using policies::quoted;
 
 /// An origin with the texts that need the databases to be understood.
-struct Draft {
+struct OriginDraft {
   OriginSettings origin;
   std::string database;
 };
@@ -35,7 +35,7 @@ constexpr Field<OriginSettings::Parameter> parameter_fields[] = {
 };
 
 /// `"{day}"`, or a map that says of which type it is.
-void read_params(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_params(const ConfigNode& node, OriginDraft& draft, Findings& findings) {
   if (!expect(ConfigNode::Kind::list, node, "params", findings)) return;
   for (const ConfigNode& item : node.items) {
     auto& parameter = draft.origin.params.emplace_back();
@@ -51,17 +51,17 @@ void read_params(const ConfigNode& node, Draft& draft, Findings& findings) {
   }
 }
 
-constexpr Field<Draft> origin_fields[] = {
-#define PANNIER_ORIGIN(type, name, value, text)                          \
-  {#name, [](const ConfigNode& node, Draft& draft, Findings& findings) { \
-     read_scalar(node, #name, draft.origin.name, findings);              \
+constexpr Field<OriginDraft> origin_fields[] = {
+#define PANNIER_ORIGIN(type, name, value, text)                                \
+  {#name, [](const ConfigNode& node, OriginDraft& draft, Findings& findings) { \
+     read_scalar(node, #name, draft.origin.name, findings);                    \
    }},
 #include "policies/settings.def"
     {"database",
-     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+     [](const ConfigNode& node, OriginDraft& draft, Findings& findings) {
        read_scalar(node, "database", draft.database, findings);
      }},
-    {"sql", [](const ConfigNode& node, Draft& draft,
+    {"sql", [](const ConfigNode& node, OriginDraft& draft,
                Findings& findings) { read_scalar(node, "sql", draft.origin.sql, findings); }},
     {"params", read_params},
 };
@@ -92,7 +92,7 @@ void find_address(const ConfigNode& node, PostgresSettings& database, Findings& 
   check_address(node, "url_file", database, findings);
 }
 
-void check_origin(const ConfigNode& node, const Origins& origins, Draft& draft,
+void check_origin(const ConfigNode& node, const Origins& origins, OriginDraft& draft,
                   Findings& findings) {
   auto& origin = draft.origin;
   const auto title = "origin " + quoted(origin.name);
@@ -171,10 +171,10 @@ void read_origins(const ConfigNode& root, policies::Settings& settings, Findings
   }
   if (queries && expect(ConfigNode::Kind::map, *queries, "origins", findings)) {
     for (const auto& [name, mark, value] : queries->entries) {
-      Draft draft;
+      OriginDraft draft;
       draft.origin.name = name;
-      read_map<Draft>(value, "origin " + quoted(name), "in origin " + quoted(name), origin_fields,
-                      draft, findings);
+      read_map<OriginDraft>(value, "origin " + quoted(name), "in origin " + quoted(name),
+                            origin_fields, draft, findings);
       if (!findings.failed()) check_origin(value, *origins, draft, findings);
       origins->all.push_back(std::move(draft.origin));
     }

@@ -87,6 +87,12 @@ void read_automation(const ConfigNode& root, policies::Settings& settings, Findi
 
 /// In double quotes, the one YAML form that can hold every text; settings have no control bytes.
 std::string in_quotes(std::string_view text);
+/// A setting's value as YAML has it.
+template <class T>
+std::string written(const T& value) {
+  return policies::setting_text(value);
+}
+inline std::string written(const std::string& value) { return in_quotes(value); }
 /// As YAML, with all secrets that were given there.
 std::string print_automation(const policies::Automation& automation);
 

@@ -26,12 +26,6 @@ std::string list_in_quotes(const std::vector<std::string>& texts) {
   return list.empty() ? "[]" : list + "]";
 }
 
-template <class T>
-std::string written(const T& value) {
-  return setting_text(value);
-}
-std::string written(const std::string& value) { return in_quotes(value); }
-
 /// The lines of a YAML text; `indent` is two spaces a level.
 class Lines {
  public:

@@ -8,13 +8,8 @@ namespace {
 
 using policies::Count;
 using policies::milliseconds;
-using policies::setting_text;
+using proxy::written;
 
-template <class T>
-std::string written(const T& value) {
-  return setting_text(value);
-}
-std::string written(const std::string& value) { return in_quotes(value); }
 std::string written(const std::vector<std::string>& texts) {
   std::string list;
   for (const auto& text : texts) list += (list.empty() ? "" : ", ") + in_quotes(text);

@@ -15,13 +15,13 @@ using policies::Settings;
 using protocol::KeyPattern;
 
 /// A rule as it is written: the texts that need other rules or tiers to be understood.
-struct Draft {
+struct RuleDraft {
   RuleSettings rule;
   std::string tier, origin;
   std::vector<PlacedPattern> placed;  ///< Their patterns are set once the rule has its place.
 };
 
-void read_pattern(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_pattern(const ConfigNode& node, RuleDraft& draft, Findings& findings) {
   std::string text;
   read_scalar(node, "match", text, findings);
   if (node.kind != ConfigNode::Kind::scalar) return;
@@ -36,47 +36,47 @@ void read_pattern(const ConfigNode& node, Draft& draft, Findings& findings) {
   draft.placed.push_back({nullptr, node.mark});
 }
 
-void read_match(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_match(const ConfigNode& node, RuleDraft& draft, Findings& findings) {
   if (node.kind != ConfigNode::Kind::list) return read_pattern(node, draft, findings);
   if (node.items.empty()) findings.error(node.mark, "match: an empty list matches no key");
   for (const ConfigNode& item : node.items) read_pattern(item, draft, findings);
 }
 
-void read_name(const ConfigNode& node, Draft& draft, Findings& findings) {
+void read_name(const ConfigNode& node, RuleDraft& draft, Findings& findings) {
   read_scalar(node, "name", draft.rule.name, findings);
   if (node.kind == ConfigNode::Kind::scalar && node.text.empty()) {
     findings.error(node.mark, "name: it is empty; leave it out, or write one");
   }
 }
 
-constexpr Field<Draft> rule_fields[] = {
+constexpr Field<RuleDraft> rule_fields[] = {
     {"match", read_match},
-    {"tier", [](const ConfigNode& node, Draft& draft,
+    {"tier", [](const ConfigNode& node, RuleDraft& draft,
                 Findings& findings) { read_scalar(node, "tier", draft.tier, findings); }},
-    {"origin", [](const ConfigNode& node, Draft& draft,
+    {"origin", [](const ConfigNode& node, RuleDraft& draft,
                   Findings& findings) { read_scalar(node, "origin", draft.origin, findings); }},
     {"prefetch",
-     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+     [](const ConfigNode& node, RuleDraft& draft, Findings& findings) {
        draft.rule.prefetch = read_texts(node, "prefetch", findings);
      }},
     {"name", read_name},
-    {"tags", [](const ConfigNode& node, Draft& draft,
+    {"tags", [](const ConfigNode& node, RuleDraft& draft,
                 Findings& findings) { read_tags(node, draft.rule.tags, findings); }},
-    {"dates", [](const ConfigNode& node, Draft& draft,
+    {"dates", [](const ConfigNode& node, RuleDraft& draft,
                  Findings& findings) { read_dates(node, draft.rule.dates, findings); }},
-    {"tags_from", [](const ConfigNode& node, Draft& draft,
+    {"tags_from", [](const ConfigNode& node, RuleDraft& draft,
                      Findings& findings) { read_tags_from(node, draft.rule.tags_from, findings); }},
     {"incomplete",
-     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+     [](const ConfigNode& node, RuleDraft& draft, Findings& findings) {
        read_incomplete(node, draft.rule.incomplete, findings);
      }},
     {"runtime_tags",
-     [](const ConfigNode& node, Draft& draft, Findings& findings) {
+     [](const ConfigNode& node, RuleDraft& draft, Findings& findings) {
        read_scalar(node, "runtime_tags", draft.rule.runtime_tags, findings);
      }},
-    {"index", [](const ConfigNode& node, Draft& draft,
+    {"index", [](const ConfigNode& node, RuleDraft& draft,
                  Findings& findings) { read_scalar(node, "index", draft.rule.index, findings); }},
-    {"version", [](const ConfigNode& node, Draft& draft,
+    {"version", [](const ConfigNode& node, RuleDraft& draft,
                    Findings& findings) { read_version(node, draft.rule.version, findings); }},
 };
 
@@ -89,7 +89,8 @@ std::string rule_title(const ConfigNode& node) {
   return "this rule";
 }
 
-void find_tier(const ConfigNode& node, const Settings& settings, Draft& draft, Findings& findings) {
+void find_tier(const ConfigNode& node, const Settings& settings, RuleDraft& draft,
+               Findings& findings) {
   std::vector<std::string_view> names;
   for (const auto& tier : settings.tiers) {
     if (tier.name == draft.tier) draft.rule.tier = names.size();
@@ -103,10 +104,10 @@ void find_tier(const ConfigNode& node, const Settings& settings, Draft& draft, F
                                      policies::suggestion(draft.tier, names));
 }
 
-Draft read_rule(const ConfigNode& node, const Settings& settings, Findings& findings) {
-  Draft draft;
+RuleDraft read_rule(const ConfigNode& node, const Settings& settings, Findings& findings) {
+  RuleDraft draft;
   const std::string title = rule_title(node);
-  read_map<Draft>(node, "a rule", "in " + title, rule_fields, draft, findings);
+  read_map<RuleDraft>(node, "a rule", "in " + title, rule_fields, draft, findings);
   if (findings.failed()) return draft;
   if (!node.find("match")) findings.error(node.mark, title + " has no match");
   find_tier(node, settings, draft, findings);
@@ -148,10 +149,10 @@ void check_names(const ConfigNode& list, const Settings& settings, Findings& fin
 
 void read_rules(const ConfigNode& node, Settings& settings, Findings& findings) {
   if (!expect(ConfigNode::Kind::list, node, "rules", findings)) return;
-  std::vector<Draft> drafts;
+  std::vector<RuleDraft> drafts;
   for (const ConfigNode& item : node.items) drafts.push_back(read_rule(item, settings, findings));
   if (findings.failed()) return;
-  for (Draft& draft : drafts) settings.rules.push_back(std::move(draft.rule));
+  for (RuleDraft& draft : drafts) settings.rules.push_back(std::move(draft.rule));
   std::vector<PlacedPattern> placed;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     for (std::size_t p = 0; p < drafts[i].placed.size(); ++p) {

@@ -15,7 +15,7 @@ constexpr Field<policies::CoalesceSettings> coalesce_fields[] = {
 #include "policies/settings.def"
 };
 
-constexpr Field<policies::TierLocalSettings> local_fields[] = {
+constexpr Field<policies::TierLocalSettings> tier_local_fields[] = {
 #define PANNIER_TIER_LOCAL PANNIER_FIELD
 #include "policies/settings.def"
 };
@@ -25,7 +25,7 @@ void read_tier_local(const ConfigNode& node, TierSettings& tier, Findings& findi
   if (node.kind == ConfigNode::Kind::scalar) {
     return read_scalar(node, "local", tier.local.ttl, findings);
   }
-  read_map<policies::TierLocalSettings>(node, "local", "in local", local_fields, tier.local,
+  read_map<policies::TierLocalSettings>(node, "local", "in local", tier_local_fields, tier.local,
                                         findings);
 }
 

@@ -29,14 +29,14 @@ double number(const Value& value, std::string_view name) {
   return count ? static_cast<double>(*count) : 0;
 }
 
-struct Kind {
+struct Figure {
   const char* name;
   const char* field;
   MetricType type;
   const char* help;
 };
 
-constexpr Kind of_origins[] = {
+constexpr Figure of_origins[] = {
     {"pannier_origin_loads_total", "loads", MetricType::Counter, "Queries of the origin."},
     {"pannier_origin_stored_total", "stored", MetricType::Counter, "Results that Redis took."},
     {"pannier_origin_empty_total", "empty", MetricType::Counter, "Queries without a row."},
@@ -44,7 +44,7 @@ constexpr Kind of_origins[] = {
     {"pannier_origin_running", "running", MetricType::Gauge, "Queries under way."},
     {"pannier_origin_waiting", "waiting", MetricType::Gauge, "Loads that wait for their turn."},
 };
-constexpr Kind of_databases[] = {
+constexpr Figure of_databases[] = {
     {"pannier_database_open", "open", MetricType::Gauge, "Connections."},
     {"pannier_database_busy", "busy", MetricType::Gauge, "Connections that run a query."},
     {"pannier_database_queued", "queued", MetricType::Gauge, "Queries that wait for one."},
@@ -53,14 +53,14 @@ constexpr Kind of_databases[] = {
      "Connections that could not be made."},
 };
 
-void add(std::vector<MetricFamily>& families, const Kind& kind, const std::string& label,
+void add(std::vector<MetricFamily>& families, const Figure& figure, const std::string& label,
          const Value::Map& all) {
-  auto& family = families.emplace_back(MetricFamily{kind.name, kind.help, kind.type, {}});
+  auto& family = families.emplace_back(MetricFamily{figure.name, figure.help, figure.type, {}});
   for (const auto& [name, one] : all) {
     auto& metric = family.metric.emplace_back();
     metric.label = {{label, name}};
-    (kind.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
-        number(one, kind.field);
+    (figure.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
+        number(one, figure.field);
   }
 }
 
@@ -88,13 +88,13 @@ void add_origins(std::vector<MetricFamily>& families, const Value& report) {
   const auto* found = find(report, "origins");
   const auto* origins = found ? std::get_if<Value::Map>(&found->data) : nullptr;
   if (origins && !origins->empty()) {
-    for (const auto& kind : of_origins) add(families, kind, "origin", *origins);
+    for (const auto& figure : of_origins) add(families, figure, "origin", *origins);
     add_seconds(families, *origins);
   }
   found = find(report, "databases");
   const auto* databases = found ? std::get_if<Value::Map>(&found->data) : nullptr;
   if (!databases || databases->empty()) return;
-  for (const auto& kind : of_databases) add(families, kind, "database", *databases);
+  for (const auto& figure : of_databases) add(families, figure, "database", *databases);
 }
 
 }  // namespace pannier::proxy

@@ -15,7 +15,6 @@ using policies::Answer;
 using policies::Forward;
 using policies::Hold;
 using policies::Tunnel;
-using Status = protocol::CommandParser::Status;
 
 namespace {
 
@@ -54,7 +53,7 @@ std::string_view Session::take_commands(std::string_view bytes) {
     parser_.use(client.authenticated ? server_.parser_limits() : server_.limits_of_anyone());
     protocol::Command command;
     const auto step = parser_.parse(bytes, command);
-    if (step.status == Status::incomplete) {
+    if (step.status == protocol::CommandParser::Status::incomplete) {
       if (parser_.missing() < stream_from || keeps_large_) break;
       const auto large = take_large(bytes);
       if (large == Large::goes_on) return {};
@@ -62,11 +61,11 @@ std::string_view Session::take_commands(std::string_view bytes) {
       break;
     }
     keeps_large_ = false;
-    if (step.status == Status::failed) {
+    if (step.status == protocol::CommandParser::Status::failed) {
       refuse(step);
       return {};
     }
-    if (step.status == Status::complete && !take(command)) {
+    if (step.status == protocol::CommandParser::Status::complete && !take(command)) {
       held_ = true;
       break;
     }

@@ -66,11 +66,11 @@ void TableWriter::run(policies::TableCall call, policies::TimePoint until) {
   jobs_.run(
       call.database, {call.timeout, false}, std::move(query),
       [this, id = call.id, name = call.name, database = call.database](const SqlAnswer& answer) {
-        using Kind = SqlAnswer::Kind;
+        using Answer = SqlAnswer::Kind;
         policies::TableOutcome outcome;
-        if (answer.kind != Kind::value && answer.kind != Kind::nothing) {
+        if (answer.kind != Answer::value && answer.kind != Answer::nothing) {
           outcome.error = name + ": " + error_text(answer);
-          outcome.is_known = answer.kind != Kind::timeout && answer.kind != Kind::lost;
+          outcome.is_known = answer.kind != Answer::timeout && answer.kind != Answer::lost;
           failed(outcome.error);
         }
         --queues_[database].running;

@@ -12,7 +12,7 @@ constexpr microseconds instant{1};
 const TimePoint start(seconds(1'000));
 
 /// Outcomes of a rule; each of a key of its own, so that no key fails twice in a row.
-struct Rule {
+struct LearnedRule {
   LeaseLearning learning;
   int keys = 0;
 
@@ -29,7 +29,7 @@ struct Rule {
 };
 
 /// A rule whose last grants were all in vain, when its rest is just over.
-struct RuleOnTrial : Rule {
+struct RuleOnTrial : LearnedRule {
   TimePoint now = start + LeaseLearning::rest;
   RuleOnTrial() {
     fail(50);
@@ -40,12 +40,12 @@ struct RuleOnTrial : Rule {
 }  // namespace
 
 TEST_CASE("Waiting is worth it until something else is known") {
-  Rule rule;
+  LearnedRule rule;
   CHECK(rule.waits(start));
 }
 
 TEST_CASE("A few grants in vain prove nothing yet") {
-  Rule rule;
+  LearnedRule rule;
   rule.fail(static_cast<int>(LeaseLearning::sample) - 1);
   CHECK(rule.waits(start));
   rule.fail(1);
@@ -53,7 +53,7 @@ TEST_CASE("A few grants in vain prove nothing yet") {
 }
 
 TEST_CASE("Waiting is worth it where a fifth of the last fifty grants was filled") {
-  Rule rule;
+  LearnedRule rule;
   rule.fill(10);
   rule.fail(40);
   CHECK(rule.waits(start));
@@ -62,7 +62,7 @@ TEST_CASE("Waiting is worth it where a fifth of the last fifty grants was filled
 }
 
 TEST_CASE("Only the last fifty grants count") {
-  Rule rule;
+  LearnedRule rule;
   rule.fill(1'000);
   rule.fail(40);
   CHECK(rule.waits(start));
@@ -71,7 +71,7 @@ TEST_CASE("Only the last fifty grants count") {
 }
 
 TEST_CASE("A rule where waiting is in vain rests for two minutes, and then is tried") {
-  Rule rule;
+  LearnedRule rule;
   rule.fail(50);
   CHECK_FALSE(rule.waits(start));
   CHECK_FALSE(rule.waits(start + LeaseLearning::rest - instant));
@@ -106,13 +106,13 @@ TEST_CASE("A trial whose outcome never becomes known is repeated after another r
 }
 
 TEST_CASE("Grants in vain of one rule say nothing about another") {
-  Rule rule;
+  LearnedRule rule;
   rule.fail(50);
   CHECK(rule.learning.worth_waiting("other", "key", start));
 }
 
 TEST_CASE("A key whose holder stayed silent twice in a row is not waited for during 30 seconds") {
-  Rule rule;
+  LearnedRule rule;
   auto& learning = rule.learning;
   learning.in_vain("rule", "k", start);
   CHECK(learning.worth_waiting("rule", "k", start));
@@ -123,7 +123,7 @@ TEST_CASE("A key whose holder stayed silent twice in a row is not waited for dur
 }
 
 TEST_CASE("A silent key does not keep others of its rule from waiting") {
-  Rule rule;
+  LearnedRule rule;
   rule.learning.in_vain("rule", "k", start);
   rule.learning.in_vain("rule", "k", start);
   CHECK(rule.waits(start));
