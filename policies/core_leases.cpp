@@ -90,7 +90,7 @@ std::vector<LeaseTable::Waiter> Core::end_lease(const std::string& key) {
 void Core::look_again(const std::string& key, bool only_lease) {
   if (claims > 0) {
     const auto open = flights.find(key);
-    if (open != flights.end()) open->second->lease_moved();
+    if (open != flights.end()) open->second->move_lease();
   }
   if (!leases.held(key) || awaits_replay(*this)) return;
   const auto subject = leases.subject(key);

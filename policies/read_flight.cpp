@@ -116,7 +116,7 @@ void ReadFlight::ask_generations(std::string_view value, Core& core) {
   auto flight = std::make_unique<ReadFlight>(std::move(*this));
   flight->value_ = value;
   flight->judges_ = true;
-  flight->lease_moved_ |= core.tracks;  // It may, and nobody will tell.
+  flight->lease_unheard_ = core.tracks;
   std::string wire;
   const auto replies = flight->check_.ask_generations(wire, core);
   const auto link = flight->link_;
@@ -128,7 +128,7 @@ void ReadFlight::announce(std::string_view value, Core& core) {
   auto flight = std::make_unique<ReadFlight>(std::move(*this));
   flight->value_ = value;
   flight->announces_ = Announces::asked;
-  flight->lease_moved_ |= core.tracks;  // It may, and nobody will tell.
+  flight->lease_unheard_ = core.tracks;
   std::string wire;
   flight->check_.announce(wire);
   const auto link = flight->link_;

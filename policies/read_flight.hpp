@@ -60,7 +60,7 @@ class ReadFlight final : public Exchange {
   /// A write of the key is being sent: nobody joins any more, and it is not asked again.
   void close() { closed_ = true; }
   /// The fleet's lease changed hands while this asked for it.
-  void lease_moved() { lease_moved_ = true; }
+  void move_lease() { lease_moved_ = true; }
 
  private:
   /// What whoever may tell a client that the key is missing has to know of the fleet first.
@@ -119,6 +119,10 @@ class ReadFlight final : public Exchange {
   void wait_or_load(const Reader& reader, Core& core);
   /// Reads again for these, and for the fleet's lease. \returns false if that is not needed.
   bool claim(std::vector<Reader>& readers, Core& core);
+  /// Whether the lease that was lost may be free by now. Of what happened while more had to be
+  /// asked nobody has told; to claim it once more for that may again take more to be asked, so only
+  /// once.
+  bool lease_moved() const { return lease_moved_ || (lease_unheard_ && !claims_again_); }
   /// What a claim that was lost tells: that another sidecar's client loads.
   void follow(bool over_value, Core& core);
   /// What its origin said a moment ago, or null.
@@ -161,7 +165,7 @@ class ReadFlight final : public Exchange {
   enum class Announces : std::uint8_t { no, asked, done };
   Announces announces_ = Announces::no;
   std::string value_;  ///< While something that is asked behind it is not.
-  bool lease_moved_ = false;
+  bool lease_moved_ = false, lease_unheard_ = false, claims_again_ = false;
   ValidityCheck check_;
   Link link_;
   std::vector<Reader> readers_;

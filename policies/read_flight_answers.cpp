@@ -107,7 +107,7 @@ void ReadFlight::give_but_one(std::string_view value, Standing::State state, Cor
   auto& counters = subject.counters();
   const bool is_stale = state == Standing::State::stale;
   const auto& key = subject.table_key;
-  if (asking_ && asking_->lost() && !lease_moved_) follow(true, core);
+  if (asking_ && asking_->lost() && !lease_moved()) follow(true, core);
   if (subject.rule->origin != nullptr) {
     const bool is_patient = is_stale && subject.rule->origin->soft_timeout.count() > 0;
     const bool asks = is_patient && !core.leases.held(key) && remembered(core) == nullptr;
@@ -162,9 +162,11 @@ void ReadFlight::missing(Core& core) {
   } else if (learn_absence(core)) {
     // Nor here.
   } else if (asking_ && asking_->lost()) {
-    if (lease_moved_) {
+    if (lease_moved()) {
       start(check_.subject_ref(), std::move(readers_), core, Claims::lease);
-      core.flights[check_.subject().table_key]->before_ = std::move(before_);
+      auto& again = *core.flights[check_.subject().table_key];
+      again.before_ = std::move(before_);
+      again.claims_again_ = !lease_moved_;
       return;
     }
     follow(false, core);

@@ -129,11 +129,11 @@ void Upstream::shake_hands() {
   }
   if (link_.kind == policies::Link::Kind::lane) {
     protocol::append_command(wire, {"CLIENT", "TRACKING", "ON", "OPTIN"});
-    protocol::append_command(wire, {"CONFIG", "GET", "databases"});
     protocol::append_command(wire, {"TIME"});
+    protocol::append_command(wire, {"CONFIG", "GET", "databases"});
     steps.push_back(Step::tracking);
-    steps.push_back(Step::databases);
     steps.push_back(Step::time);
+    steps.push_back(Step::databases);
   }
   steps_ = std::move(steps);
   server_info_ = {};

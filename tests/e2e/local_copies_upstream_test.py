@@ -98,10 +98,14 @@ class Coherence(Upstream):
         self.direct.call("CONFIG", "SET", "tracking-table-max-keys", "10")
         keys = [f"copied:{number}" for number in range(500)]
         self.direct.call("MSET", *[word for key in keys for word in (key, key)])
-        for _ in range(3):
+
+
+        def dropped():
             replies = list(self.many([["GET", key] for key in keys]))
             self.assertEqual(replies, [bulk(key) for key in keys])
-        wait_until(lambda: self.metric("pannier_local_dropped_total") > 400, "they are dropped", 5)
+            return self.metric("pannier_local_dropped_total")
+
+        wait_until(lambda: dropped() > 400, "they are dropped")
         self.direct.call("SET", keys[0], "new")
         fence(self.wire)
         self.assertEqual(self.wire.call("GET", keys[0]), bulk("new"))

@@ -133,8 +133,11 @@ bool Sidecar::deliver_next(Link link) {
 }
 
 void Sidecar::settle() {
+  constexpr int most = 100'000;  // What takes more than that asks the same again and again.
+  int moves = 0;
   for (bool moved = true; moved;) {
     moved = false;
+    demand(++moves < most, "an end of what is asked at one moment");
     if (const auto link = oldest()) moved = run_next(*link);
     for (const auto link : links()) {
       while (deliver_next(link)) moved = true;

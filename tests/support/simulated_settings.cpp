@@ -58,7 +58,7 @@ policies::Settings simulated_settings(std::uint64_t variant) {
   tier(settings, "count", milliseconds(3'600'000), false);
   rule(settings, "count:*");
   for (auto& tier : settings.tiers) {
-    if ((variant & 4) == 0) break;
+    if ((variant & with_copies) == 0) break;
     tier.local.ttl = milliseconds(5'000);
     tier.negative = milliseconds(300);
   }

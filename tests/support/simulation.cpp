@@ -37,7 +37,7 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   const bool is_there = !may_fail_ || !chance(5);
   is_absent_ = !is_there;
   const TimePoint start(std::chrono::hours(1));
-  const auto count = chance(30) ? 2u : 1u;
+  const auto count = chance(30) || apart_ > 0 ? 2u : 1u;
   for (std::size_t i = 0; i < count; ++i) {
     auto variant = is_focused_ ? 4 + pick(4) + 8 * pick(4) : pick(32);
     if (delaying_ > 0) variant |= 16;
@@ -63,8 +63,9 @@ Simulation::Simulation(std::uint64_t seed) : random_(seed) {
   least_version_.resize(count, 1);
   strict_version_.resize(count, 1);
   written_.resize(count);
-  for (auto clients = delaying_ > 0 ? 1 : 1 + pick(4); clients > 0; --clients) {
-    people_.emplace_back().at = pick(count);
+  const auto clients = delaying_ > 0 ? 1 : apart_ > 0 ? count : 1 + pick(4);
+  for (std::size_t i = 0; i < clients; ++i) {
+    people_.emplace_back().at = apart_ > 0 ? i : pick(count);
     reconnect(people_.back());
   }
 }
@@ -116,6 +117,7 @@ void Simulation::step() {
   if (freezing_ && now() >= frozen_until_ && chance(2)) return fall_silent();
   if (chance(delaying_)) return delay_replies();
   if (chance(overtaking_)) return overtake_lanes();
+  if (apart_ > 0 && chance(apart_)) return invalidate_elsewhere();
   if (gathering_ > 0 && chance(4)) write_outside();
   const auto what = pick(1'000);
   auto& sidecar = *sidecars_[pick(sidecars_.size())];

@@ -110,6 +110,7 @@ class Simulation {
   void fall_silent();
   void delay_replies();
   void overtake_lanes();
+  void invalidate_elsewhere();
   void pass_answered(policies::milliseconds time);
 
   // simulation_clients.cpp: what clients do.
@@ -165,9 +166,10 @@ class Simulation {
   unsigned losing_ = 0;                    ///< Share of steps that lose the lane for a moment.
   unsigned delaying_ = 0;                  ///< And of those after which replies come late.
   unsigned overtaking_ = 0;                ///< And of those in which other links are faster.
-  bool hurries_ = false;                   ///< Loads take no time.
-  unsigned selecting_ = 0;                 ///< Share of clients that use another database.
-  unsigned abandoning_ = 0;                ///< Share of loads that are not followed by a SET.
+  unsigned apart_ = 0;  ///< And of those in which one of two sidecars invalidates, the other reads.
+  bool hurries_ = false;     ///< Loads take no time.
+  unsigned selecting_ = 0;   ///< Share of clients that use another database.
+  unsigned abandoning_ = 0;  ///< Share of loads that are not followed by a SET.
   std::vector<std::map<Name, std::size_t>> written_;  ///< By sidecar: acknowledged, keys visible.
   policies::TimePoint frozen_until_{};                ///< Lanes stand still until then.
   bool freezing_ = false;
@@ -179,5 +181,6 @@ class Simulation {
 
 /// The configuration that simulations run under; `variant` changes what may change while running.
 policies::Settings simulated_settings(std::uint64_t variant);
+inline constexpr std::uint64_t with_copies = 4;  ///< A bit of the variant.
 
 }  // namespace pannier::tests

@@ -74,6 +74,15 @@ void Simulation::focus() {
       hurries_ = true;
       only([](const auto* key) { return key->name.starts_with("tag:"); });
       break;
+    case 8:  // What one sidecar invalidates, and another reads as soon as that is answered.
+      apart_ = 8;
+      may_fail_ = false;
+      redis_.tracks = true;
+      reading_ = 70;
+      abandoning_ = 0;
+      hurries_ = true;
+      only([](const auto* key) { return key->kind == Kind::tagged && !is_guarded(key->name); });
+      break;
     default:
       break;
   }
@@ -81,7 +90,7 @@ void Simulation::focus() {
 }
 
 policies::Settings Simulation::settings(std::uint64_t variant) const {
-  auto settings = simulated_settings(variant);
+  auto settings = simulated_settings(apart_ > 0 ? variant & ~with_copies : variant);
   if (asks_who_) settings.auth.password = password;
   for (auto& rule : settings.rules) {
     if (!falls_back_ || rule.version.mode != policies::VersionMode::transparent) continue;
@@ -132,6 +141,21 @@ void Simulation::overtake_lanes() {
     while (sidecar.run_next(link) || (!is_lane && sidecar.deliver_next(link))) {
     }
   }
+}
+
+/// What upstream says of that to the other sidecar is still on its way.
+void Simulation::invalidate_elsewhere() {
+  auto& person = people_[pick(people_.size())];
+  auto& other = people_[person.at == 0 ? 1 : 0];
+  if (fill(other)) return;
+  for (auto& sidecar : sidecars_) sidecar->settle();
+  for (auto& one : people_) collect(one);
+  if (!person.open.empty() || !other.open.empty() || !person.queue.empty()) return;
+  log("what one invalidates another reads");
+  send(person, invalidation());
+  sidecars_[person.at]->settle();
+  collect(person);
+  send(other, {chance(70) ? "GET" : "MGET", any_key(true)});
 }
 
 /// Nothing stands still meanwhile.
