@@ -49,7 +49,8 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (part > total_) return;
   if (part == total_) {
-    if (!find_tags(reply, core)) conclude(reply, core);
+    asked_.write.reset();
+    if (!ask_generations(reply, core)) conclude(reply, core);
     return;
   }
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
@@ -57,7 +58,7 @@ void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (judges_ && part + 1 == total_) conclude(reply_, core);
 }
 
-bool CheckedRead::find_tags(std::string_view reply, Core& core) {
+bool CheckedRead::ask_generations(std::string_view reply, Core& core) {
   bool all_known = true;
   for (auto& part : parts_) all_known = part.check.complete(core) && all_known;
   if (all_known) return false;
@@ -80,7 +81,6 @@ bool CheckedRead::find_tags(std::string_view reply, Core& core) {
 
 void CheckedRead::conclude(std::string_view reply, Core& core) {
   concluded_ = true;
-  asked_.write.reset();
   std::vector<std::string_view> invalid;
   for (auto& part : parts_) {
     auto& check = part.check.check();

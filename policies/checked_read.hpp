@@ -38,7 +38,7 @@ class CheckedRead final : public Exchange {
     TaggedCheck check;
   };
   /// The reply is here. \returns whether generations must be asked for before it is judged.
-  bool find_tags(std::string_view reply, Core& core);
+  bool ask_generations(std::string_view reply, Core& core);
   void conclude(std::string_view reply, Core& core);
   void keep(std::string_view reply, Core& core);
 

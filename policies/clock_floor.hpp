@@ -23,15 +23,17 @@ class ClockFloor {
   }
   /// Upstream's clock said `time`, after a question that was sent at the floor `asked`. Only a
   /// clock that was set back says less than that, or one that is slower than ours; then it is
-  /// believed.
+  /// believed, as is whatever comes when the last answer is old.
   void learn(ServerTime time, ServerTime asked, TimePoint now) {
-    if (time < asked || time > at(now)) set(time, now);
+    if (time < asked || time > at(now) || now - seen_at_ > believed) set(time, now);
   }
   ServerTime at(TimePoint now) const {
     return seen_ + std::chrono::duration_cast<milliseconds>(now - seen_at_);
   }
 
  private:
+  /// Two clocks drift apart by far less than a millisecond in that time.
+  static constexpr seconds believed{1};
   ServerTime seen_{};
   TimePoint seen_at_{};
 };

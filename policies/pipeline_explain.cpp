@@ -61,7 +61,7 @@ class Explanation final : public Exchange {
   void fail(std::string_view error, Core& core) override { core.reply(ticket_, error); }
 
  private:
-  /// Of tags that only the value tells.
+  /// Of tags that only the value tells, or that were invalidated meanwhile.
   void ask_generations(Core& core) {
     auto exchange = std::make_unique<Explanation>(std::move(*this));
     exchange->judges_ = true;

@@ -58,8 +58,6 @@ Verdict Pipeline::decide_ruled(Request& request) {
     if (auto verdict = answer_outdated(request)) return std::move(*verdict);
   }
   if (!core_.from_memory(request.ruled_key().match.rule)) {
-    // Until upstream tells its clock, nobody knows when anything begins.
-    if (core_.upstream == Core::UpstreamState::connecting) return Hold{};
     if (auto verdict = await_replay()) return std::move(*verdict);
   }
   if (auto verdict = apply_versions(request)) return std::move(*verdict);

@@ -38,10 +38,12 @@ class TagChange final : public Exchange {
     const auto answer = reader.next();
     if (part == 0) {
       if (answer.kind != ':') return;
-      if (!replaces_) expiretime_ = answer.number;
-      // What is stored from now on begins after that.
-      else
+      if (replaces_) {
+        // What is stored from now on begins after that.
         core.clock.learn(ServerTime(milliseconds(answer.number)), asked_, core.now);
+      } else {
+        expiretime_ = answer.number;
+      }
       return;
     }
     if (answer.error()) return core.reply_from(link_, ticket_, reply);

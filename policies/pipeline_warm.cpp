@@ -14,7 +14,7 @@ using protocol::Value;
 namespace {
 
 /// `TIME` behind the reads, twice: the first reply comes behind theirs, the second behind what they
-/// asked then, because of tags that a value has.
+/// asked then, because of tags that a value has or of what was invalidated meanwhile.
 class WarmEnd final : public Exchange {
  public:
   struct Set {
@@ -127,7 +127,7 @@ void Pipeline::warm(Client& client, std::string_view name, TimePoint now) {
           const auto value = protocol::ReplyReader(reply).next();
           ++(value.error() ? reads.failed : value.null ? reads.empty : reads.loaded);
         }
-        WarmEnd::send(ticket, lane, std::move(reads), core.rules->finds_tags(), core);
+        WarmEnd::send(ticket, lane, std::move(reads), true, core);
       });
 }
 

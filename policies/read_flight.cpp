@@ -218,10 +218,13 @@ bool ReadFlight::ask_again(std::string_view error, Core& core) {
     return true;
   }
   if (!core.retries.spend()) return false;
-  // Whoever has sent something since that may have changed the key would read a later value.
+  // Whoever has sent something since that may have changed the key would read a later value: of a
+  // write nobody tells this read any more once it has asked something else.
+  const bool is_told = !judges_ && announces_ != Announces::asked && !before_;
   const auto late = std::stable_partition(readers_.begin(), readers_.end(), [&](const Reader& one) {
     const auto* client = core.find(one.ticket.client);
-    return client != nullptr && !client->fence_due && client->fence <= id_;
+    if (client == nullptr || (!is_told && client->next != one.ticket.number + 1)) return false;
+    return !client->fence_due && client->fence <= id_;
   });
   std::vector<Reader> again(readers_.begin(), late);
   readers_.erase(readers_.begin(), late);

@@ -21,9 +21,10 @@ namespace pannier::policies {
 /// them in the same breath: the value may have come since, and if another sidecar has the lease,
 /// upstream will tell of the end of its load from this read on.
 ///
-/// Where values may have tags that their rule does not tell, the value waits here until the
-/// generations of its tags are known. Only they are asked for, not the value again: it might be
-/// another one by then, with other tags, and newer than what its readers have asked for.
+/// Where values may have tags that their rule does not tell, or a tag was invalidated while this
+/// was under way, the value waits here until the generations of its tags are known. Only they are
+/// asked for, not the value again: it might be another one by then, with other tags, and newer than
+/// what its readers have asked for.
 class ReadFlight final : public Exchange {
  public:
   struct Reader {

@@ -37,7 +37,8 @@ void RoleWatch::restart(TimePoint now) {
 
 void RoleWatch::answered(TimePoint now) {
   open_ = false;
-  std::rotate(last_.begin(), last_.begin() + 1, last_.end());  // Clang 14 has no other.
+  std::rotate(last_.begin(), last_.begin() + 1,
+              last_.end());  // Clang 14, of the fuzzers, rejects the one of std::ranges.
   last_.back() = std::chrono::duration_cast<microseconds>(now - asked_);
   least_ = std::min(least_, last_.back());
 }

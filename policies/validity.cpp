@@ -86,7 +86,7 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
     parts_ += 2;
   }
   protocol::append_command(wire, {"TIME"});
-  tracks_key_ = what.tracks || (is_lane && core.tracks && may_be_invalid());
+  tracks_key_ = what.tracks;
   if (tracks_key_) {
     protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
     ++parts_;
@@ -106,20 +106,9 @@ bool ValidityCheck::bans_current(const Core& core) const {
   return core.bans.outdated() == bans_outdated_ || core.bans.known(link_.db) == Bans::Known::all;
 }
 
-bool ValidityCheck::may_be_invalid() const {
-  const auto newest = newest_before_.either();
-  if (asks_generations_) return true;
-  return newest && *newest > asked_at_ - subject_->life.total;
-}
-
-bool ValidityCheck::was_written(const Core& core) const {
-  return tracks_key_ && expiretime_ != -2 && core.copies.epoch(subject_->key) != epoch_;
-}
-
 bool ValidityCheck::complete(const Core& core) const {
   if (link_.kind != Link::Kind::lane || has(Bug::late_news)) return true;
-  return bans_current(core) && !was_written(core) &&
-         (asks_generations_ || !core.lacks_generation(*subject_));
+  return bans_current(core) && (asks_generations_ || !core.lacks_generation(*subject_));
 }
 
 bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
@@ -128,28 +117,18 @@ bool ValidityCheck::retag(SubjectRef subject, const Core& core) {
   announced_ = {};  // Not under its other tags.
   newest_before_ = core.newest(*subject_);
   knew_generation_ = knew_generation_ || newest_before_.at.has_value();
-  return tracked_ && bans_current(core) && !was_written(core) &&
-         core.generations_current(*subject_);
+  return tracked_ && bans_current(core) && core.generations_current(*subject_);
 }
 
 std::uint32_t ValidityCheck::ask_generations(std::string& wire, Core& core) {
   if (link_.kind == Link::Kind::lane) read_bans(core, link_.db);
   asked_at_ = core.server_floor();
   asks_generations_ = !subject_->tags.empty();
-  asks_expiry_again_ = was_written(core);
   asks_removals_ = tracks_key_ = announces_ = false;
   missing_.clear();
-  parts_ = 1;
-  if (asks_generations_) {
-    append_generations(wire);
-    parts_ += 2;
-  }
+  if (asks_generations_) append_generations(wire);
   protocol::append_command(wire, {"TIME"});
-  if (asks_expiry_again_) {
-    protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
-    ++parts_;
-  }
-  return parts_;
+  return parts_ = asks_generations_ ? 3 : 1;
 }
 
 void ValidityCheck::announce(std::string& wire) {
@@ -176,23 +155,13 @@ void ValidityCheck::settle(std::size_t part, std::string_view reply, Core& core)
     asked_at_ = core.learn_time(reply, asked_at_);
     newest_before_ = core.newest(*subject_);
   }
-  if (step == (tracks_key_ ? 4u : 3u)) settle_expiry(reply, core);
-}
-
-void ValidityCheck::settle_expiry(std::string_view reply, const Core& core) {
-  protocol::ReplyReader reader(reply);
-  const auto answer = reader.next();
-  // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.
-  const auto expiry = answer.kind == ':' ? answer.number : -2;
-  if (asks_expiry_again_) {
-    // Whichever value was read, it does not end sooner than that, and is judged so.
-    const bool is_sooner = expiry != -1 && (expiretime_ < 0 || expiry < expiretime_);
-    if (is_sooner) expiretime_ = expiry;
-    return;
+  if (step == (tracks_key_ ? 4u : 3u)) {
+    protocol::ReplyReader reader(reply);
+    const auto expiry = reader.next();
+    // An error (a server before 7.0) reads as "no key": nothing is believed to be valid.
+    expiretime_ = expiry.kind == ':' ? expiry.number : -2;
+    read_at_ = asked_at_;
   }
-  expiretime_ = expiry;
-  read_at_ = asked_at_;
-  epoch_ = core.copies.epoch(subject_->key);
 }
 
 void ValidityCheck::learn_generations(std::string_view reply, Core& core) {

@@ -17,12 +17,12 @@ namespace pannier::policies {
 ///
 /// followed by whatever looks at the value. The generations are asked for only when they are not
 /// known for sure; over the lane they are tracked from then on. Bans are asked for before all this.
-/// The expiry comes before the value: where a writer gets in between, the new value mostly looks
-/// older than it is. Not if it is one whose load began before that of the value it replaced. Where
-/// there was an invalidation between the two could have come, and where the value is to become a
-/// copy, the key is tracked from its expiry on: a writer in between is then heard of, and the
-/// expiry is asked for once more. The first is the record of the key's removals, where the fleet
-/// guards it; before it, what begins now though upstream's clock is not there yet.
+/// The expiry comes before the value: where a writer gets in between, the new value looks older
+/// than it is; the other way round only if its load began before that of the value it replaces, and
+/// whoever stored it did not know so. The first is the record of the key's removals, where the
+/// fleet guards it; before it, what begins now though upstream's clock is not there yet. Where the
+/// value is to become a copy the key is tracked from its expiry on: a writer in between is then
+/// heard of, whose value may end before the expiry that was read.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}
@@ -39,16 +39,16 @@ class ValidityCheck {
   void settle(std::size_t part, std::string_view reply, Core& core);
   std::uint32_t parts() const { return parts_; }
 
-  /// When all replies are here: whether nothing has been invalidated since that was not asked for,
-  /// nor the key written. Upstream tells of that before it answers, so a read that comes after an
-  /// invalidation, by whomever, knows of it. \returns false if ask_generations() must come first.
+  /// When all replies are here: whether nothing that was not asked for has been invalidated since.
+  /// On the lane upstream tells of that before it answers, so whoever asks when an invalidation has
+  /// been answered, by whomever, knows of it. \returns false if ask_generations() must come first.
   bool complete(const Core& core) const;
   /// The value has turned out to have other tags: from here on it is judged as `subject`.
   /// \returns whether their generations are known for sure; else ask for them.
   bool retag(SubjectRef subject, const Core& core);
-  /// Appends that question, and the one for the expiry if the key was written. What was read stays
-  /// as it is: all generations are newer than it, so whatever is valid by them was valid when it
-  /// was read. Its replies are settled from part 0 on, and parts() is their number.
+  /// Appends that question. What was read stays as it is: all generations are newer than it, so
+  /// whatever is valid by them was valid when it was read. Its replies are settled from part 0 on,
+  /// and parts() is their number.
   std::uint32_t ask_generations(std::string& wire, Core& core);
 
   /// What the replies say, with everything known at this moment. Creates generations that
@@ -80,12 +80,7 @@ class ValidityCheck {
   ServerTime after_all() const { return newest_before_.after(asked_at_); }
   void append_generations(std::string& wire) const;
   void learn_generations(std::string_view reply, Core& core);
-  void settle_expiry(std::string_view reply, const Core& core);
   bool bans_current(const Core& core) const;
-  /// Whether a value of the key may be there that is older than an invalidation known here.
-  bool may_be_invalid() const;
-  /// Whether the key may have been written since its expiry was read.
-  bool was_written(const Core& core) const;
   ServerTime created_at() const { return asked_at_ - milliseconds(1); }
   Standing standing(const Core& core, const Core::Newest& known) const;
 
@@ -93,8 +88,7 @@ class ValidityCheck {
   Link link_;
   std::uint32_t parts_ = 0;
   bool asks_generations_ = false, tracked_ = false, asks_removals_ = false;
-  bool tracks_key_ = false, announces_ = false, asks_expiry_again_ = false;
-  std::uint32_t epoch_ = 0;              ///< Of the key, when its expiry was read.
+  bool tracks_key_ = false, announces_ = false;
   ServerTime announced_{};               ///< The latest beginning that upstream knows of.
   std::optional<std::string> removals_;  ///< What their record said.
   std::vector<std::string> missing_;     ///< Tags without a generation upstream.

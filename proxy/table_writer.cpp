@@ -66,11 +66,11 @@ void TableWriter::run(policies::TableCall call, policies::TimePoint until) {
   jobs_.run(
       call.database, {call.timeout, false}, std::move(query),
       [this, id = call.id, name = call.name, database = call.database](const SqlAnswer& answer) {
-        using Answer = SqlAnswer::Kind;
+        using AnswerKind = SqlAnswer::Kind;
         policies::TableOutcome outcome;
-        if (answer.kind != Answer::value && answer.kind != Answer::nothing) {
+        if (answer.kind != AnswerKind::value && answer.kind != AnswerKind::nothing) {
           outcome.error = name + ": " + error_text(answer);
-          outcome.is_known = answer.kind != Answer::timeout && answer.kind != Answer::lost;
+          outcome.is_known = answer.kind != AnswerKind::timeout && answer.kind != AnswerKind::lost;
           failed(outcome.error);
         }
         --queues_[database].running;

@@ -76,4 +76,23 @@ TEST_CASE("A read that is sent when another sidecar has answered an invalidation
   }
 }
 
+TEST_CASE("A key that is tagged and then set is there, though the clock is known a little late") {
+  auto settings = shop();
+  settings.rules[0].tags.clear();
+  settings.rules[0].runtime_tags = true;
+  TwoSidecars two(settings);
+  two.redis.now += milliseconds(7);  // Which no reply has told yet.
+  two.here.act = [&](Client& asker, const protocol::Command&) -> std::optional<protocol::Value> {
+    const std::string_view tags[] = {"sale"};
+    two.here.pipeline().tag(asker, "item:1", tags, two.here.now);
+    return std::nullopt;
+  };
+  two.send(two.a, {"PANNIER", "TAG"});
+  CHECK(two.told(two.a) == ":1\r\n");
+  two.send(two.a, {"SET", "item:1", "v"});
+  CHECK(two.told(two.a) == ok);
+  two.send(two.a, {"GET", "item:1"});
+  CHECK(two.told(two.a) == "$1\r\nv\r\n");
+}
+
 }  // namespace pannier::tests

@@ -232,13 +232,13 @@ void Simulation::invalidated(Person& person, const Request& request, std::uint64
   const auto bumped = is_bump ? version : 0;
   const bool is_shared = request.words[0] != "PANNIER" || is_bump || request.words[1] == "TAG";
   const bool everywhere = is_shared && !is_journaled;
+  for (const auto& [name, source] : request.invalidates) {
+    auto& newest = newest_source_[name];
+    newest = std::max(newest, source);
+  }
   for (std::size_t i = 0; i < sidecars_.size(); ++i) {
     // What happens without an upstream is nobody else's business.
     if (i != person.at && (!everywhere || is_absent_)) continue;
-    for (const auto& [name, source] : request.invalidates) {
-      auto& newest = newest_source_[name];
-      newest = std::max(newest, source);
-    }
     const auto at = i == person.at ? now() : now() + milliseconds(2'100);
     due_.push_back({at, i, request.invalidates, bumped});
     if (bumped > 0) {
