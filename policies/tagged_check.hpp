@@ -16,8 +16,8 @@ namespace pannier::policies {
 ///
 ///     [GETRANGE key 0 1048576]  [CLIENT CACHING YES, GET pn:k:<key>]
 ///
-/// and asks for the generations of what it finds in a second conversation, if they are not known; as
-/// the check does by itself where a tag was invalidated meanwhile.
+/// and asks for the generations of what it finds in a second conversation, if they are not known;
+/// as the check does by itself where a tag was invalidated meanwhile.
 class TaggedCheck {
  public:
   TaggedCheck(const SubjectRef& subject, Link link)
