@@ -41,21 +41,37 @@ void CheckedRead::start(const std::vector<SubjectRef>& subjects, Link link, Tick
   }
   exchange->total_ = total;
   all += read.wire;
+  // A write of its own may change the expiry.
+  for (auto& part : exchange->parts_) {
+    if (!read.write) part.expiry_parts = part.check.check().ask_behind(all);
+    exchange->behind_ += part.expiry_parts;
+  }
   all += read.after;
-  const auto replies = static_cast<std::uint32_t>(total + (read.after.empty() ? 1 : 2));
-  core.send(link, all, replies, std::move(exchange));
+  const auto replies = total + exchange->behind_ + (read.after.empty() ? 1 : 2);
+  core.send(link, all, static_cast<std::uint32_t>(replies), std::move(exchange));
 }
 
 void CheckedRead::settle(std::size_t part, std::string_view reply, Core& core) {
-  if (part > total_) return;
   if (part == total_) {
     asked_.write.reset();
-    if (!ask_generations(reply, core)) conclude(reply, core);
+    if (behind_ == 0) return found(reply, core);
+    reply_ = reply;
+    at_ = 0;
+  }
+  if (part >= total_) {
+    if (part == total_ || part > total_ + behind_) return;
+    while (parts_[at_].expiry_parts == 0) ++at_;
+    parts_[at_++].check.check().settle_behind(reply);
+    if (part == total_ + behind_) found(std::exchange(reply_, {}), core);
     return;
   }
   while (part >= parts_[at_].begins + parts_[at_].check.parts()) ++at_;
   parts_[at_].check.settle(part - parts_[at_].begins, reply, core);
   if (judges_ && part + 1 == total_) conclude(reply_, core);
+}
+
+void CheckedRead::found(std::string_view reply, Core& core) {
+  if (!ask_generations(reply, core)) conclude(reply, core);
 }
 
 bool CheckedRead::ask_generations(std::string_view reply, Core& core) {
@@ -73,7 +89,7 @@ bool CheckedRead::ask_generations(std::string_view reply, Core& core) {
   exchange->reply_ = reply;
   exchange->judges_ = true;
   exchange->total_ = total;
-  exchange->at_ = 0;
+  exchange->at_ = exchange->behind_ = 0;
   const auto link = exchange->link_;
   core.send(link, wire, static_cast<std::uint32_t>(total), std::move(exchange));
   return true;

@@ -36,7 +36,10 @@ class CheckedRead final : public Exchange {
   struct Part {
     std::size_t begins;  ///< First reply of its check.
     TaggedCheck check;
+    std::uint32_t expiry_parts = 0;  ///< Its replies behind that of the command.
   };
+  /// All replies are here.
+  void found(std::string_view reply, Core& core);
   /// The reply is here. \returns whether generations must be asked for before it is judged.
   bool ask_generations(std::string_view reply, Core& core);
   void conclude(std::string_view reply, Core& core);
@@ -47,11 +50,12 @@ class CheckedRead final : public Exchange {
   Asked asked_;
   LocalCopies::View view_;
   std::vector<Part> parts_;
-  std::size_t at_ = 0;     ///< The part whose replies are arriving.
-  std::size_t total_ = 0;  ///< Replies of all checks.
+  std::size_t at_ = 0;      ///< The part whose replies are arriving.
+  std::size_t total_ = 0;   ///< Replies of all checks.
+  std::size_t behind_ = 0;  ///< And behind that of the command.
   bool concluded_ = false;
   bool judges_ = false;  ///< Only generations are still to come.
-  std::string reply_;    ///< Of the read, meanwhile.
+  std::string reply_;    ///< Of the read, while more is to come.
 };
 
 /// TTL, PTTL, EXPIRETIME and PEXPIRETIME of a key under a rule: answered with the tier's TTL, which

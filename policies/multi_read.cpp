@@ -35,11 +35,13 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
   exchange->whole_ = asked.whole;
   all += asked.wire;
   for (auto& part : exchange->parts_) {
-    if (!part.check.subject().rule->finds_tags()) continue;
-    part.tags = std::make_unique<FoundTags>();
-    part.record_parts = append_record_question(all, part.check.subject());
-    exchange->behind_ += part.record_parts;
-    exchange->finds_tags_ = true;
+    if (part.check.subject().rule->finds_tags()) {
+      part.tags = std::make_unique<FoundTags>();
+      part.record_parts = append_record_question(all, part.check.subject());
+      exchange->finds_tags_ = true;
+    }
+    part.expiry_parts = part.check.ask_behind(all);
+    exchange->behind_ += part.record_parts + part.expiry_parts;
   }
   exchange->id_ = core.next_exchange;
   const auto replies = total + 1 + exchange->behind_;
@@ -48,9 +50,10 @@ void MultiRead::start(Link link, Ticket ticket, Asked asked, TimePoint since, Co
 
 void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (!befores_.empty()) return settle_before(part, reply, core);
-  if (part == total_ && !finds_tags_ && all_complete(core)) return conclude(reply, core);
+  const bool is_alone = behind_ == 0 && !finds_tags_;
+  if (part == total_ && is_alone && all_complete(core)) return conclude(reply, core);
   if (part >= total_) {
-    part == total_ ? void(values_ = reply) : settle_record(part - total_ - 1, reply);
+    part == total_ ? void(values_ = reply) : settle_behind(part - total_ - 1, reply);
     if (part < total_ + behind_) return;
     if (!ask_generations(core)) conclude(std::exchange(values_, {}), core);
     return;
@@ -63,13 +66,15 @@ void MultiRead::settle(std::size_t part, std::string_view reply, Core& core) {
   if (judges_ && part + 1 == total_) conclude(std::exchange(values_, {}), core);
 }
 
-void MultiRead::settle_record(std::size_t part, std::string_view reply) {
+void MultiRead::settle_behind(std::size_t part, std::string_view reply) {
   for (auto& one : parts_) {
     if (part < one.record_parts) {
       if (part + 1 == one.record_parts) one.tags->record_reply(reply);
       return;
     }
     part -= one.record_parts;
+    if (part < one.expiry_parts) return one.check.settle_behind(reply);
+    part -= one.expiry_parts;
   }
 }
 

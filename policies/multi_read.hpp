@@ -58,6 +58,7 @@ class MultiRead final : public Exchange {
     std::optional<LocalCopies::View> view;  ///< Its value becomes a copy.
     std::unique_ptr<FoundTags> tags;        ///< Its value may have some its rule does not tell.
     std::uint32_t record_parts = 0;         ///< Replies behind the values that say which.
+    std::uint32_t expiry_parts = 0;         ///< And of the check.
   };
   /// A key that is missing, in the version before it: as in ReadFlight.
   struct Before {
@@ -75,7 +76,7 @@ class MultiRead final : public Exchange {
   bool all_complete(const Core& core) const;
   /// All replies are here. \returns whether generations must be asked for first, and are.
   bool ask_generations(Core& core);
-  void settle_record(std::size_t part, std::string_view reply);
+  void settle_behind(std::size_t part, std::string_view reply);
   void conclude(std::string_view reply, Core& core);
   void answer(std::string_view reply, Core& core);
   /// Keys that are missing and have an origin, and where in the reply their values belong.

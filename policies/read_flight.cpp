@@ -41,8 +41,9 @@ void ReadFlight::start(const SubjectRef& subject, std::vector<Reader> readers, C
     self->tags_ = std::make_unique<FoundTags>();
     self->record_parts_ = append_record_question(wire, *subject);
   }
+  self->expiry_parts_ = self->check_.ask_behind(wire);
   self->sent_ = core.now;
-  const auto replies = asked + 1 + self->record_parts_;
+  const auto replies = asked + 1 + self->record_parts_ + self->expiry_parts_;
   self->id_ = core.send(link, wire, replies, std::move(flight));
   core.flights[subject->table_key] = self;
 }
@@ -91,11 +92,12 @@ void ReadFlight::settle(std::size_t part, std::string_view reply, Core& core) {
     return;
   }
   part -= check_.parts();
-  if (record_parts_ == 0) return found(reply, core);
+  const auto behind = record_parts_ + expiry_parts_;
+  if (behind == 0) return found(reply, core);
   if (part == 0) value_ = reply;
-  if (part < record_parts_) return;
-  tags_->record_reply(reply);
-  found(std::exchange(value_, {}), core);
+  if (part > 0 && part == record_parts_) tags_->record_reply(reply);
+  if (part > record_parts_) check_.settle_behind(reply);
+  if (part == behind) found(std::exchange(value_, {}), core);
 }
 
 void ReadFlight::found(std::string_view value, Core& core) {

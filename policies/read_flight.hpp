@@ -161,7 +161,7 @@ class ReadFlight final : public Exchange {
   std::unique_ptr<Before> before_;
   bool gives_before_ = false;        ///< What is given is of the version before.
   std::unique_ptr<FoundTags> tags_;  ///< Only under a rule whose values may have others.
-  std::uint32_t record_parts_ = 0;
+  std::uint32_t record_parts_ = 0, expiry_parts_ = 0;  ///< Replies behind the value.
   bool judges_ = false;  ///< The value is here; its tags' generations are on their way.
   enum class Announces : std::uint8_t { no, asked, done };
   Announces announces_ = Announces::no;

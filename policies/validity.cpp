@@ -95,6 +95,22 @@ std::uint32_t ValidityCheck::ask(std::string& wire, Core& core, Ask what) {
   return parts_;
 }
 
+std::uint32_t ValidityCheck::ask_behind(std::string& wire) const {
+  const auto newest = newest_before_.either();
+  const bool may_be_older = newest && *newest > asked_at_ - subject_->life.total;
+  if (!asks_generations_ && !may_be_older) return 0;
+  protocol::append_command(wire, {"PEXPIRETIME", subject_->key});
+  return 1;
+}
+
+void ValidityCheck::settle_behind(std::string_view reply) {
+  const auto expiry = protocol::ReplyReader(reply).next();
+  if (expiry.kind != ':' || expiry.number == -1 || expiretime_ == -2) return;
+  // What is gone by now may have been any older value: it counts as one that had ended.
+  const auto end = std::max<std::int64_t>(expiry.number, 0);
+  if (expiretime_ == -1 || end < expiretime_) expiretime_ = end;
+}
+
 void ValidityCheck::append_generations(std::string& wire) const {
   protocol::append_command(wire, {"CLIENT", "CACHING", "YES"});
   protocol::append_command(wire, subject_->tags.size() + 1);

@@ -18,10 +18,12 @@ namespace pannier::policies {
 /// followed by whatever looks at the value. The generations are asked for only when they are not
 /// known for sure; over the lane they are tracked from then on. Bans are asked for before all this.
 /// The expiry comes before the value: where a writer gets in between, the new value looks older
-/// than it is; the other way round only if its load began before that of the value it replaces, and
-/// whoever stored it did not know so. The first is the record of the key's removals, where the
-/// fleet guards it; before it, what begins now though upstream's clock is not there yet. Where the
-/// value is to become a copy the key is tracked from its expiry on: a writer in between is then
+/// than it is, never the other way round, unless its load began before that of the value which it
+/// replaces. Where there may be such values, because something was invalidated within their life,
+/// the expiry is asked for behind the value as well (ask_behind()), and the sooner one counts. The
+/// first is the record of the key's removals, where the fleet guards it; before it, what begins now
+/// though upstream's clock is not there yet. Where the value is to become a copy the key is tracked
+/// from its expiry on: a writer in between is then
 /// heard of, whose value may end before the expiry that was read.
 class ValidityCheck {
  public:
@@ -34,6 +36,11 @@ class ValidityCheck {
   /// Appends its commands to `wire`. \returns how many they are.
   std::uint32_t ask(std::string& wire, Core& core, Ask what);
   std::uint32_t ask(std::string& wire, Core& core) { return ask(wire, core, {}); }
+
+  /// Appends what is asked behind the value. \returns how many replies that has, for
+  /// settle_behind().
+  std::uint32_t ask_behind(std::string& wire) const;
+  void settle_behind(std::string_view reply);
 
   /// Takes reply number `part`, which must be one of its own.
   void settle(std::size_t part, std::string_view reply, Core& core);

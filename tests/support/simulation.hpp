@@ -52,7 +52,7 @@ class Simulation {
     policies::TimePoint sent;
     // As it was when the command was sent:
     std::map<Name, std::size_t> floors, sizes, written;
-    std::map<Name, int> least_source;
+    std::map<Name, int> least_source, newest_source;
     std::uint64_t least_version = 0, strict_version = 0;
     std::map<Name, int> invalidates;  ///< Which keys, and their source's state.
   };

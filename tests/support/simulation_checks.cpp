@@ -209,6 +209,10 @@ void Simulation::check_read(Person& person, const Request& request, const std::s
   if (kind == Kind::tagged) {
     const auto source = std::stoi(found->substr(found->rfind('|') + 1));
     if (source < least(request.least_source, name)) broken(*found + " had been invalidated");
+    // With a FLUSHALL what was invalidated just before it may be forgotten.
+    if (!flushed_ && source < least(request.newest_source, name)) {
+      broken(*found + " had been invalidated elsewhere");
+    }
   }
   if (kind == Kind::version) {
     const auto version = version_of(place->name.second);

@@ -191,12 +191,7 @@ void Simulation::describe(Person& person, Request& request) {
   const auto& tiers = sidecars_[person.at]->core().rules->settings().tiers;
   const bool copies = tiers.front().local.ttl.count() > 0;  // Of one as of all.
   request.goes_upstream = request.is_alone && !copies && redis_.tracks && !may_fail_;
-  if (request.goes_upstream) {
-    for (const auto& [of, source] : newest_source_) {
-      auto& least = request.least_source[of];
-      least = std::max(least, source);
-    }
-  }
+  if (request.goes_upstream) request.newest_source = newest_source_;
   for (const auto& key : request.removes) {
     request.sizes[{person.db, key}] = history_.changes({person.db, key});
     if (is_guarded(key)) request.invalidates[{person.db, key}] = ++source_[{person.db, key}];
