@@ -23,7 +23,7 @@ from support import ROOT, Pannier, Redis, Wire, encode, free_port, wait_until
 
 QUIET = 0.05  # Longer than anything that happens at once takes.
 SETTINGS = "\nupstream: {reconnect_min: 10ms, reconnect_max: 30ms, op_timeout: 5s}\n"
-OWN = {"TIME", "ROLE", "CLIENT", "HELLO", "CONFIG", "SELECT", "PING"}
+OWN = {"TIME", "PEXPIRETIME", "ROLE", "CLIENT", "HELLO", "CONFIG", "SELECT", "PING"}
 
 
 def rendered(wire):

@@ -26,8 +26,8 @@ std::string joined(const std::vector<std::string_view>& words) {
 }
 
 bool is_own(const FakeRedis::Args& args) {
-  return args[0] == "TIME" || args[0] == "ROLE" || args[0] == "CLIENT" ||
-         (args.size() > 1 && args[1].starts_with("pn:")) ||
+  return args[0] == "TIME" || args[0] == "PEXPIRETIME" || args[0] == "ROLE" ||
+         args[0] == "CLIENT" || (args.size() > 1 && args[1].starts_with("pn:")) ||
          (args.size() > 3 && args[0] == "EVAL" && args[3].starts_with("pn:"));
 }
 
