@@ -23,8 +23,8 @@ namespace pannier::policies {
 /// the expiry is asked for behind the value as well (ask_behind()), and the sooner one counts. The
 /// first is the record of the key's removals, where the fleet guards it; before it, what begins now
 /// though upstream's clock is not there yet. Where the value is to become a copy the key is tracked
-/// from its expiry on: a writer in between is then
-/// heard of, whose value may end before the expiry that was read.
+/// from its expiry on: a writer in between is then heard of, whose value may end before the expiry
+/// that was read.
 class ValidityCheck {
  public:
   ValidityCheck(SubjectRef subject, Link link) : subject_(std::move(subject)), link_(link) {}

@@ -99,7 +99,6 @@ class Coherence(Upstream):
         keys = [f"copied:{number}" for number in range(500)]
         self.direct.call("MSET", *[word for key in keys for word in (key, key)])
 
-
         def dropped():
             replies = list(self.many([["GET", key] for key in keys]))
             self.assertEqual(replies, [bulk(key) for key in keys])
