@@ -108,9 +108,8 @@ void Upstream::arm_read() {
 }
 
 void Upstream::on_readable() {
-  auto& turn = server_.begin_turn();
-  auto received = receive(turn, socket_.native_handle(), tls_.get(), rest_);
-  server_.begin_turn();  // What upstream says of its clock is not of later than now.
+  auto received = receive(server_.turn(), socket_.native_handle(), tls_.get(), rest_);
+  server_.begin_turn();  // Behind it: what upstream says of its clock is not of later than now.
   if (state_ == State::connecting && tls_->established()) {
     shake_hands();
     if (received.got < 0) return;
